@@ -1,0 +1,59 @@
+"""Outcomes become one line each, in JSON or CSV."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from tim_async.bulk.writing import Format, Record, make_writer, record
+from tim_async.results import NotSent, Ok, Outcome, Rejected, Unknown
+
+OUTCOMES: list[tuple[Outcome[Any], Record]] = [
+    (Ok(0, "Mary", None), Record(7, "Mary", "Ok")),
+    (Ok(0, "Mary", ("a", "b")), Record(7, "Mary", "Ok", value=("a", "b"))),
+    (Ok(0, "Mary", {"city": "Łódź"}), Record(7, "Mary", "Ok", value={"city": "Łódź"})),
+    (Rejected(0, "يوسف", 70107, "no such", "gone"), Record(7, "يوسف", "Rejected", 70107, "no such", "gone")),
+    (Unknown(0, "a,b", None, "", 'no "answer"'), Record(7, "a,b", "Unknown", None, "", 'no "answer"')),
+    (NotSent(0, "", 70402, "", "empty"), Record(7, "", "NotSent", 70402, "", "empty")),
+]
+
+
+def written(to_format: Format) -> str:
+    sink = io.BytesIO()
+    writer = make_writer(sink, to_format)
+    for outcome, _ in OUTCOMES:
+        writer.write(record(7, outcome))
+    return sink.getvalue().decode()
+
+
+@pytest.mark.parametrize(("outcome", "expected"), OUTCOMES)
+def test_a_record_says_row_account_and_what_became_of_it(outcome: Outcome[Any], expected: Record) -> None:
+    assert record(7, outcome) == expected
+
+
+def test_json_lines_have_every_field_and_names_as_they_are() -> None:
+    text = written("jsonl")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == len(OUTCOMES)
+    assert lines[2] == {
+        "row": 7,
+        "account": "Mary",
+        "outcome": "Ok",
+        "code": None,
+        "info": "",
+        "reason": "",
+        "value": {"city": "Łódź"},
+    }
+    assert "يوسف" in text
+
+
+def test_csv_has_a_header_and_values_as_json() -> None:
+    table = list(csv.reader(io.StringIO(written("csv"))))
+    assert table[0] == ["row", "account", "outcome", "code", "info", "reason", "value"]
+    assert table[1] == ["7", "Mary", "Ok", "", "", "", ""]
+    assert table[2][-1] == '["a","b"]'
+    assert json.loads(table[3][-1]) == {"city": "Łódź"}
+    assert table[4] == ["7", "يوسف", "Rejected", "70107", "no such", "gone", ""]
+    assert table[5][5] == 'no "answer"'

@@ -1,0 +1,104 @@
+"""Attributes, written by one family and read by the other, over a real socket."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tim_async.emulator import Emulator
+
+from .caller import Caller, usersig
+
+SET = "timpush/set_attr"
+GET_OLD = "all_member_push/im_get_attr"
+REMOVE_OLD = "all_member_push/im_remove_attr"
+
+
+def attributes(**values: Any) -> dict[str, Any]:
+    return {"UserAttrs": [{"To_Account": account, "Attrs": value} for account, value in values.items()]}
+
+
+async def test_what_one_family_sets_the_other_reads_and_removes(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary", "John")
+    assert await call.code(SET, attributes(Mary={"sex": "f", "city": "NewYork"}, John={"city": "\u6df1\u5733"})) == 0
+    reply = await call(GET_OLD, {"To_Account": ["Mary", "John"]})
+    told = {item["To_Account"]: item["Attrs"] for item in reply["UserAttrs"]}
+    assert told == {"Mary": {"sex": "f", "city": "NewYork"}, "John": {"city": "\u6df1\u5733"}}
+    assert await call(REMOVE_OLD, attributes(Mary=["city", "never set"])) == {
+        "ActionStatus": "OK",
+        "ErrorInfo": "",
+        "ErrorCode": 0,
+    }
+    assert emulator.accounts["Mary"].attributes == {"sex": "f"}
+
+
+async def test_setting_keeps_the_attributes_that_are_not_named(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    await call(SET, attributes(Mary={"sex": "f", "city": "NewYork"}))
+    await call(SET, attributes(Mary={"city": "Boston"}))
+    assert emulator.accounts["Mary"].attributes == {"sex": "f", "city": "Boston"}
+
+
+async def test_the_newer_family_names_unknown_accounts(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    reply = await call(SET, attributes(Mary={"city": "NewYork"}, nobody={"city": "NewYork"}))
+    assert (reply["ErrorCode"], reply["ErrorList"]) == (0, [{"ErrorCode": 70107, "To_Account": "nobody"}])
+    assert emulator.accounts["Mary"].attributes == {"city": "NewYork"}
+
+
+async def test_the_older_family_says_nothing_of_unknown_accounts(call: Caller, emulator: Emulator) -> None:
+    reply = await call(GET_OLD, {"To_Account": ["nobody"]})
+    assert reply["UserAttrs"] == [{"To_Account": "nobody", "Attrs": {}}]
+    assert await call.code(REMOVE_OLD, attributes(nobody=["city"])) == 0
+    assert not emulator.accounts
+
+
+@pytest.mark.parametrize("path", [SET, GET_OLD, REMOVE_OLD])
+@pytest.mark.parametrize(("body", "code"), [(b"{", 90001), (b"7", 90001), ({}, 90001), ({"To_Account": "Mary"}, 90001)])
+async def test_a_malformed_body_is_refused_as_a_whole(call: Caller, path: str, body: Any, code: int) -> None:
+    assert await call.code(path, body) == code
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        (SET, {"UserAttrs": []}, 90001),
+        (GET_OLD, {"To_Account": []}, 90001),
+        (GET_OLD, {"To_Account": [7]}, 60015),
+        (GET_OLD, {"To_Account": [f"u{n}" for n in range(101)]}, 90018),
+        (GET_OLD, {"To_Account": ["x" * 36]}, 0),
+        (SET, attributes(**{f"u{n}": {"city": "x"} for n in range(101)}), 90018),
+        (SET, {"UserAttrs": ["Mary"]}, 90001),
+        (SET, attributes(Mary=["city"]), 90001),
+        (SET, attributes(Mary={"city": 7}), 90033),
+        (SET, attributes(Mary={"city": "x" * 50}), 0),
+        (SET, attributes(Mary={"city": "x" * 51}), 90033),
+        (SET, attributes(Mary={"city": "\u738b" * 17}), 90033),
+        (REMOVE_OLD, attributes(Mary={"city": "x"}), 90001),
+        (REMOVE_OLD, attributes(Mary=[7]), 90033),
+    ],
+)
+async def test_what_is_wrong_with_one_refuses_all(call: Caller, path: str, body: Any, code: int) -> None:
+    assert await call.code(path, body) == code
+
+
+async def test_an_attribute_must_be_declared(session: aiohttp.ClientSession) -> None:
+    async with Emulator(attribute_names=["city", "sex"]) as emulator:
+        emulator.accounts.add("Mary", "John")
+        call = Caller(emulator, session)
+        assert await call.code(SET, attributes(John={"city": "x"}, Mary={"town": "x"})) == 90033
+        assert await call.code(REMOVE_OLD, attributes(Mary=["town"])) == 90033
+        assert emulator.accounts["John"].attributes == {}, "nothing of a refused call takes effect"
+        assert await call.code(SET, attributes(John={"city": "x"})) == 0
+
+
+async def test_only_an_administrator_may_call(call: Caller) -> None:
+    mary = {"identifier": "Mary", "usersig": usersig("Mary")}
+    assert await call.code(SET, attributes(Mary={"city": "x"}), **mary) == 90009
+    assert await call.code(GET_OLD, {"To_Account": ["Mary"]}, **mary) == 60010
+    assert await call.code(REMOVE_OLD, attributes(Mary=["city"]), **mary) == 90009
+
+
+def test_an_app_has_ten_attributes_at_most() -> None:
+    with pytest.raises(ValueError, match="10 attributes at most, not 11"):
+        Emulator(attribute_names=[str(n) for n in range(11)])

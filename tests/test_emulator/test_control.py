@@ -1,0 +1,62 @@
+"""The doors for other processes."""
+
+from tim_async.emulator import Emulator
+
+from .caller import Caller
+
+
+async def test_arrivals_are_told_as_pairs(call: Caller) -> None:
+    await call("timpush/get_tag", {"To_Account": ["Mary"]})
+    status, told = await call.control("GET", "arrivals?path=timpush/get_tag")
+    [(seconds, refused)] = told["arrivals"]
+    assert (status, refused) == (200, False)
+    assert seconds == call.emulator.arrivals("timpush/get_tag")[0].time
+
+
+async def test_arrivals_of_no_command_are_a_mistake(call: Caller) -> None:
+    assert await call.control("GET", "arrivals") == (400, {"error": "which command? ?path=service/command"})
+
+
+async def test_statistics_are_told_by_path(call: Caller) -> None:
+    await call("timpush/get_tag", {"To_Account": ["Mary", "John"]})
+    status, told = await call.control("GET", "statistics")
+    sums = told["timpush/get_tag"]
+    assert status == 200
+    assert (sums["calls"], sums["refused"], sums["accounts"]) == (1, 0, 2)
+    assert (sums["worst_sliding_second"], sums["worst_fixed_second"], sums["first"]) == (1, 1, sums["last"])
+
+
+async def test_accounts_are_told_by_prefix_and_up_to_a_limit(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary", "Max", "John")
+    emulator.accounts["Max"].tags.append("gold")
+    _, told = await call.control("GET", "accounts")
+    assert (told["count"], set(told["accounts"])) == (3, {"Mary", "Max", "John"})
+    assert told["accounts"]["Max"]["tags"] == ["gold"]
+    _, told = await call.control("GET", "accounts?prefix=Ma&limit=1")
+    assert (told["count"], list(told["accounts"])) == (2, ["Mary"])
+    assert await call.control("GET", "accounts?limit=all") == (400, {"error": "limit is a whole number"})
+
+
+async def test_a_reset_forgets_all_or_all_but_the_accounts(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    await call("timpush/get_tag", {"To_Account": ["Mary"]})
+    assert await call.control("POST", "reset?keep_accounts=1") == (200, {})
+    assert (emulator.statistics(), list(emulator.accounts)) == ({}, ["Mary"])
+    assert await call.control("POST", "reset") == (200, {})
+    assert not emulator.accounts
+
+
+async def test_signatures_can_be_declared_void_or_expired(call: Caller) -> None:
+    usersig = call.query()["usersig"]
+    for code in (70052, 70001):
+        assert await call.code("timpush/get_tag", {"To_Account": ["Mary"]}, usersig=usersig) == 0
+        assert (await call.control("POST", f"void?code={code}"))[0] == 200
+        assert await call.code("timpush/get_tag", {"To_Account": ["Mary"]}, usersig=usersig) == code
+        await call.control("POST", "reset")
+    assert (await call.control("POST", "void?code=1"))[0] == 400
+
+
+async def test_an_unknown_door_lists_those_there_are(call: Caller) -> None:
+    status, told = await call.control("POST", "statistics")
+    assert status == 404
+    assert "GET /emulator/statistics" in told["error"]

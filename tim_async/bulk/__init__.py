@@ -1,0 +1,1 @@
+"""Files of accounts in, files of outcomes out: what a bulk job needs around the client."""

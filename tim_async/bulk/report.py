@@ -1,0 +1,110 @@
+"""What became of all rows, in a few lines: counts, and for each kind of trouble where it is. Told record by record."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+
+from .repeats import Repeat
+from .writing import Record
+
+__all__ = ["KINDS", "Tally", "Trouble", "shown", "tell_repeats"]
+
+KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
+_MOST_ROWS = 5  # named in one line
+
+
+class Trouble:
+    """The rows that ended in the same way, other than well."""
+
+    def __init__(self, first: Record) -> None:
+        self.outcome = first.outcome
+        self.code = first.code
+        self.reason = first.reason or first.info
+        """Of the first such row; the others' may differ in a number or a name."""
+        self.count = 0
+        self.rows: list[int] = []
+        """The first five."""
+
+    def add(self, record: Record) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.rows) < _MOST_ROWS:
+            self.rows.append(record.row)
+
+    def __str__(self) -> str:
+        code = "" if self.code is None else f" {self.code}"
+        return f"{self.outcome}{code}, {_rows(self.rows, self.count)}: {shown(self.reason)}"
+
+
+class Tally:
+    """Counts outcomes; its size does not grow with their number."""
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(KINDS, 0)
+        self._troubles: dict[tuple[str, int | None], Trouble] = {}
+
+    @property
+    def done(self) -> int:
+        """Rows that have an outcome."""
+        return sum(self.counts.values())
+
+    @property
+    def errors(self) -> int:
+        """Rows that did not end `Ok`."""
+        return self.done - self.counts["Ok"]
+
+    def add(self, record: Record) -> None:
+        """Count one row."""
+        self.counts[record.outcome] += 1
+        if record.outcome != "Ok":
+            kind = (record.outcome, record.code)
+            trouble = self._troubles.get(kind)
+            if trouble is None:
+                trouble = self._troubles[kind] = Trouble(record)
+            trouble.add(record)
+
+    def troubles(self) -> list[Trouble]:
+        """What went wrong, the most frequent first."""
+        return sorted(self._troubles.values(), key=lambda trouble: -trouble.count)
+
+    def __str__(self) -> str:
+        parts = [f"{count:,} {kind}" for kind, count in self.counts.items() if count or kind == "Ok"]
+        return f"{_count(self.done)}: {', '.join(parts)}"
+
+
+def tell_repeats(repeats: Iterable[Repeat]) -> Iterator[str]:
+    """A line about the rows that name an account for the second time, if there are any.
+
+    Args:
+        repeats: all of them, in any order and any number.
+    """
+    count = 0
+
+    def counted() -> Iterator[Repeat]:
+        nonlocal count
+        for repeat in repeats:
+            count += 1
+            yield repeat
+
+    first = heapq.nsmallest(_MOST_ROWS, counted())
+    if first:
+        pairs = ", ".join(f"{repeat.number} as {repeat.first}" for repeat in first)
+        more = ", …" if count > len(first) else ""
+        yield f"{_count(count)} with the account of an earlier row: {pairs}{more}"
+
+
+def shown(text: str) -> str:
+    """The text without what would move the cursor or change the colours of a terminal."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def _count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows:,} rows"
+
+
+def _rows(first: list[int], count: int) -> str:
+    if count == 1:
+        return f"row {first[0]}"
+    more = ", …" if count > len(first) else ""
+    return f"{count:,} rows ({', '.join(map(str, first))}{more})"

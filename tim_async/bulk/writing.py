@@ -1,0 +1,93 @@
+"""Outcomes as lines of a file: JSON lines or CSV, one line per row of the input."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any, Literal, Protocol, TypeAlias
+
+import msgspec
+
+from tim_async.results import Ok, Outcome
+
+__all__ = ["Format", "Record", "Writer", "make_writer", "record"]
+
+Format: TypeAlias = Literal["jsonl", "csv"]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What became of one row; its fields are the columns of the file, in this order."""
+
+    row: int
+    """The line of the input on which the row begins, from 1."""
+    account: str
+    outcome: str
+    """``Ok``, ``Rejected``, ``Unknown`` or ``NotSent``."""
+    code: int | None = None
+    info: str = ""
+    """The service's own words."""
+    reason: str = ""
+    """Ours."""
+    value: Any = None
+    """What was asked for; None for a write, and where there is no answer. In CSV it is JSON."""
+
+
+def record(row: int, outcome: Outcome[Any]) -> Record:
+    """The line for the outcome of a row."""
+    if isinstance(outcome, Ok):
+        return Record(row, outcome.account, "Ok", value=outcome.value)
+    return Record(row, outcome.account, type(outcome).__name__, outcome.code, outcome.info, outcome.reason)
+
+
+class Sink(Protocol):
+    """Where bytes go: a binary stream."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the bytes."""
+        ...
+
+
+class Writer(Protocol):
+    """Writes records in one format."""
+
+    def write(self, record: Record) -> None:
+        """Write one line."""
+        ...
+
+
+class _JSONLines:
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._encoder = msgspec.json.Encoder()
+
+    def write(self, record: Record) -> None:
+        self._sink.write(self._encoder.encode(record) + b"\n")
+
+
+class _UTF8:
+    """What the csv module writes to. Always UTF-8: the locale of a cron job is no reason to lose a name."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, text: str) -> None:
+        self._sink.write(text.encode())
+
+
+class _CSV:
+    def __init__(self, sink: Sink) -> None:
+        self._rows = csv.writer(_UTF8(sink), lineterminator="\n")
+        self._rows.writerow(Record.__struct_fields__)
+
+    def write(self, record: Record) -> None:
+        value = "" if record.value is None else msgspec.json.encode(record.value).decode()
+        self._rows.writerow((*msgspec.structs.astuple(record)[:-1], value))
+
+
+def make_writer(sink: Sink, to_format: Format) -> Writer:
+    """A writer of outcomes.
+
+    Args:
+        sink: a binary stream; it is neither flushed nor closed here.
+        to_format: ``jsonl``, one JSON object per line, or ``csv``, with a header.
+    """
+    return _CSV(sink) if to_format == "csv" else _JSONLines(sink)

@@ -1,0 +1,137 @@
+"""What is refused before it is sent: the code is the one that the service would have given.
+
+Lengths are counted in bytes of UTF-8, as the service counts them, not in characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+__all__ = ["Problem", "Problems", "check_accounts", "prepare", "prepare_attributes", "prepare_names"]
+
+MOST_VALUE_BYTES = 50  # attribute values, names and tags: https://trtc.io/document/60565
+
+
+class Problem(NamedTuple):
+    """Why one item is not sent."""
+
+    code: int
+    reason: str
+
+
+Problems: TypeAlias = dict[int, Problem]
+
+
+class Unfit(ValueError):
+    """An argument that the service would refuse."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.problem = Problem(code, reason)
+
+
+def _byte_length(text: str) -> int | None:
+    """The length in UTF-8, or None for text that has no UTF-8: half a surrogate pair."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return None
+
+
+def check_accounts(accounts: Sequence[object], most: int | None, code: int) -> Problems:
+    """Find the accounts that cannot be sent.
+
+    Args:
+        accounts: what the caller gave, of any type.
+        most: the greatest length in bytes; None where the service allows long ids (RegistrationID).
+        code: what the service answers to an account that it does not understand.
+
+    Returns:
+        Place in *accounts* -> problem; empty when all is well.
+    """
+    # One look at all of them by C code: plain ASCII of the right length, as nearly all lists are, needs no more.
+    if set(map(type, accounts)) == {str}:
+        texts: list[str] = list(map(str, accounts))
+        lengths = list(map(len, texts))
+        if min(lengths) and (most is None or max(lengths) <= most) and "".join(texts).isascii():
+            return {}
+    return {
+        place: Problem(code, reason)
+        for place, account in enumerate(accounts)
+        if (reason := _account_problem(account, most)) is not None
+    }
+
+
+def _account_problem(account: object, most: int | None) -> str | None:
+    if not isinstance(account, str):
+        return f"an account must be a str, not {type(account).__name__}"
+    if not account:
+        return "the account is empty"
+    length = _byte_length(account)
+    if length is None:
+        return "the account is not valid Unicode (half a surrogate pair)"
+    if most is not None and length > most:
+        return f"the account is {length} bytes long, at most {most} are allowed"
+    return None
+
+
+def _text(what: str, text: object, code: int) -> str:
+    if not isinstance(text, str):
+        raise Unfit(code, f"{what} must be a str, not {type(text).__name__}")
+    length = _byte_length(text)
+    if length is None:
+        raise Unfit(code, f"{what} is not valid Unicode (half a surrogate pair)")
+    if length > MOST_VALUE_BYTES:
+        raise Unfit(code, f"{what} is {length} bytes long, at most {MOST_VALUE_BYTES} are allowed")
+    return text
+
+
+def prepare_attributes(argument: object) -> dict[str, str]:
+    """A copy of the attributes to set, each checked.
+
+    Raises:
+        Unfit: the service would refuse them.
+    """
+    if not isinstance(argument, Mapping):
+        raise Unfit(90033, f"attributes must be a mapping of name to value, not {type(argument).__name__}")
+    if not argument:
+        raise Unfit(90033, "no attribute is given")
+    return {
+        _text("an attribute name", name, 90033): _text(f"the value of attribute {name!r}", value, 90033)
+        for name, value in argument.items()
+    }
+
+
+def prepare_names(what: str, code: int) -> Callable[[object], tuple[str, ...]]:
+    """Make a check for a list of names or tags.
+
+    Args:
+        what: what one of them is called in the reason, for example ``a tag``.
+        code: what the service answers to one that it refuses.
+    """
+
+    def prepare_them(argument: object) -> tuple[str, ...]:
+        if isinstance(argument, str | bytes) or not isinstance(argument, Iterable):
+            raise Unfit(code, f"a list of names is needed, not {type(argument).__name__}")
+        names: tuple[Any, ...] = tuple(argument)
+        if not names:
+            raise Unfit(code, "the list of names is empty")
+        return tuple(_text(what, name, code) for name in names)
+
+    return prepare_them
+
+
+def prepare(check: Callable[[object], Any], arguments: Sequence[object], problems: Problems) -> list[Any]:
+    """Check and copy the arguments of a block of items; what is wrong is added to *problems*.
+
+    They are copied because the caller may go on with his own object while the item waits.
+    """
+    prepared: list[Any] = []
+    for place, argument in enumerate(arguments):
+        try:
+            prepared.append(check(argument))
+        except Unfit as exc:
+            problems.setdefault(place, exc.problem)
+            prepared.append(argument)
+    return prepared

@@ -1,0 +1,227 @@
+"""The dispatcher of a lane: it waits for a free slot, then for a token, and only then lets the lane seal a chunk.
+
+Strategy: one task per lane while anything waits there, and one task per call in flight. The choice of items comes last,
+so that an urgent item which arrives while a token is awaited still goes first. An idle lane has no task at all.
+This is the only place that starts tasks; a client holds every one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from .codes import Action, code
+from .errors import APIError, RequestError
+from .lane import Lane
+from .limits import Command, Limiter
+
+if TYPE_CHECKING:
+    from .endpoints import Answer
+    from .permits import Permit
+    from .transport import Transport
+    from .waiting import Chunk
+
+__all__ = ["CallEvent", "Dispatcher", "Hook"]
+
+log = logging.getLogger("tim_async")
+
+
+class CallEvent(msgspec.Struct, frozen=True):
+    """One call, as told to the hooks when it has ended."""
+
+    path: str
+    items: int
+    attempt: int
+    """The most often tried item of the call was sent for the how manyeth time, from 1."""
+    seconds: float
+    """From sealing to the answer."""
+    seconds_waited: float
+    """For the token, before it was sealed."""
+    code: int | None
+    """The service's ``ErrorCode``; None if no trustworthy answer came."""
+    error: str
+    """What went wrong with the call as a whole; empty if nothing did."""
+
+
+Hook = Callable[[CallEvent], None]
+
+
+class Dispatcher:
+    """The waiting half of one command: everything that its lane must not do."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        transport: Transport,
+        limiter: Limiter | None,
+        command: Command,
+        *,
+        max_in_flight: int,
+        hooks: Sequence[Hook],
+        stop_all: Callable[[APIError], None],
+        wake_all: Callable[[], None],
+    ) -> None:
+        self.lane = lane
+        self.command = command
+        self._transport = transport
+        self._limiter = limiter
+        self._max_in_flight = max_in_flight
+        self._hooks = hooks
+        self._stop_all = stop_all
+        self._wake_all = wake_all
+        self._task: asyncio.Task[None] | None = None
+        self._calls: dict[asyncio.Task[None], tuple[Chunk, Permit | None]] = {}
+        self._changed = asyncio.Event()
+        self._token_scope: anyio.CancelScope | None = None
+        self._token_for = (False, False)
+
+    def wake(self) -> None:
+        """Something has changed in the lane: items came, an answer came, or a gate opened."""
+        self._changed.set()
+        if self._task is None and not self.lane.idle:
+            self._task = asyncio.create_task(self._run(), name=f"tim_async {self.command.path}")
+        elif self._token_scope is not None and self.lane.urgent() > self._token_for:
+            # Something more urgent came while a token was awaited: ask for it again, as urgent.
+            self._token_scope.cancel()
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What runs for this lane."""
+        return {*self._calls} if self._task is None else {*self._calls, self._task}
+
+    def wait_ahead(self, level: int) -> float:
+        """Seconds for which an item of this urgency would wait for its turn, as far as is known; often less."""
+        now = asyncio.get_running_loop().time()
+        calls = sum(self.lane.turns.ready[: level + 1]) // self.lane.endpoint.limit
+        paced = calls / self.command.rate if self._limiter is not None else 0.0
+        return paced + self.lane.closed_for(now)
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        try:
+            while not self.lane.idle:
+                self._changed.clear()
+                self.lane.tick(clock())
+                wakeup = self.lane.next_wakeup(clock())
+                if self.lane.in_flight >= self._max_in_flight or wakeup is None:
+                    await self._changed.wait()
+                elif wakeup > clock():
+                    await self._wait_until(wakeup)
+                else:
+                    await self._next_call(clock)
+        finally:
+            self._task = None
+
+    async def _wait_until(self, when: float) -> None:
+        timer = asyncio.get_running_loop().call_at(when, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            timer.cancel()
+
+    async def _next_call(self, clock: Callable[[], float]) -> None:
+        """Wait for the token; then, and not before, choose the items."""
+        began = clock()
+        permit = None
+        if self._limiter is not None:
+            permit = await self._token(self._limiter)
+            if permit is None:
+                return
+        sealed = clock()
+        chunk = self.lane.seal(sealed)
+        if chunk is None:
+            # What waited has been withdrawn meanwhile, or must wait longer.
+            if permit is not None and self._limiter is not None:
+                self._limiter.report(permit)
+            return
+        waited = sealed - began
+        for feed in chunk.feeds:
+            feed.seconds_waited += waited
+        task = asyncio.create_task(self._call(chunk, permit, waited), name=f"tim_async {self.command.path} call")
+        self._calls[task] = chunk, permit
+        task.add_done_callback(self._ended)
+
+    async def _token(self, limiter: Limiter) -> Permit | None:
+        """A permit for the next call; None if something more urgent came meanwhile."""
+        urgent, full = self._token_for = self.lane.urgent()
+        permit = None
+        try:
+            with anyio.CancelScope() as self._token_scope:
+                permit = await limiter.acquire(self.command, urgent=urgent, full=full)
+        finally:
+            self._token_scope = None
+        return permit
+
+    async def _call(self, chunk: Chunk, permit: Permit | None, waited: float) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        self._transport.signer.current(time.time())  # signs now if it is time to, so that the version is the call's own
+        version = self._transport.signer.version
+        answer = await self._ask(chunk, permit)
+        self._settle(chunk, permit, answer, version)
+        self._tell(chunk, answer, clock() - began, waited)
+
+    def _settle(self, chunk: Chunk, permit: Permit | None, answer: Answer | RequestError, version: int) -> None:
+        """Hand the answer to the lane, the permit back to the limiter, and wake whoever may go on now."""
+        chunk.settled = True
+        now = asyncio.get_running_loop().time()
+        action = None
+        if not isinstance(answer, RequestError):
+            action = code(answer.code).action if answer.code else None
+            if permit is not None:
+                permit.answered = now
+        if permit is not None and self._limiter is not None:
+            self._limiter.report(permit, refused=action is Action.PAUSE)
+        health = self.lane.health
+        gated = not health.proven or health.suspect is not None
+        resigned = action is Action.RESIGN and self._resigned(version)
+        effect = self.lane.settle(chunk, answer, now, resigned=resigned)
+        if effect.stop_all is not None:
+            self._stop_all(effect.stop_all)
+        if gated or effect.wide:
+            self._wake_all()
+        else:
+            self.wake()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A call's task has ended; if it was cut short, its items hear of it here."""
+        chunk, permit = self._calls.pop(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            # Its words are not ours, so they may hold a URL: only its type is told.
+            log.error("%s: a call ended with %s in the client itself", self.command.path, type(error).__name__)
+        if not chunk.settled:
+            lost = RequestError(self.command.path, "the call was cut short")
+            self._settle(chunk, permit, lost, self._transport.signer.version)
+
+    async def _ask(self, chunk: Chunk, permit: Permit | None) -> Answer | RequestError:
+        endpoint = self.lane.endpoint
+        body = endpoint.encode(chunk.accounts, chunk.arguments, chunk.options)
+        try:
+            return endpoint.decode(endpoint.path, await self._transport.send(endpoint.path, body, permit))
+        except RequestError as exc:
+            return exc
+
+    def _resigned(self, version: int) -> bool:
+        """Whether another signature is at hand than the one that was refused."""
+        signer = self._transport.signer
+        return signer.version > version or signer.renew(time.time())
+
+    def _tell(self, chunk: Chunk, answer: Answer | RequestError, seconds: float, waited: float) -> None:
+        number = None if isinstance(answer, RequestError) else answer.code
+        error = str(answer) if isinstance(answer, RequestError) else answer.info
+        if not error and number:
+            error = code(number).meaning
+        attempt = max(item.attempts for item in chunk.items)
+        if error:
+            log.debug("%s: call of %d items, attempt %d: %s", self.command.path, len(chunk.items), attempt, error)
+        if self._hooks:
+            event = CallEvent(self.command.path, len(chunk.items), attempt, seconds, waited, number, error)
+            for hook in self._hooks:
+                hook(event)

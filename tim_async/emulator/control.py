@@ -1,0 +1,85 @@
+"""The doors for other processes, outside ``/v4``: what came, what is stored, and a way to begin anew. Plain JSON.
+
+| | |
+|---|---|
+| ``GET /emulator/arrivals?path=timpush/get_tag`` | ``{"arrivals": [[seconds, refused], ...]}`` |
+| ``GET /emulator/statistics`` | calls, refused, worst seconds ... by path |
+| ``GET /emulator/accounts?prefix=M&limit=100`` | ``{"count": n, "accounts": {id: {...}}}``, at most ``limit`` of them |
+| ``POST /emulator/reset?keep_accounts=1`` | forget all, or all but the accounts |
+| ``POST /emulator/void?code=70052`` | declare the signatures of the past void, or expired with 70001 |
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+from .service import Service
+
+_LIMIT = 100
+
+
+class Mistake(Exception):
+    """A control call that makes no sense; the text says what would."""
+
+
+def _arrivals(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
+    if "path" not in query:
+        raise Mistake("which command? ?path=service/command")
+    return {"arrivals": service.traffic.arrivals(query["path"])}
+
+
+def _statistics(service: Service, _query: Mapping[str, str], _body: bytes) -> Any:
+    return service.traffic.statistics()
+
+
+def _accounts(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
+    limit = query.get("limit", str(_LIMIT))
+    if not limit.isdecimal():
+        raise Mistake("limit is a whole number")
+    accounts, prefix = service.store.accounts, query.get("prefix", "")
+    names = [name for name in accounts if name.startswith(prefix)] if prefix else accounts
+    return {"count": len(names), "accounts": {name: accounts[name] for name in islice(names, int(limit))}}
+
+
+def _reset(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
+    service.reset(keep_accounts=query.get("keep_accounts", "0") != "0")
+    return {}
+
+
+def _void(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
+    code = query.get("code", "70052")
+    if code not in {"70001", "70052"}:
+        raise Mistake("code is 70052 (void) or 70001 (expired)")
+    service.gate.end_signatures(int(code), service.now())
+    return {}
+
+
+_DOORS: dict[tuple[str, str], Callable[[Service, Mapping[str, str], bytes], Any]] = {
+    ("GET", "arrivals"): _arrivals,
+    ("GET", "statistics"): _statistics,
+    ("GET", "accounts"): _accounts,
+    ("POST", "reset"): _reset,
+    ("POST", "void"): _void,
+}
+
+
+def answer(service: Service, method: str, name: str, query: Mapping[str, str], body: bytes) -> tuple[int, Any]:
+    """Answer a control call.
+
+    Args:
+        service: What is controlled.
+        method: The HTTP method.
+        name: The last part of the path.
+        query: The decoded parameters of the URL.
+        body: The bytes of the request's body.
+
+    Returns:
+        The HTTP status, and what to send as JSON.
+    """
+    door = _DOORS.get((method, name))
+    if door is None:
+        return 404, {"error": "doors: " + ", ".join(f"{method} /emulator/{name}" for method, name in _DOORS)}
+    try:
+        return 200, door(service, query, body)
+    except Mistake as mistake:
+        return 400, {"error": str(mistake)}

@@ -1,0 +1,70 @@
+"""What the service says when it says no: codes, with the words that stand in ``ErrorInfo``."""
+
+INFO = {
+    10004: "invalid group parameter",
+    10007: "operation not permitted",
+    10010: "group does not exist",
+    30001: "invalid relation parameter",
+    30003: "account not imported",
+    30004: "administrator permission required",
+    30006: "relation service internal error",
+    30007: "relation service timeout",
+    40001: "invalid profile parameter",
+    40002: "no account given",
+    40003: "account not imported",
+    40004: "administrator permission required",
+    40006: "profile service internal error",
+    60002: "invalid request URL",
+    60003: "request body is not valid JSON",
+    60007: "REST API call frequency exceeds the limit",
+    60008: "service timeout",
+    60009: "unknown request resource",
+    60010: "identifier is not an administrator",
+    60011: "SDKAppID call frequency exceeds the limit",
+    60012: "sdkappid is missing from the URL",
+    60015: "account is not a string",
+    60018: "too many requests",
+    60019: "too many requests",
+    60025: "sdkappid, identifier, usersig or contenttype in the URL is wrong",
+    70001: "usersig expired",
+    70002: "usersig is empty",
+    70003: "usersig is illegal",
+    70009: "usersig check failed: key of another SDKAppID",
+    70013: "identifier differs from the one in usersig",
+    70014: "sdkappid differs from the one in usersig",
+    70020: "sdkappid not found",
+    70050: "usersig check failed too often, try again after a minute",
+    70052: "usersig is no longer valid",
+    70107: "Err_TLS_PT_Open_Login_Account_Not_Exist",
+    70169: "server timeout",
+    70399: "the deleted account cannot be imported again yet",
+    70402: "invalid parameter",
+    70403: "administrator permission required",
+    70500: "internal server error",
+    90001: "fail to parse json",
+    90003: "To_Account is invalid",
+    90009: "administrator permission required",
+    90011: "more than 500 target accounts",
+    90018: "too many accounts in one request",
+    90020: "tag is too long",
+    90032: "too many tags",
+    90033: "invalid attribute",
+    90035: "wrong account type",
+    91000: "internal service error",
+}
+"""``ErrorInfo`` by code, in our own words: nobody may depend on the service's sentences.
+
+The one exception is 70107, whose text the page of ``account_delete`` prints.
+"""
+
+
+class Refusal(Exception):
+    """The service's "no" to a whole call.
+
+    Args:
+        code: The ``ErrorCode`` to answer with.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code

@@ -1,0 +1,262 @@
+"""The service in a box: the socket, the waiting, and the way of one call through it."""
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from aiohttp import web
+
+from . import control
+from .command import Command, Item
+from .gate import Gate
+from .rates import Arrival, PathStatistics, Traffic, Window
+from .refusals import Refusal
+from .replies import base
+from .service import Service
+from .store import Accounts, Store
+from .table import COMMANDS
+
+DEMO_KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
+"""The key that Tencent prints in the README of its own UserSig generators: public, and good for nothing else."""
+
+LATENCY_SPREAD = 0.2
+"""The service time of a call is uniform within this fraction around its middle."""
+
+_SHUTDOWN_SECONDS = 2.0
+
+
+class _Connections(web.Server):
+    """The connections of the server; it knows which of them are new."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        # No access log: the usersig is in the URL.
+        super().__init__(handler, access_log=None)
+        self._used: set[web.RequestHandler] = set()
+
+    def is_first(self, request: web.BaseRequest) -> bool:
+        """Whether this is the first request of its connection; asked once per request."""
+        connection = request.protocol
+        if connection in self._used:
+            return False
+        self._used.add(connection)
+        return True
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._used.discard(handler)
+
+
+def _answer(value: Any, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+class Emulator:
+    """TIM's REST API on a loopback socket, with its state in memory.
+
+    It speaks the documented commands, checks signatures, and judges the rate limit, independently of the client of
+    this package, with which it shares no code: it can disagree with it. ::
+
+        async with Emulator(latency=0.02) as emulator:
+            emulator.accounts.add("Mary")
+            ...  # talk to emulator.url
+            assert emulator.statistics()["timpush/get_tag"].refused == 0
+
+    Args:
+        sdk_app_id: The app that it serves.
+        secret_key: The app's key.
+        admins: The identifiers that may call.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        rate: Calls per second for every command; None leaves each its documented rate, ``math.inf`` allows all.
+        rates: Other rates for single commands: calls per second by ``service/command``.
+        window: Which accounting refuses calls: ``"sliding"``, ``"fixed"`` or ``"both"``.
+        latency: Seconds of service time, uniform within 20 % around this middle. The effect comes at its end; calls
+            that are refused get no service and are answered at once.
+        jitter: Seconds; each call reaches the judge up to this much later than its bytes came.
+        connect_delay: Seconds; the first call of a new connection reaches the judge that much later.
+        attribute_names: The declared attributes, at most ten; None accepts any name.
+        reimport_after: Seconds for which a deleted UserID cannot be imported again (70399; three months by the newest
+            page of ``account_delete``, none by the older ones, which is the default).
+        seed: Makes order, jitter and service times repeatable.
+        now: The wall clock, Unix seconds; signatures are judged by it.
+        clock: The monotonic clock, seconds; arrivals are judged by it.
+
+    Raises:
+        ValueError: A negative time, a rate that is not positive, more than ten attribute names.
+    """
+
+    def __init__(
+        self,
+        *,
+        sdk_app_id: int = 1400000000,
+        secret_key: str = DEMO_KEY,
+        admins: Collection[str] = ("administrator",),
+        host: str = "127.0.0.1",
+        port: int = 0,
+        rate: float | None = None,
+        rates: Mapping[str, float] | None = None,
+        window: Window = "both",
+        latency: float = 0.0,
+        jitter: float = 0.0,
+        connect_delay: float = 0.0,
+        attribute_names: Collection[str] | None = None,
+        reimport_after: float = 0.0,
+        seed: int | None = None,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        times = {"latency": latency, "jitter": jitter, "connect_delay": connect_delay, "reimport_after": reimport_after}
+        for name, seconds in times.items():
+            if not 0 <= seconds < math.inf:
+                raise ValueError(f"{name} is a number of seconds, not {seconds!r}")
+        self.sdk_app_id = sdk_app_id
+        self._rng = random.Random(seed)
+        self._service = Service(
+            gate=Gate(sdk_app_id=sdk_app_id, secret_key=secret_key, admins=admins),
+            traffic=Traffic(rate, rates or {}, window),
+            store=Store(attribute_names=attribute_names, reimport_after=reimport_after, now=now),
+            rng=self._rng,
+            now=now,
+        )
+        self._host, self._port = host, port
+        self._latency, self._jitter, self._connect_delay = latency, jitter, connect_delay
+        self._clock = clock
+        self._connections: _Connections | None = None
+        self._listener: asyncio.Server | None = None
+
+    def __repr__(self) -> str:
+        where = "closed" if self._listener is None else self.url
+        return f"<Emulator {where}, app {self.sdk_app_id}, {len(self.accounts)} accounts>"
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as ``http://127.0.0.1:8080``.
+
+        Raises:
+            RuntimeError: It isn't listening.
+        """
+        if self._listener is None:
+            raise RuntimeError("the emulator has no address until it is entered: async with Emulator() as emulator")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def accounts(self) -> Accounts:
+        """The imported accounts by their id: look at them, change them, or add some with ``accounts.add("Mary")``."""
+        return self._service.store.accounts
+
+    def arrivals(self, path: str) -> list[Arrival]:
+        """The calls of one command as the judge saw them, the refused ones among them.
+
+        Args:
+            path: ``service/command``, such as ``"timpush/get_tag"``.
+
+        Returns:
+            Pairs of time (seconds on the monotonic clock) and refused, in the order of arrival.
+        """
+        return self._service.traffic.arrivals(path)
+
+    def statistics(self) -> dict[str, PathStatistics]:
+        """The sums of each command that was called, by ``service/command``."""
+        return self._service.traffic.statistics()
+
+    def reset(self, *, keep_accounts: bool = False) -> None:
+        """Begin anew: forget arrivals, locks and void signatures.
+
+        Args:
+            keep_accounts: Let the accounts stay as they are.
+        """
+        self._service.reset(keep_accounts=keep_accounts)
+
+    def void_signatures(self) -> None:
+        """Declare void what was signed until now: such calls answer 70052."""
+        self._service.gate.end_signatures(70052, self._service.now())
+
+    def expire_signatures(self) -> None:
+        """Let expire what was signed until now: such calls answer 70001."""
+        self._service.gate.end_signatures(70001, self._service.now())
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            OSError: The address is taken.
+            RuntimeError: It's listening already.
+        """
+        if self._listener is not None:
+            raise RuntimeError("the emulator is listening already")
+        self._connections = _Connections(self._handle)
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._connections, self._host, self._port, backlog=1024)
+        self._port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop listening; calls that are being served get two seconds to end."""
+        listener, self._listener = self._listener, None
+        connections, self._connections = self._connections, None
+        if listener is not None:
+            listener.close()
+        if connections is not None:
+            await connections.shutdown(_SHUTDOWN_SECONDS)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            body = await request.read()
+        except (ConnectionError, web.RequestPayloadError):
+            return web.Response()  # the caller went away before the call had arrived
+        path = request.path
+        if path.startswith("/emulator/"):
+            status, value = control.answer(
+                self._service, request.method, path.removeprefix("/emulator/"), request.query, body
+            )
+            return _answer(value, status)
+        await self._travel(request)
+        command = COMMANDS.get(path.removeprefix("/v4/")) if path.startswith("/v4/") else None
+        try:
+            return await self._call(request, command, body)
+        except Refusal as refusal:
+            return _answer(base(refusal.code))
+
+    async def _travel(self, request: web.BaseRequest) -> None:
+        """The rest of a call's way to the judge, after its bytes came."""
+        seconds = self._rng.uniform(0, self._jitter)
+        if self._connect_delay and self._connections is not None and self._connections.is_first(request):
+            seconds += self._connect_delay
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    async def _call(self, request: web.BaseRequest, command: Command | None, body: bytes) -> web.StreamResponse:
+        if command is None:
+            raise Refusal(60009)
+        if request.method != "POST":
+            raise Refusal(60002)
+        items = self._service.admit(command, request.query, body, self._clock())
+        return await self._serve(command, items)
+
+    async def _serve(self, command: Command, items: list[Item]) -> web.StreamResponse:
+        if self._latency:
+            await asyncio.sleep(self._latency * self._rng.uniform(1 - LATENCY_SPREAD, 1 + LATENCY_SPREAD))
+        return _answer(self._service.tell(command, self._service.perform(command, items)))
+
+
+async def serve(emulator: Emulator, listening: Callable[[str], object]) -> None:
+    """Run an emulator until this task is cancelled.
+
+    Args:
+        emulator: What to run.
+        listening: Called once with its url.
+
+    Raises:
+        OSError: The address is taken.
+    """
+    async with emulator:
+        listening(emulator.url)
+        await asyncio.Event().wait()

@@ -1,0 +1,200 @@
+"""Everything that this library raises.
+
+    TIMError
+    ├── RequestError          no trustworthy answer to one call; .path, .may_have_happened
+    │   ├── ConnectError      nothing was sent: may_have_happened is False
+    │   ├── RequestTimeout    sent, and no answer in time
+    │   ├── BadStatus         a gateway spoke: HTTP other than 200; .status
+    │   └── InvalidReply      200, but not the JSON that was promised
+    ├── APIError              the service said no to a whole call; .code, .info, .path, .result
+    │   ├── CredentialsError  usersig, administrator, region or key are wrong; stops the client's batches
+    │   ├── RateLimited       more calls than the service allows
+    │   ├── ServiceBusy       the service asks to try later
+    │   └── InvalidRequest    our words, or every item of the batch, were wrong
+    ├── AccountError          one account is not Ok; .outcome, .account, .code, .info
+    ├── BatchError            some items are not Ok, or the source failed; .result
+    └── ClientClosed          the client has been closed
+
+A caller's mistake in the call itself is a `TypeError` or a `ValueError`.
+
+Every error pickles, and none of them holds a URL: the usersig is part of each URL.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .codes import code as verdict_of
+
+if TYPE_CHECKING:
+    from .results import BatchResult, NotSent, Rejected, Unknown
+
+__all__ = [
+    "APIError",
+    "AccountError",
+    "BadStatus",
+    "BatchError",
+    "ClientClosed",
+    "ConnectError",
+    "CredentialsError",
+    "InvalidReply",
+    "InvalidRequest",
+    "RateLimited",
+    "RequestError",
+    "RequestTimeout",
+    "ServiceBusy",
+    "TIMError",
+]
+
+
+class TIMError(Exception):
+    """Root of everything that this library raises on its own account."""
+
+
+class RequestError(TIMError):
+    """No trustworthy answer came to one call.
+
+    Args:
+        path: the command, for example ``timpush/get_tag``.
+        detail: what went wrong, in words; never a URL.
+    """
+
+    may_have_happened: ClassVar[bool] = True
+    """Whether the service may have carried out the call all the same."""
+
+    def __init__(self, path: str, detail: str) -> None:
+        super().__init__(path, detail)
+        self.path = path
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.detail}"
+
+
+class ConnectError(RequestError):
+    """No connection could be opened, so nothing was sent."""
+
+    may_have_happened: ClassVar[bool] = False
+
+
+class RequestTimeout(RequestError):
+    """The call was sent and no answer came in time."""
+
+
+class BadStatus(RequestError):
+    """A gateway answered: the HTTP status is not 200, with which the service answers everything.
+
+    Args:
+        path: the command.
+        status: the HTTP status code.
+    """
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(path, f"HTTP status {status} instead of 200")
+        self.args = (path, status)
+        self.status = status
+
+
+class InvalidReply(RequestError):
+    """HTTP 200, but the body is not the JSON that the service's page promises."""
+
+
+class APIError(TIMError):
+    """The service said no to a whole call.
+
+    Args:
+        code: the service's ``ErrorCode``.
+        info: the service's ``ErrorInfo``; may be empty.
+        path: the command.
+        result: what became of every item of the batch that was stopped, where there was one.
+    """
+
+    def __init__(self, code: int, info: str, path: str, result: BatchResult[Any] | None = None) -> None:
+        super().__init__(code, info, path, result)
+        self.code = code
+        self.info = info
+        self.path = path
+        self.result = result
+
+    def __str__(self) -> str:
+        said = f": {self.info}" if self.info else ""
+        return f"{self.path} answered {self.code} ({verdict_of(self.code).meaning}){said}"
+
+
+class CredentialsError(APIError):
+    """The usersig, the administrator account, the region or the key is wrong: no further call can succeed."""
+
+
+class RateLimited(APIError):
+    """The service counted more calls than it allows."""
+
+
+class ServiceBusy(APIError):
+    """The service asks to try again later."""
+
+
+class InvalidRequest(APIError):
+    """The words of the call were wrong, or those of every item."""
+
+
+class AccountError(TIMError):
+    """One account did not end `Ok`.
+
+    Args:
+        outcome: what became of it.
+    """
+
+    def __init__(self, outcome: Rejected | Unknown | NotSent) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+    @property
+    def account(self) -> str:
+        """The account, as the caller wrote it."""
+        return self.outcome.account
+
+    @property
+    def code(self) -> int | None:
+        """The service's code, or None where it gave none."""
+        return self.outcome.code
+
+    @property
+    def info(self) -> str:
+        """The service's own words; may be empty."""
+        return self.outcome.info
+
+    def __str__(self) -> str:
+        code = "" if self.code is None else f" [{self.code}]"
+        info = f" ({self.info})" if self.info else ""
+        return f"{self.account!r} is {type(self.outcome).__name__}{code}: {self.outcome.reason}{info}"
+
+
+class BatchError(TIMError):
+    """Some items of a batch are not `Ok`, or its source failed (then ``__cause__`` is the source's error).
+
+    Args:
+        result: what became of every item that was taken.
+    """
+
+    def __init__(self, result: BatchResult[Any]) -> None:
+        super().__init__(result)
+        self.result = result
+
+    def __str__(self) -> str:
+        errors = self.result.errors
+        if not errors:
+            return f"the source failed; every one of the {len(self.result)} items taken before is Ok"
+        kinds = Counter(f"{type(error).__name__} {error.code or ''}".rstrip() for error in errors)
+        most = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3))
+        return f"{len(errors)} of {len(self.result)} items are not Ok: {most}; first: {AccountError(errors[0])}"
+
+
+class ClientClosed(TIMError):
+    """The client has been closed, so nothing more can be sent with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __str__(self) -> str:
+        return "this client has been closed; make a new one"

@@ -1,0 +1,338 @@
+"""The waiting line of one command: what an answer means for each item of its call. Pure: it is told the time.
+
+    add ──▶ waiting ──seal──▶ in flight ──settle──▶ an outcome
+               ▲                              │
+               └──── not yet: back-off ◀──────┘
+
+The waiting half stands in `waiting`; this is the judging half. Rules 1 to 8 of the judge, in the order in which an
+answer meets them: no trustworthy answer, a "no" to the whole call, a good answer item by item.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .codes import Action, Code, Fault, code
+from .endpoints import Answer
+from .errors import APIError, CredentialsError, InvalidRequest, RateLimited, RequestError, ServiceBusy
+from .feeds import Feed, Item
+from .results import Failure, Rejected
+from .retry import LONGEST, backoff
+from .waiting import FAILURES_MOST, Chunk, Waiting
+
+__all__ = ["Effect", "Lane"]
+
+GUILTY_CHUNKS_MOST = 3  # chunks all of whose items were refused with one code: so will the others be
+_MISSING: Any = object()
+_SILENT = Code(0, "the answer does not mention it", Fault.SERVICE, Action.RETRY)
+
+
+class Effect(NamedTuple):
+    """What an answer means beyond its own lane."""
+
+    refused: bool = False
+    """The service counted more calls than it allows."""
+    wide: bool = False
+    """All lanes of the client are concerned."""
+    stop_all: APIError | None = None
+    """Nothing of the client may be sent any more."""
+
+
+_NOTHING = Effect()
+
+
+def error_for(verdict: Code, info: str, path: str) -> APIError:
+    """The error that says it, by whose fault it is."""
+    kinds = {
+        Fault.CREDENTIALS: CredentialsError,
+        Fault.RATE: RateLimited,
+        Fault.SERVICE: ServiceBusy,
+        Fault.CALLER: InvalidRequest,
+    }
+    return kinds.get(verdict.fault, APIError)(verdict.number, info, path)
+
+
+class Lane(Waiting):
+    """The items of one command, from when they are given until each has its outcome."""
+
+    def settle(self, chunk: Chunk, answer: Answer | RequestError, now: float, *, resigned: bool = False) -> Effect:
+        """Judge the answer to one call, or the lack of one, item by item.
+
+        Args:
+            chunk: what was sent.
+            answer: what came.
+            now: seconds.
+            resigned: a fresh signature is at hand, should the old one be the trouble.
+        """
+        self.in_flight -= 1
+        self.health.in_flight -= 1
+        if isinstance(answer, RequestError):
+            self._unanswered(chunk, answer, now)
+            effect = _NOTHING
+        elif answer.code:
+            effect = self._refused(chunk, answer, now, resigned=resigned)
+        else:
+            effect = self._answered(chunk, answer, now)
+        self.tell(now)
+        return effect
+
+    # No trustworthy answer
+
+    def _unanswered(self, chunk: Chunk, error: RequestError, now: float) -> None:
+        self._failed(chunk, now)
+        for item in chunk.items:
+            item.reached = item.reached or error.may_have_happened
+            item.unsure = item.unsure or error.may_have_happened
+            item.refused = False
+        self._again(chunk, chunk.items, now, f"no answer: {error.detail}")
+
+    def _failed(self, chunk: Chunk, now: float) -> None:
+        """While nothing of a lane is answered, the lane itself backs off."""
+        self.failures += 1
+        if self.failures >= FAILURES_MOST:
+            if chunk.probe or not self._probes:
+                self._probes += 1
+            self._probe_at = now + backoff(self._probes, self.chance)
+
+    def _useful(self, now: float) -> None:
+        self.failures = self._probes = 0
+        self._useful_at = now
+        self._probe_at = now
+        self.health.budget.earn()
+
+    # A "no" to the whole call
+
+    def _refused(self, chunk: Chunk, answer: Answer, now: float, *, resigned: bool) -> Effect:
+        verdict = code(answer.code)
+        for item in chunk.items:
+            item.code, item.info = answer.code, answer.info
+            item.reached = True
+            item.unsure = item.unsure or verdict.unsure
+            item.refused = False
+        if verdict.action is Action.PAUSE:
+            return self._pause(chunk, verdict, now)
+        if verdict.action is Action.RETRY:
+            self._failed(chunk, now)
+            self._again(chunk, chunk.items, now, verdict.meaning)
+            return _NOTHING
+        if verdict.action is Action.RESIGN and resigned:
+            self._repeat(chunk, now)
+            return _NOTHING
+        if verdict.action in (Action.STOP, Action.RESIGN):
+            return self._pointless(chunk, verdict, answer, now)
+        self._useful(now)
+        self._proven(now)
+        if answer.values or answer.errors:
+            self._judge_each(chunk, answer, now, unmentioned=verdict)
+        else:
+            self._guilty(chunk, chunk.items, verdict, now)
+        return _NOTHING
+
+    def _pause(self, chunk: Chunk, verdict: Code, now: float) -> Effect:
+        """Too many calls: everybody waits until a time, and it costs nobody an attempt."""
+        (self.health.pause if verdict.wide else self.pause).refused(now)
+        self._repeat(chunk, now)
+        return Effect(refused=True, wide=verdict.wide)
+
+    def _repeat(self, chunk: Chunk, now: float) -> None:
+        """The same again, at no cost."""
+        for item in chunk.items:
+            item.attempts -= 1
+        self._wait_again(chunk, chunk.items, now, 0.0, code(chunk.items[0].code or 0).meaning)
+
+    def _pointless(self, chunk: Chunk, verdict: Code, answer: Answer, now: float) -> Effect:
+        """Every further call would be answered the same: what waits ends unsent."""
+        error = error_for(verdict, answer.info, self.endpoint.path)
+        for feed in {item.feed for item in chunk.items}:
+            feed.error = feed.error or error
+        for item in chunk.items:
+            self._reject(item, verdict, answer.info, again=True)
+        if verdict.wide:
+            self.health.refused(error, verdict.wait, now)
+            return Effect(wide=True, stop_all=error)
+        self.suspect = error
+        self.stop_all(error, now)
+        return _NOTHING
+
+    def stop_all(self, error: APIError, now: float) -> None:
+        """End what waits, unsent."""
+        for feed in list(self.feeds):
+            self.stop(feed, error, now)
+
+    def _guilty(self, chunk: Chunk, items: Sequence[Item], verdict: Code, now: float) -> None:
+        """The call was refused and one of these items may have caused it: find out which."""
+        if len(items) > 1:
+            for item in items:
+                item.refused = True
+            if chunk.trial is None:
+                self.accuse(list(items), verdict.number)
+            else:
+                self.halve(items, chunk.trial)
+            return
+        (item,) = items
+        if self._done_all_the_same(item, verdict):
+            self._innocent(item)
+            self.end(item, None)
+            return
+        trial, feed = chunk.trial, item.feed
+        proven = trial is not None and trial.undecided == 1 and not trial.innocent and trial.code == verdict.number
+        if trial is not None:
+            self.decided(trial, item, guilty=trial.code == verdict.number)
+        self._reject(item, verdict, item.info)
+        if proven:
+            self._chunk_guilty(feed, verdict, item.info, now)
+
+    def _chunk_guilty(self, feed: Feed, verdict: Code, info: str, now: float) -> None:
+        """Every item of a chunk was found guilty of the same: after three such chunks nobody asks on."""
+        feed.guilty_chunks[verdict.number] = count = feed.guilty_chunks.get(verdict.number, 0) + 1
+        if count >= GUILTY_CHUNKS_MOST:
+            self.stop(feed, InvalidRequest(verdict.number, info, self.endpoint.path), now)
+
+    # A good answer
+
+    def _proven(self, now: float) -> None:
+        self.suspect = None
+        self.pause.answered(now)
+        self.health.good()
+        self.health.pause.answered(now)
+
+    def _answered(self, chunk: Chunk, answer: Answer, now: float) -> Effect:
+        self._proven(now)
+        if self._all_done(chunk, answer):
+            self._useful(now)
+            return _NOTHING
+        return self._judge_each(chunk, answer, now)
+
+    def _all_done(self, chunk: Chunk, answer: Answer) -> bool:
+        """The way of nearly every call: all items are Ok, they are one batch's, and concern nobody else."""
+        if answer.errors or len(chunk.feeds) != 1 or chunk.trial is not None or not self.order.plain:
+            return False
+        (feed,) = chunk.feeds
+        if feed.over:
+            return False
+        accounts = chunk.accounts
+        if answer.values is None:
+            values: list[Any] = [None] * len(accounts)
+        else:
+            get = answer.values.get
+            values = [get(account, _MISSING) for account in accounts]
+            if any(value is _MISSING for value in values):
+                return False
+        feed.put(chunk.items, values)
+        self.order.release_all(accounts, chunk.options)
+        self.touched.add(feed)
+        return True
+
+    def _judge_each(self, chunk: Chunk, answer: Answer, now: float, unmentioned: Code | None = None) -> Effect:
+        """Judge item by item; *unmentioned* is the "no" to the whole call that the others share, if there was one."""
+        again: dict[str, list[Item]] = {}
+        accused: list[Item] = []
+        stops: list[Code] = []
+        for item in chunk.items:
+            verdict = self._judge_item(item, answer, unmentioned)
+            if verdict is None:
+                continue
+            if verdict.action is Action.STOP:
+                stops.append(verdict)
+            elif verdict.action is Action.SPLIT:
+                accused.append(item)
+            else:
+                again.setdefault(verdict.meaning, []).append(item)
+        if sum(map(len, again.values())) < len(chunk.items):
+            self._useful(now)
+        else:
+            self._failed(chunk, now)
+        if accused and unmentioned is not None:
+            self._guilty(chunk, accused, unmentioned, now)
+        for why, items in again.items():
+            self._again(chunk, items, now, why)
+        if len(stops) == len(chunk.items):
+            # Each item was told that the app may not do this at all.
+            self.suspect = error_for(stops[0], "", self.endpoint.path)
+            self.stop_all(self.suspect, now)
+        return _NOTHING
+
+    def _judge_item(self, item: Item, answer: Answer, unmentioned: Code | None) -> Code | None:
+        """What a good answer says of one item.
+
+        Returns:
+            None if that is its end; else the verdict by which it goes on. An item that was told STOP has ended too.
+        """
+        item.reached = True
+        if (error := answer.errors.get(item.account)) is not None:
+            return self._judge_error(item, *error)
+        if answer.values is not None and item.account in answer.values:
+            self._yes(item, answer.values[item.account])
+            return None
+        if unmentioned is not None:
+            return unmentioned
+        if self.endpoint.silence_is_ok:
+            self._yes(item, None)
+            return None
+        item.unsure, item.refused, item.code = True, False, None
+        return _SILENT
+
+    def _judge_error(self, item: Item, number: int, info: str) -> Code | None:
+        """Judge an item that a good answer names with a code; returns the verdict if it is not an end by itself."""
+        verdict = code(number)
+        item.code, item.info = number, info
+        item.unsure = item.unsure or verdict.unsure
+        item.refused = False
+        if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
+            self._yes(item, None)
+            return None
+        if verdict.action in (Action.RETRY, Action.PAUSE, Action.RESIGN):
+            return verdict
+        self._reject(item, verdict, info)
+        return verdict if verdict.action is Action.STOP else None
+
+    def _done_all_the_same(self, item: Item, verdict: Code) -> bool:
+        """Whether this "no" is only the echo of an earlier call whose answer was lost."""
+        return item.unsure and verdict.number in self.endpoint.done_again
+
+    def _yes(self, item: Item, value: Any) -> None:
+        self._innocent(item)
+        self.end(item, value)
+
+    def _innocent(self, item: Item) -> None:
+        if item.trial is not None:
+            self.decided(item.trial, item, guilty=False)
+
+    def _reject(self, item: Item, verdict: Code, info: str, *, again: bool = False) -> None:
+        failure = Failure(Rejected, verdict.number, info, verdict.meaning, again=again, argument=item.argument)
+        self._innocent(item)
+        self.end(item, failure)
+
+    # Not yet
+
+    def _again(self, chunk: Chunk, items: Sequence[Item], now: float, why: str) -> None:
+        """These have neither a yes nor a final no: they wait again, unless they were tried often enough."""
+        tired = [item for item in items if item.attempts >= self.attempts]
+        for item in tired:
+            self._innocent(item)
+            self.end(item, self.failure_of(item, f"gave up after {item.attempts} attempts, the last one: {why}"))
+        left = [item for item in items if item.attempts < self.attempts] if tired else items
+        if left:
+            most = max(item.attempts for item in left)
+            delay = backoff(most, self.chance) if self.health.budget.spend() else LONGEST
+            self._wait_again(chunk, left, now, delay, why)
+
+    def _wait_again(self, chunk: Chunk, items: Sequence[Item], now: float, delay: float, why: str) -> None:
+        waiting: list[Item] = []
+        for item in items:
+            if item.feed.stop_reason is None:
+                item.line = None
+                waiting.append(item)
+            else:
+                self._innocent(item)
+                self.end(item, self.failure_of(item, f"{item.feed.stop_reason}; before that: {why}"))
+        if waiting:
+            heapq.heappush(self._later, (now + delay, next(self._serial), waiting, chunk.trial))
+
+    def give_back(self, chunk: Chunk, now: float) -> None:
+        """A chunk was sealed and its call never begun: its items wait again, untouched."""
+        self.in_flight -= 1
+        self.health.in_flight -= 1
+        self._repeat(chunk, now)
