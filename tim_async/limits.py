@@ -28,7 +28,7 @@ from .permits import Permit, Permits, PermitStatistics
 __all__ = ["Command", "Limiter", "LocalLimiter", "local_limiter"]
 
 BURST: Final = 3.0
-"""Calls that may follow each other at once after a late timer. With 1 each lateness is lost for ever: 93 % of the rate."""
+"""Calls that may follow each other at once after a late timer. With 1 lateness is lost for ever: 93 % of the rate."""
 BURST_SECONDS: Final = 0.03
 """The same for lower rates, in seconds' worth of calls: below 37/s hardly more than one call at a time."""
 LEAST_BURST: Final = 1.1
@@ -207,7 +207,7 @@ class _Gate:
         self._serve()
 
     def _abounds(self, now: float) -> bool:
-        """Whether full chunks may go without pace: more than half of the permits are free, and nobody waits for them."""
+        """Whether full chunks may go without pace: more than half of the permits are free and not wanted."""
         quiet = now - self._urgent_at > URGENT_SECONDS
         return quiet and 2 * self.permits.available(now) > self.permits.usable(now)
 

@@ -67,9 +67,10 @@ class Permit:
         fresh: the call is the first on its connection.
         ended: when the limiter was told that the call is over; set by `Permits`.
         stalled: no call at all was answered for a while of its life; set by `Permits`.
+        settled: the permit is back, or the time of its return is set; set by `Permits`.
     """
 
-    __slots__ = ("answered", "ended", "fresh", "stalled", "taken", "written")
+    __slots__ = ("answered", "ended", "fresh", "settled", "stalled", "taken", "written")
 
     def __init__(self, taken: float) -> None:
         self.taken = taken
@@ -78,6 +79,7 @@ class Permit:
         self.fresh = False
         self.ended: float | None = None
         self.stalled = False
+        self.settled = False
 
 
 class PermitStatistics(msgspec.Struct, frozen=True):
@@ -124,12 +126,13 @@ class Permits:
         self._low_share = 1.0
         self._slowed_at = -math.inf
         self._refusals = 0
-        # Every permit out is in exactly one of these: running (oldest first), ended or soon due (soonest first; a
-        # sorted list of 100 is as quick as a heap, and tells when the fifth comes back), or hanging on its end.
         self._out = 0
-        self._running: dict[Permit, None] = {}
+        # The calls without an end, oldest first; those of them whose permits could not be back yet, oldest first (with
+        # some that have ended); and when permits come back, soonest first: a sorted list of 100 is as quick as a heap,
+        # and tells when the fifth comes back. A permit in neither of the last two hangs on the end of its call.
+        self._calls: dict[Permit, None] = {}
+        self._young: deque[Permit] = deque()
         self._due: list[tuple[float, int, Permit]] = []
-        self._hanging: set[Permit] = set()
         self._order = count()
         # The latencies that can still become the least one: each is greater than the one before.
         self._latencies: deque[tuple[float, float]] = deque()
@@ -175,7 +178,8 @@ class Permits:
         """A permit for one call; to be called only while one is `available`, and to be ended with `end`."""
         permit = Permit(now)
         self._out += 1
-        self._running[permit] = None
+        self._calls[permit] = None
+        self._young.append(permit)
         return permit
 
     def next_at(self, now: float, leave: int = 0) -> float:
@@ -185,8 +189,8 @@ class Permits:
         if lacking <= 0:
             return now
         when = self._due[lacking - 1][0] if lacking <= len(self._due) else math.inf
-        if self._running:
-            when = min(when, next(iter(self._running)).taken + self._window(now) + self.cap(now))
+        if self._young:
+            when = min(when, self._young[0].taken + self._window(now) + self.cap(now))
         share = self.share(now)
         if share < 1:
             grown = (self.usable(now) + 1) / self._rate
@@ -205,18 +209,16 @@ class Permits:
         if permit.written is None and permit.answered is not None:
             permit.written = permit.taken
         permit.ended = now
+        del self._calls[permit]
         if permit.answered is not None:
             self._learn(permit, permit.answered, refused=refused)
         if refused:
             self._slow(permit, now)
-        if permit in self._running:
-            del self._running[permit]
-        elif permit in self._hanging:
-            self._hanging.remove(permit)
-        else:
-            return  # it is due by time, or came back already
+        if permit.settled:
+            return
         if permit.written is None:
             self._out -= 1
+            permit.settled = True
         else:
             self._rest(permit, self._reusable_at(permit, now))
 
@@ -246,17 +248,16 @@ class Permits:
                 self._out -= 1
             else:
                 self._rest(permit, when)
-        while self._running:
-            permit = next(iter(self._running))
-            if permit.taken + self._window(now) + self.cap(now) > now:
-                return
-            del self._running[permit]
-            self._rest(permit, self._reusable_at(permit, now))
+        young = self._young
+        while young and (young[0].settled or young[0].taken + self._window(now) + self.cap(now) <= now):
+            permit = young.popleft()
+            if not permit.settled:
+                self._rest(permit, self._reusable_at(permit, now))
 
     def _rest(self, permit: Permit, when: float) -> None:
-        if when == math.inf:
-            self._hanging.add(permit)
-        else:
+        """Sets the time of the permit's return, if it is known."""
+        permit.settled = when < math.inf
+        if permit.settled:
             insort(self._due, (when, next(self._order), permit))
 
     def _reusable_at(self, permit: Permit, now: float) -> float:
@@ -276,9 +277,14 @@ class Permits:
             excess = min(excess, self.cap(now))
         return permit.written + window + excess
 
-    def _flows(self, since: float, now: float) -> bool:
-        """Whether answers have been coming all the time since `since`."""
-        return now - self._answered_at <= FLOWING and self._silent_until <= since
+    def _flows(self, written: float, now: float) -> bool:
+        """Whether the calls of others have been answered ever since `written`, which is when a call went out."""
+        return self._silent_until <= written and now - self._expected_since(written, now) <= FLOWING
+
+    def _expected_since(self, written: float, now: float) -> float:
+        """Since when an answer could have come: from the last one on, but none is quicker than the least latency."""
+        oldest = min(written, next(iter(self._calls)).taken) if self._calls else written
+        return max(self._answered_at, oldest + (self._smallest(now) or 0.0))
 
     def _smallest(self, now: float) -> float | None:
         latencies = self._latencies
@@ -292,9 +298,7 @@ class Permits:
     def _learn(self, permit: Permit, answered: float, *, refused: bool) -> None:
         """Takes note of an answer: its latency, and whether it ended a silence."""
         written = permit.taken if permit.written is None else permit.written
-        oldest = next(iter(self._running), permit)
-        waited_since = max(self._answered_at, min(oldest.taken, written))
-        if answered - waited_since > max(1.5 * self._least_cap, 3 / self._rate):
+        if answered - self._expected_since(written, answered) > max(1.5 * self._least_cap, 3 / self._rate):
             self._silent_until = answered
         self._answered_at = max(self._answered_at, answered)
         permit.stalled = written < self._silent_until

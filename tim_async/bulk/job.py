@@ -41,14 +41,9 @@ class Job:
         self._settle = settle
         self._open: dict[int, Row] = {}
         self._taken = 0
-        self._stopped = False
-
-    def stop(self) -> None:
-        """Take no more rows."""
-        self._stopped = True
 
     async def run(self, stream: Stream) -> None:
-        """Send the rows until there are no more, or until `stop`.
+        """Send the rows until there are no more, or until the client is closed.
 
         When this returns or raises, every row that was taken has had its record: the rows whose outcome will never be
         known are `Unknown`.
@@ -73,11 +68,7 @@ class Job:
             self._settle_rest()
 
     def _source(self) -> Iterator[Any]:
-        while not self._stopped:
-            row = next(self._rows, None)
-            if row is None:
-                self.unread = False
-                return
+        for row in self._rows:
             self.last_row = row.number
             if row.problem:
                 self._settle(record(row.number, NotSent(self._taken, row.account, None, "", row.problem)))
@@ -85,6 +76,7 @@ class Job:
                 self._open[self._taken] = row
                 self._taken += 1
                 yield self._item(row)
+        self.unread = False
 
     def _settle_rest(self) -> None:
         rest, self._open = self._open, {}

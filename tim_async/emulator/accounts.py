@@ -13,8 +13,7 @@ FAMILY = Family(
     empty=70402,
     too_many=70402,
     not_admin=70403,
-    busy_item=70500,
-    busy=70500,
+    busy=(70500, 30006, 30007, 40006, 70169, 70202),
     longest=32,
 )
 

@@ -7,9 +7,7 @@ from .refusals import Refusal
 from .replies import errors_listed, nothing, values_listed
 from .store import Store
 
-FAMILY = Family(
-    bad_json=90001, malformed=90001, empty=90001, too_many=90018, not_admin=90009, busy_item=91000, busy=91000
-)
+FAMILY = Family(bad_json=90001, malformed=90001, empty=90001, too_many=90018, not_admin=90009, busy=(91000,))
 
 READING = replace(FAMILY, not_admin=60010)
 """The pages of get_attr and im_get_attr don't list 90009, so the general code of the gateway remains."""

@@ -32,10 +32,8 @@ class Family:
     too_many: int
     #: The identifier in the URL is no administrator.
     not_admin: int
-    #: A single account fails for a while (see the fault ``item_busy``).
-    busy_item: int
-    #: The whole service fails for a while.
-    busy: int
+    #: What a single account may answer for a while (see the fault ``item_busy``).
+    busy: tuple[int, ...]
     #: Most bytes of an account id; 0 if ids are not measured (RegistrationIDs may be longer than UserIDs).
     longest: int = 0
 

@@ -5,7 +5,11 @@
 | ``GET /emulator/arrivals?path=timpush/get_tag`` | ``{"arrivals": [[seconds, refused], ...]}`` |
 | ``GET /emulator/statistics`` | calls, refused, worst seconds ... by path |
 | ``GET /emulator/accounts?prefix=M&limit=100`` | ``{"count": n, "accounts": {id: {...}}}``, at most ``limit`` of them |
-| ``POST /emulator/reset?keep_accounts=1`` | forget all, or all but the accounts |
+| ``GET /emulator/books?account=Mary&path=timpush/set_attr`` | ``{"lines": [...]}``: what was really done |
+| ``GET /emulator/faults`` | what goes wrong, and how often each kind struck |
+| ``POST /emulator/faults`` | ``{"chances": {"hang": 0.01}, "rules": [{"do": "busy", "call": 3}], "seed": 1}``; see \
+``Fault``; ``{}`` ends all faults |
+| ``POST /emulator/reset?keep_accounts=1`` | forget all, or all but the accounts; faults stay, counted anew |
 | ``POST /emulator/void?code=70052`` | declare the signatures of the past void, or expired with 70001 |
 """
 
@@ -13,6 +17,9 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
+import msgspec
+
+from .faults import Faults, Plan
 from .service import Service
 
 _LIMIT = 100
@@ -41,6 +48,25 @@ def _accounts(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
     return {"count": len(names), "accounts": {name: accounts[name] for name in islice(names, int(limit))}}
 
 
+def _books(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
+    if "account" not in query:
+        raise Mistake("whose? ?account=Mary")
+    return {"lines": [line._asdict() for line in service.books.of(query["account"], query.get("path", ""))]}
+
+
+def _faults(service: Service, _query: Mapping[str, str], _body: bytes) -> Any:
+    return {"plan": service.faults.plan, "struck": service.faults.struck}
+
+
+def _set_faults(service: Service, _query: Mapping[str, str], body: bytes) -> Any:
+    try:
+        plan = msgspec.json.decode(body, type=Plan)
+        service.faults = Faults(plan.chances, plan.rules, seed=plan.seed)
+    except ValueError as error:
+        raise Mistake(str(error)) from error
+    return {}
+
+
 def _reset(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
     service.reset(keep_accounts=query.get("keep_accounts", "0") != "0")
     return {}
@@ -58,6 +84,9 @@ _DOORS: dict[tuple[str, str], Callable[[Service, Mapping[str, str], bytes], Any]
     ("GET", "arrivals"): _arrivals,
     ("GET", "statistics"): _statistics,
     ("GET", "accounts"): _accounts,
+    ("GET", "books"): _books,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _set_faults,
     ("POST", "reset"): _reset,
     ("POST", "void"): _void,
 }

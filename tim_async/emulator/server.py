@@ -4,22 +4,26 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 from aiohttp import web
 
 from . import control
-from .command import Command, Item
+from .books import Books
+from .command import Command
+from .faults import Faults
 from .gate import Gate
 from .rates import Arrival, PathStatistics, Traffic, Window
 from .refusals import Refusal
-from .replies import base
+from .replies import base, encode
 from .service import Service
+from .sockets import Sockets
 from .store import Accounts, Store
 from .table import COMMANDS
+from .wire import BREAKS
 
 DEMO_KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
 """The key that Tencent prints in the README of its own UserSig generators: public, and good for nothing else."""
@@ -27,32 +31,9 @@ DEMO_KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
 LATENCY_SPREAD = 0.2
 """The service time of a call is uniform within this fraction around its middle."""
 
-_SHUTDOWN_SECONDS = 2.0
 
-
-class _Connections(web.Server):
-    """The connections of the server; it knows which of them are new."""
-
-    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        # No access log: the usersig is in the URL.
-        super().__init__(handler, access_log=None)
-        self._used: set[web.RequestHandler] = set()
-
-    def is_first(self, request: web.BaseRequest) -> bool:
-        """Whether this is the first request of its connection; asked once per request."""
-        connection = request.protocol
-        if connection in self._used:
-            return False
-        self._used.add(connection)
-        return True
-
-    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        super().connection_lost(handler, exc)
-        self._used.discard(handler)
-
-
-def _answer(value: Any, status: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+def _json(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")
 
 
 class Emulator:
@@ -82,6 +63,8 @@ class Emulator:
         attribute_names: The declared attributes, at most ten; None accepts any name.
         reimport_after: Seconds for which a deleted UserID cannot be imported again (70399; three months by the newest
             page of ``account_delete``, none by the older ones, which is the default).
+        faults: What goes wrong; can be changed at any time.
+        keep_books: Whether it's written down what was really done to whom (see ``books``).
         seed: Makes order, jitter and service times repeatable.
         now: The wall clock, Unix seconds; signatures are judged by it.
         clock: The monotonic clock, seconds; arrivals are judged by it.
@@ -106,6 +89,8 @@ class Emulator:
         connect_delay: float = 0.0,
         attribute_names: Collection[str] | None = None,
         reimport_after: float = 0.0,
+        faults: Faults | None = None,
+        keep_books: bool = True,
         seed: int | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -120,17 +105,18 @@ class Emulator:
             gate=Gate(sdk_app_id=sdk_app_id, secret_key=secret_key, admins=admins),
             traffic=Traffic(rate, rates or {}, window),
             store=Store(attribute_names=attribute_names, reimport_after=reimport_after, now=now),
+            books=Books(kept=keep_books),
+            faults=faults or Faults(),
             rng=self._rng,
             now=now,
         )
         self._host, self._port = host, port
         self._latency, self._jitter, self._connect_delay = latency, jitter, connect_delay
         self._clock = clock
-        self._connections: _Connections | None = None
-        self._listener: asyncio.Server | None = None
+        self._sockets: Sockets | None = None
 
     def __repr__(self) -> str:
-        where = "closed" if self._listener is None else self.url
+        where = "closed" if self._sockets is None else self.url
         return f"<Emulator {where}, app {self.sdk_app_id}, {len(self.accounts)} accounts>"
 
     @property
@@ -140,7 +126,7 @@ class Emulator:
         Raises:
             RuntimeError: It isn't listening.
         """
-        if self._listener is None:
+        if self._sockets is None:
             raise RuntimeError("the emulator has no address until it is entered: async with Emulator() as emulator")
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
@@ -165,8 +151,22 @@ class Emulator:
         """The sums of each command that was called, by ``service/command``."""
         return self._service.traffic.statistics()
 
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong; set it to change it: ``emulator.faults = Faults({"reset_after": 0.02}, seed=1)``."""
+        return self._service.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._service.faults = faults
+
+    @property
+    def books(self) -> Books:
+        """What was really done to whom and when, whatever the caller was told."""
+        return self._service.books
+
     def reset(self, *, keep_accounts: bool = False) -> None:
-        """Begin anew: forget arrivals, locks and void signatures.
+        """Begin anew: forget arrivals, books, locks and void signatures; faults stay, and are counted anew.
 
         Args:
             keep_accounts: Let the accounts stay as they are.
@@ -188,63 +188,71 @@ class Emulator:
             OSError: The address is taken.
             RuntimeError: It's listening already.
         """
-        if self._listener is not None:
+        if self._sockets is not None:
             raise RuntimeError("the emulator is listening already")
-        self._connections = _Connections(self._handle)
-        loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._connections, self._host, self._port, backlog=1024)
-        self._port = self._listener.sockets[0].getsockname()[1]
+        sockets = Sockets(self._handle)
+        self._port = await sockets.listen(self._host, self._port)
+        self._sockets = sockets
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Stop listening; calls that are being served get two seconds to end."""
-        listener, self._listener = self._listener, None
-        connections, self._connections = self._connections, None
-        if listener is not None:
-            listener.close()
-        if connections is not None:
-            await connections.shutdown(_SHUTDOWN_SECONDS)
+        sockets, self._sockets = self._sockets, None
+        if sockets is not None:
+            await sockets.close()
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, sockets: Sockets, request: web.BaseRequest) -> web.StreamResponse:
         try:
             body = await request.read()
         except (ConnectionError, web.RequestPayloadError):
             return web.Response()  # the caller went away before the call had arrived
         path = request.path
         if path.startswith("/emulator/"):
-            status, value = control.answer(
-                self._service, request.method, path.removeprefix("/emulator/"), request.query, body
-            )
-            return _answer(value, status)
-        await self._travel(request)
+            door = path.removeprefix("/emulator/")
+            status, value = control.answer(self._service, request.method, door, request.query, body)
+            return _json(msgspec.json.encode(value), status)
+        await self._travel(sockets, request)
         command = COMMANDS.get(path.removeprefix("/v4/")) if path.startswith("/v4/") else None
         try:
-            return await self._call(request, command, body)
+            return await self._call(sockets, request, command, body)
         except Refusal as refusal:
-            return _answer(base(refusal.code))
+            return _json(encode(base(refusal.code)))
 
-    async def _travel(self, request: web.BaseRequest) -> None:
+    async def _travel(self, sockets: Sockets, request: web.BaseRequest) -> None:
         """The rest of a call's way to the judge, after its bytes came."""
         seconds = self._rng.uniform(0, self._jitter)
-        if self._connect_delay and self._connections is not None and self._connections.is_first(request):
+        if self._connect_delay and sockets.is_first(request):
             seconds += self._connect_delay
         if seconds:
             await asyncio.sleep(seconds)
 
-    async def _call(self, request: web.BaseRequest, command: Command | None, body: bytes) -> web.StreamResponse:
+    async def _call(
+        self, sockets: Sockets, request: web.BaseRequest, command: Command | None, body: bytes
+    ) -> web.StreamResponse:
+        """From the judge to the answer."""
         if command is None:
             raise Refusal(60009)
         if request.method != "POST":
             raise Refusal(60002)
-        items = self._service.admit(command, request.query, body, self._clock())
-        return await self._serve(command, items)
-
-    async def _serve(self, command: Command, items: list[Item]) -> web.StreamResponse:
-        if self._latency:
-            await asyncio.sleep(self._latency * self._rng.uniform(1 - LATENCY_SPREAD, 1 + LATENCY_SPREAD))
-        return _answer(self._service.tell(command, self._service.perform(command, items)))
+        service, arrived = self._service, self._clock()
+        items = service.admit(command, request.query, body, arrived)
+        fault, call = service.strike(command, items, arrived)
+        reply = base()
+        if fault is None or fault.does:
+            if self._latency:
+                await asyncio.sleep(self._latency * self._rng.uniform(1 - LATENCY_SPREAD, 1 + LATENCY_SPREAD))
+            reply = service.tell(command, service.perform(command, call, self._clock()), fault)
+        if fault is not None:
+            code = service.whole_code(fault)
+            reply = base(code) if code else reply
+            if fault.do in BREAKS:
+                answer = await BREAKS[fault.do](sockets, request, fault, encode(reply))
+                call.answered = fault.do == "slow_drip" and request.transport is not None
+                return answer
+        call.answered = request.transport is not None
+        return _json(encode(reply))
 
 
 async def serve(emulator: Emulator, listening: Callable[[str], object]) -> None:

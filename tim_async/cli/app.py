@@ -1,0 +1,64 @@
+"""The tree of commands, and what every mistake looks like: one line, and no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from tim_async import __version__
+from tim_async.bulk.reading import InputError
+from tim_async.errors import TIMError
+
+from .commands import groups
+from .demo import demo
+from .emulator import emulator
+
+__all__ = ["app", "run"]
+
+INTERRUPTED = 130
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Try it without an account of your own: tim-async demo",
+)
+@click.version_option(__version__, prog_name="tim-async")
+def app() -> None:
+    """Server commands of Tencent Cloud Chat for files of accounts of any length.
+
+    Calls go out at the rate limit of the service and never over it, and every row of the file gets exactly one outcome.
+    """
+
+
+for command in (demo, emulator, *groups()):
+    app.add_command(command)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: what stands behind ``tim-async``; None for the arguments of the process.
+
+    Returns:
+        The exit code; see `tim_async.cli.main`.
+    """
+    try:
+        result = app.main(arguments, prog_name="tim-async", standalone_mode=False)
+    except click.UsageError as exc:
+        where = exc.ctx.command_path if exc.ctx is not None else "tim-async"
+        return _refuse(f"{exc.format_message()} ({where} --help tells more)")
+    except click.ClickException as exc:
+        return _refuse(exc.format_message())
+    except (InputError, TIMError) as exc:
+        return _refuse(str(exc))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("tim-async: interrupted", err=True)
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _refuse(message: str) -> int:
+    click.echo("tim-async: " + " ".join(message.split()), err=True)
+    return 2

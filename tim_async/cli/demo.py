@@ -1,0 +1,9 @@
+"""x"""
+
+import click
+
+
+@click.command()
+def demo() -> int:
+    """Demo."""
+    return 0

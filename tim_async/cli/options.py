@@ -1,0 +1,157 @@
+"""The options that all commands for files of accounts have in common."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from tim_async.bulk.reading import InputError
+from tim_async.bulk.writing import Format
+from tim_async.feeds import PRIORITIES
+
+__all__ = ["COMMON", "Connection", "Options", "options_from", "seconds"]
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(text: str) -> float:
+    """A length of time: ``20ms``, ``1.5s``, ``2m``, or a bare number of seconds.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+) ?(ms|s|m|h|)", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no length of time such as 20ms, 1.5s or 2m")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+class Connection(NamedTuple):
+    """Whom to call, as what."""
+
+    sdk_app_id: int
+    secret_key: str
+    identifier: str
+    region: str
+    base_url: str | None
+
+    def __repr__(self) -> str:
+        return f"<Connection to app {self.sdk_app_id} as {self.identifier}>"
+
+
+class Options(NamedTuple):
+    """What was asked for on the command line."""
+
+    source: str
+    column: str | None
+    to: str | None
+    to_format: Format
+    priority: str
+    timeout: float | None
+    connection: Connection
+
+
+COMMON: tuple[click.Option, ...] = (
+    click.Option(["--from", "source"], required=True, metavar="FILE", help="The accounts; - is standard input."),
+    click.Option(
+        ["--column"],
+        metavar="NAME",
+        help="The column that holds the accounts, for CSV with a header. Without it every line is an account.",
+    ),
+    click.Option(["--to"], metavar="FILE", help="Where the outcomes go.  [default: standard output]"),
+    click.Option(
+        ["--format", "to_format"],
+        type=click.Choice(["jsonl", "csv"]),
+        default="jsonl",
+        show_default=True,
+        help="One JSON object per line, or CSV.",
+    ),
+    click.Option(
+        ["--priority"],
+        type=click.Choice(list(PRIORITIES)),
+        default="bulk",
+        show_default=True,
+        help="Who goes first when several jobs of one process want the same command.",
+    ),
+    click.Option(["--timeout"], type=seconds, help="Send nothing more after this time, for example 90s or 5m."),
+    click.Option(
+        ["--sdk-app-id"], type=int, required=True, envvar="TIM_SDK_APP_ID", show_envvar=True, help="The app's SDKAppID."
+    ),
+    # There is no --secret-key: a command line can be read by everybody on the machine.
+    click.Option(
+        ["--secret-key-file"],
+        metavar="FILE",
+        help="A file with the app's secret key.  [default: the environment variable TIM_SECRET_KEY]",
+    ),
+    click.Option(
+        ["--identifier"],
+        default="administrator",
+        envvar="TIM_IDENTIFIER",
+        show_default=True,
+        show_envvar=True,
+        help="An administrator account of the app.",
+    ),
+    click.Option(
+        ["--region"],
+        default="china",
+        envvar="TIM_REGION",
+        show_default=True,
+        show_envvar=True,
+        help="Where the app lives.",
+    ),
+    click.Option(
+        ["--base-url"],
+        envvar="TIM_BASE_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="Call this host instead of the region's, for example an emulator.",
+    ),
+)
+
+
+def options_from(values: dict[str, Any]) -> Options:
+    """What was asked for, from the values of `COMMON`, which are taken out of *values*.
+
+    Raises:
+        click.UsageError: there is no secret key.
+        InputError: the file with the secret key cannot be read.
+    """
+    take = values.pop
+    connection = Connection(
+        sdk_app_id=take("sdk_app_id"),
+        secret_key=_secret_key(take("secret_key_file")),
+        identifier=take("identifier"),
+        region=take("region"),
+        base_url=take("base_url"),
+    )
+    return Options(
+        source=take("source"),
+        column=take("column"),
+        to=take("to"),
+        to_format=take("to_format"),
+        priority=take("priority"),
+        timeout=take("timeout"),
+        connection=connection,
+    )
+
+
+def _secret_key(file: str | None) -> str:
+    if file is None:
+        key = os.environ.get("TIM_SECRET_KEY", "").strip()
+        if not key:
+            raise click.UsageError("no secret key; set TIM_SECRET_KEY or give --secret-key-file")
+        return key
+    try:
+        key = Path(file).read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise InputError(f"the file with the secret key, {file}, cannot be read: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        key = ""
+    if not key or len(key.split()) > 1:
+        raise InputError(f"{file} does not hold a secret key, which is one word")
+    return key

@@ -1,0 +1,189 @@
+"""The one way of every command for a file of accounts: look, ask, send, write, sum up."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from tim_async.bulk.files import AccountFile
+from tim_async.bulk.job import Job
+from tim_async.bulk.reading import InputError, Row
+from tim_async.bulk.report import Tally, tell_repeats
+from tim_async.bulk.writing import Record, make_writer
+from tim_async.client import Client
+from tim_async.errors import CredentialsError, TIMError
+
+from .progress import Bars
+from .stopping import CLOSE_SECONDS, Stop
+
+if TYPE_CHECKING:
+    from tim_async.endpoints import Endpoint
+
+    from .options import Connection, Options
+
+__all__ = ["connect", "run_file"]
+
+
+def run_file(
+    endpoint: Endpoint[Any, Any],
+    options: Options,
+    *,
+    item: Callable[[Row], Any],
+    needs: Sequence[str] = (),
+    ask: bool = False,
+) -> int:
+    """Send a command for every row of a file, and write the outcomes.
+
+    Args:
+        endpoint: the command.
+        options: what was asked for.
+        item: makes of a row what the command takes.
+        needs: columns that must be there, beside that of the accounts.
+        ask: whether to ask first, because it cannot be undone.
+
+    Returns:
+        0: every row is `Ok`. 1: some are not. 130, 143: a signal came; what is known is written.
+
+    Raises:
+        InputError: the input or an option cannot be used, or the outcomes cannot be written.
+        TIMError: what made every further call pointless; what is known is written.
+    """
+    # A client that cannot be made is a mistake in the options: told before a long file is looked through.
+    connect(options.connection)
+    with AccountFile(options.source, column=options.column, needs=needs) as file:
+        if ask:
+            _ask(file, options)
+        with _sink(options) as sink:
+            return asyncio.run(_Run(endpoint, options, file, sink, item).run())
+
+
+def connect(connection: Connection, **more: Any) -> Client:
+    """A client, not yet opened.
+
+    Args:
+        connection: whom to call.
+        **more: what else `tim_async.Client` takes.
+
+    Raises:
+        InputError: an option is impossible.
+    """
+    try:
+        return Client(
+            sdk_app_id=connection.sdk_app_id,
+            secret_key=connection.secret_key,
+            identifier=connection.identifier,
+            region=connection.region,
+            base_url=connection.base_url,
+            close_timeout=CLOSE_SECONDS,
+            **more,
+        )
+    except (TypeError, ValueError) as exc:
+        raise InputError(str(exc)) from None
+
+
+def _ask(file: AccountFile, options: Options) -> None:
+    if options.source == "-" or not sys.stdin.isatty():
+        raise InputError("this cannot be undone, and nobody is there to be asked; say --yes if you mean it")
+    question = (
+        f"{file.count:,} rows of {file.name}: delete these accounts of app {options.connection.sdk_app_id} for good?"
+    )
+    if not click.confirm(question, err=True):
+        raise InputError("nothing was deleted")
+
+
+@contextmanager
+def _sink(options: Options) -> Generator[IO[bytes], None, None]:
+    """Where the outcomes go; opened before anything is sent."""
+    if options.to is None:
+        yield sys.stdout.buffer
+        return
+    path = Path(options.to)
+    if path.exists() and options.source != "-" and path.samefile(options.source):
+        raise InputError(f"--to {options.to} is the file that is read; give the outcomes another name")
+    try:
+        sink = path.open("wb")
+    except OSError as exc:
+        raise InputError(f"{options.to} cannot be written: {exc.strerror}") from None
+    with sink:
+        yield sink
+
+
+class _Run:
+    """One file through one command."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint[Any, Any],
+        options: Options,
+        file: AccountFile,
+        sink: IO[bytes],
+        item: Callable[[Row], Any],
+    ) -> None:
+        self._endpoint = endpoint
+        self._options = options
+        self._file = file
+        self._sink = sink
+        self._tally = Tally()
+        self._writer = make_writer(sink, options.to_format)
+        self._job = Job(file.rows(), item=item, settle=self._settle)
+        console = Console(stderr=True)
+        # On one and the same terminal the bar and the outcomes would overwrite each other.
+        shown = console.is_terminal and not (options.to is None and sys.stdout.isatty())
+        self._bars = Bars(console, shown=shown, tick=sink.flush)
+
+    async def run(self) -> int:
+        stop = Stop()
+        try:
+            async with connect(self._options.connection) as client:
+                with self._bars, stop.watching(client, seconds=self._options.timeout):
+                    self._bar = self._bars.begin(self._endpoint.method, self._file.count, self._tally)
+                    await self._send(client)
+        except asyncio.CancelledError:
+            if stop.signal is None:
+                raise
+        except TIMError as exc:
+            click.echo(f"tim-async: {' '.join(str(exc).split())}{_advice(exc)}; {self._sum()}", err=True)
+            return 2
+        if stop.signal is not None:
+            click.echo(f"tim-async: interrupted; {self._sum()}", err=True)
+            return 128 + stop.signal
+        self._report()
+        return 1 if self._tally.errors or self._job.unread else 0
+
+    async def _send(self, client: Client) -> None:
+        operation = getattr(getattr(client, self._endpoint.group), self._endpoint.method)
+        try:
+            await self._job.run(lambda source: operation.stream(source, priority=self._options.priority))
+            self._bar.draw()
+        except OSError as exc:
+            where = self._options.to or "standard output"
+            raise InputError(f"the outcomes cannot be written to {where}: {exc.strerror}; {self._sum()}") from None
+
+    def _settle(self, record: Record) -> None:
+        self._writer.write(record)
+        self._tally.add(record)
+        self._bar.moved()
+
+    def _sum(self) -> str:
+        unread = f"; rows after line {self._job.last_row:,} were not read" if self._job.unread else ""
+        return f"{self._tally}{unread}"
+
+    def _report(self) -> None:
+        click.echo(self._sum(), err=True)
+        for trouble in self._tally.troubles():
+            click.echo(f"  {trouble}", err=True)
+        for line in tell_repeats(self._file.repeats()):
+            click.echo(f"  {line}", err=True)
+
+
+def _advice(error: TIMError) -> str:
+    if isinstance(error, CredentialsError):
+        return ": check --sdk-app-id, the secret key, --identifier and --region"
+    return ""

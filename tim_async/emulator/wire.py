@@ -1,0 +1,94 @@
+"""Answers that break on their way: the faults that are in the connection, not in what is said."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from .faults import Fault, Kind
+from .sockets import Sockets
+
+_DROPS = 10
+_REFUSE_SECONDS = 0.5
+_DRIP_SECONDS = 1.0
+_PAGE = (
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n"
+    "<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+
+
+def reset(request: web.BaseRequest) -> None:
+    """End a connection the hard way: what is not yet sent is thrown away, and the caller's kernel says "reset"."""
+    transport = request.transport
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+async def _refuse_connection(
+    sockets: Sockets, request: web.BaseRequest, fault: Fault, _body: bytes
+) -> web.StreamResponse:
+    sockets.refuse(_REFUSE_SECONDS if fault.seconds is None else fault.seconds)
+    return await _reset(sockets, request, fault, _body)
+
+
+async def _reset(_sockets: Sockets, request: web.BaseRequest, _fault: Fault, _body: bytes) -> web.StreamResponse:
+    reset(request)
+    return web.Response()  # goes nowhere
+
+
+async def _hang(sockets: Sockets, request: web.BaseRequest, fault: Fault, _body: bytes) -> web.StreamResponse:
+    await sockets.gone(request, fault.seconds)
+    return await _reset(sockets, request, fault, _body)
+
+
+async def _begin(request: web.BaseRequest, length: int) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(length)})
+    await answer.prepare(request)
+    return answer
+
+
+async def _slow_drip(_sockets: Sockets, request: web.BaseRequest, fault: Fault, body: bytes) -> web.StreamResponse:
+    answer = await _begin(request, len(body))
+    pause = (_DRIP_SECONDS if fault.seconds is None else fault.seconds) / _DROPS
+    size = -(-len(body) // _DROPS)
+    with contextlib.suppress(ConnectionError):  # the caller had enough
+        for start in range(0, len(body), size):
+            await asyncio.sleep(pause)
+            await answer.write(body[start : start + size])
+    return answer
+
+
+async def _half_body(_sockets: Sockets, request: web.BaseRequest, _fault: Fault, body: bytes) -> web.StreamResponse:
+    answer = await _begin(request, len(body))
+    with contextlib.suppress(ConnectionError):
+        await answer.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return answer
+
+
+async def _not_json(_sockets: Sockets, _request: web.BaseRequest, _fault: Fault, body: bytes) -> web.StreamResponse:
+    return web.Response(body=b"<!-- " + body[:-1], content_type="application/json")
+
+
+async def _bad_gateway(_sockets: Sockets, _request: web.BaseRequest, _fault: Fault, _body: bytes) -> web.StreamResponse:
+    return web.Response(status=502, text=_PAGE, content_type="text/html")
+
+
+BREAKS: dict[Kind, Callable[[Sockets, web.BaseRequest, Fault, bytes], Awaitable[web.StreamResponse]]] = {
+    "refuse_connection": _refuse_connection,
+    "reset_before": _reset,
+    "reset_after": _reset,
+    "hang": _hang,
+    "slow_drip": _slow_drip,
+    "half_body": _half_body,
+    "not_json": _not_json,
+    "bad_gateway": _bad_gateway,
+}
+"""From the sockets, a request, the fault and the bytes of the true reply, to what is sent instead."""
