@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tim_async.emulator import Emulator
+from tim_async.emulator import Emulator, Faults, on
 
 from .caller import Caller, usersig
 
@@ -116,3 +116,41 @@ async def test_a_deleted_account_may_have_to_wait_before_it_is_imported_again() 
         assert "Mary" not in emulator.accounts
         clock[0] += 90
         assert (await call(IMPORT, {"Accounts": ["Mary", "John"]}))["FailAccounts"] == []
+
+
+async def test_a_check_says_of_each_account_whether_it_is_imported(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    emulator.accounts.add("device", registration=True)
+    body = {"CheckItem": [{"UserID": "Mary"}, {"UserID": "nobody"}, {"UserID": "device"}]}
+    reply = await call("im_open_login_svc/account_check", body)
+    told = {item["UserID"]: (item["ResultCode"], item["AccountStatus"]) for item in reply["ResultItem"]}
+    assert told == {"Mary": (0, "Imported"), "nobody": (0, "NotImported"), "device": (0, "NotImported")}
+
+
+async def test_about_a_busy_account_a_check_says_nothing(call: Caller) -> None:
+    path = "im_open_login_svc/account_check"
+    call.emulator.faults = Faults(rules=[on(path, do="item_busy", accounts=["Mary"], code=70169)])
+    [item] = (await call(path, {"CheckItem": [{"UserID": "Mary"}]}))["ResultItem"]
+    assert item == {"UserID": "Mary", "ResultCode": 70169, "ResultInfo": "server timeout"}
+
+
+async def test_one_account_can_be_imported_again_and_again(call: Caller, emulator: Emulator) -> None:
+    path = "im_open_login_svc/account_import"
+    assert [await call.code(path, {"UserID": "Mary", "Nick": nick}) for nick in ("M", "N")] == [0, 0]
+    assert emulator.accounts["Mary"].nickname == "N"
+    assert await call.code(path, {"Nick": "M"}) == 70402
+
+
+async def test_a_kick_logs_out(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    emulator.accounts["Mary"].platforms = {"Web": "Online"}
+    assert await call.code("im_open_login_svc/kick", {"UserID": "Mary"}) == 0
+    assert not emulator.accounts["Mary"].platforms
+    assert await call.code("im_open_login_svc/kick", {"UserID": "nobody"}) == 70107
+
+
+async def test_a_registration_cannot_be_deleted_as_a_user(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("device", registration=True)
+    reply = await call(DELETE, {"DeleteItem": [{"UserID": "device"}]})
+    assert reply["ResultItem"][0]["ResultCode"] == 70107
+    assert "device" in emulator.accounts

@@ -102,3 +102,84 @@ async def test_only_an_administrator_may_call(call: Caller) -> None:
 def test_an_app_has_ten_attributes_at_most() -> None:
     with pytest.raises(ValueError, match="10 attributes at most, not 11"):
         Emulator(attribute_names=[str(n) for n in range(11)])
+
+
+async def test_each_family_has_all_three_commands(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    assert await call.code("all_member_push/im_set_attr", attributes(Mary={"city": "x"}, nobody={"city": "x"})) == 0
+    reply = await call("timpush/get_attr", {"To_Account": ["Mary", "nobody"]})
+    assert reply["UserAttrs"] == [{"To_Account": "Mary", "Attrs": {"city": "x"}}]
+    assert reply["ErrorList"] == [{"ErrorCode": 70107, "To_Account": "nobody"}]
+    reply = await call("timpush/remove_attr", attributes(Mary=["city"], nobody=["city"]))
+    assert reply["ErrorList"] == [{"ErrorCode": 70107, "To_Account": "nobody"}]
+    assert emulator.accounts["Mary"].attributes == {}
+
+
+async def test_names_are_declared_by_slot_and_read_back(session: aiohttp.ClientSession) -> None:
+    async with Emulator(attribute_names=["city"]) as emulator:
+        emulator.accounts.add("Mary")
+        call = Caller(emulator, session)
+        body = {"AttrNames": {"1": "tier", "2": "device"}, "AttrTypes": {"2": 1}}
+        assert await call.code("timpush/set_attr_name", body) == 0
+        reply = await call("timpush/get_attr_name", {})
+        assert reply["AttrNames"] == {"0": "city", "1": "tier", "2": "device"}
+        assert reply["AttrTypes"] == {"0": 0, "1": 0, "2": 1}
+        assert await call.code(SET, attributes(Mary={"tier": "gold"})) == 0
+        assert await call.code("all_member_push/im_set_attr_name", {"AttrNames": {"1": "level"}}) == 0
+        reply = await call("all_member_push/im_get_attr_name", {})
+        assert (reply["AttrNames"]["1"], "AttrTypes" in reply) == ("level", False)
+        assert await call.code(SET, attributes(Mary={"tier": "gold"})) == 90033
+
+
+async def test_without_any_declaration_there_are_no_names_until_one_is_declared(call: Caller) -> None:
+    assert (await call("timpush/get_attr_name", {}))["AttrNames"] == {}
+    call.emulator.accounts.add("Mary")
+    assert await call.code(SET, attributes(Mary={"town": "x"})) == 0
+    assert await call.code("timpush/set_attr_name", {"AttrNames": {"0": "city"}}) == 0
+    assert await call.code(SET, attributes(Mary={"town": "x"})) == 90033
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"AttrNames": {"0": "city"}, "AttrTypes": {"0": 0}}, 0),
+        ({"AttrNames": {"1": "city"}}, 90033),
+        ({"AttrNames": {"1": "a", "2": "a"}}, 90033),
+        ({"AttrNames": {"10": "a"}}, 90033),
+        ({"AttrNames": {"1": "x" * 51}}, 90033),
+        ({"AttrNames": {"1": ""}}, 90033),
+        ({"AttrNames": {"1": 7}}, 90033),
+        ({"AttrNames": {"0": "town"}, "AttrTypes": {"0": 1}}, 90033),
+        ({"AttrNames": {"1": "a"}, "AttrTypes": {"1": 2}}, 90033),
+        ({"AttrNames": {"1": "a"}, "AttrTypes": {"5": 1}}, 90033),
+        ({"AttrNames": {}}, 90001),
+        ({"AttrNames": {"1": "a"}, "AttrTypes": []}, 90001),
+        ({}, 90001),
+    ],
+)
+async def test_a_name_is_there_once_and_a_type_never_changes(
+    session: aiohttp.ClientSession, body: Any, code: int
+) -> None:
+    async with Emulator(attribute_names=["city"]) as emulator:
+        assert await Caller(emulator, session).code("timpush/set_attr_name", body) == code
+
+
+async def test_reading_the_names_takes_an_empty_body(call: Caller) -> None:
+    assert await call.code("timpush/get_attr_name", {"AttrNames": {}}) == 90001
+
+
+async def test_an_attribute_belongs_to_one_type_of_account(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    emulator.accounts.add("device", registration=True)
+    await call("timpush/set_attr_name", {"AttrNames": {"0": "city", "1": "model"}, "AttrTypes": {"1": 1}})
+    both = {"UserAttrs": [{"To_Account": account, "Attrs": {"model": "x"}} for account in ("Mary", "device")]}
+    assert (await call(SET, both))["ErrorList"] == [{"ErrorCode": 90035, "To_Account": "Mary"}]
+    assert emulator.accounts["device"].attributes == {"model": "x"}
+
+
+async def test_the_older_family_does_not_know_registrations(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("device", registration=True)
+    assert await call.code("all_member_push/im_set_attr", attributes(device={"city": "x"})) == 0
+    assert emulator.accounts["device"].attributes == {}
+    emulator.accounts["device"].attributes["city"] = "x"
+    assert (await call(GET_OLD, {"To_Account": ["device"]}))["UserAttrs"] == [{"To_Account": "device", "Attrs": {}}]

@@ -1,8 +1,18 @@
 """The doors for other processes."""
 
+from typing import Any
+
+import pytest
+
 from tim_async.emulator import Emulator
 
 from .caller import Caller
+
+DELETE, SET = "im_open_login_svc/account_delete", "timpush/set_attr"
+
+
+def deletion(*accounts: str) -> dict[str, Any]:
+    return {"DeleteItem": [{"UserID": account} for account in accounts]}
 
 
 async def test_arrivals_are_told_as_pairs(call: Caller) -> None:
@@ -60,3 +70,35 @@ async def test_an_unknown_door_lists_those_there_are(call: Caller) -> None:
     status, told = await call.control("POST", "statistics")
     assert status == 404
     assert "GET /emulator/statistics" in told["error"]
+
+
+async def test_faults_can_be_set_and_seen_from_outside(call: Caller, emulator: Emulator) -> None:
+    rule = {"do": "busy", "path": DELETE, "call": 2}
+    assert await call.control("POST", "faults", {"chances": {"internal": 0.0}, "rules": [rule], "seed": 1}) == (200, {})
+    assert [await call.code(DELETE, deletion("Mary")) for _ in range(3)] == [0, 91000, 0]
+    _, told = await call.control("GET", "faults")
+    assert told == {"plan": {"chances": {"internal": 0.0}, "rules": [rule], "seed": 1}, "struck": {"busy": 1}}
+    assert (await call.control("POST", "reset"))[0] == 200
+    assert [await call.code(DELETE, deletion("Mary")) for _ in range(2)] == [0, 91000], "faults stay, counted anew"
+    assert await call.control("POST", "faults", {}) == (200, {})
+    assert emulator.faults.strike(DELETE) is None
+
+
+@pytest.mark.parametrize("plan", [{"rules": [{"do": "explode"}]}, {"chances": {"busy": 2}}, {"what": 1}, []])
+async def test_a_plan_that_makes_no_sense_is_a_mistake(call: Caller, plan: Any) -> None:
+    before = call.emulator.faults
+    status, told = await call.control("POST", "faults", plan)
+    assert status == 400
+    assert told["error"]
+    assert call.emulator.faults is before
+
+
+async def test_the_books_can_be_read_from_outside(call: Caller) -> None:
+    call.emulator.accounts.add("Mary")
+    await call(SET, {"UserAttrs": [{"To_Account": "Mary", "Attrs": {"city": "NewYork"}}]})
+    await call(DELETE, deletion("Mary"))
+    _, told = await call.control("GET", f"books?account=Mary&path={SET}")
+    [line] = told["lines"]
+    assert (line["path"], line["argument"], line["code"], line["answered"]) == (SET, {"city": "NewYork"}, 0, True)
+    assert len((await call.control("GET", "books?account=Mary"))[1]["lines"]) == 2
+    assert (await call.control("GET", "books"))[0] == 400

@@ -86,6 +86,7 @@ def test_arrivals_come_back_in_order_with_what_became_of_them() -> None:
 def test_commands_do_not_share_a_limit_and_may_have_their_own() -> None:
     traffic = Traffic(None, {"a/b": 2}, "both")
     assert accepted(traffic.meter("a/b", 1), 0.0, 0.0, 0.0) == [True, True, False]
+    assert accepted(traffic.meter("a/b", 1), 0.0) == [False], "the same meter, however often it's asked for"
     assert accepted(traffic.meter("a/c", 1), 0.0, 0.0) == [True, False]
     assert accepted(Traffic(3, {}, "both").meter("a/c", 1), 0, 0, 0, 0) == [True, True, True, False]
 

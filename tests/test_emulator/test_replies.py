@@ -2,7 +2,17 @@
 
 import json
 
-from tim_async.emulator.replies import base, codes_listed, encode, errors_listed, failures_named, nothing, values_listed
+from tim_async.emulator.replies import (
+    base,
+    codes_listed,
+    encode,
+    errors_listed,
+    failed,
+    failures_named,
+    nothing,
+    top_level,
+    values_listed,
+)
 
 RESULTS = [("b", 0, ["x"]), ("a", 70107, []), ("c", 1, [])]
 
@@ -27,5 +37,23 @@ def test_each_shape_tells_the_results_in_the_order_in_which_it_got_them() -> Non
     assert errors_listed()(RESULTS[:1]) == {}
     assert failures_named(RESULTS) == {"FailAccounts": ["a", "c"]}
     assert nothing(RESULTS) == {}
-    assert [item["UserID"] for item in codes_listed(RESULTS)["ResultItem"]] == ["b", "a", "c"]
+    assert [item["UserID"] for item in codes_listed("ResultItem", "UserID")(RESULTS)["ResultItem"]] == [
+        "b",
+        "a",
+        "c",
+    ]
     assert [item["Tags"] for item in values_listed("UserTags", "Tags")(RESULTS)["UserTags"]] == [["x"], [], []]
+
+
+def test_what_was_read_is_told_of_the_good_ones_only() -> None:
+    items = codes_listed("ResultItem", "UserID", "AccountStatus")(RESULTS)["ResultItem"]
+    assert ["AccountStatus" in item for item in items] == [True, False, False]
+
+
+def test_the_code_of_a_single_account_is_that_of_the_call() -> None:
+    assert top_level([("a", 70107, None)]) == base(70107)
+
+
+def test_the_failed_are_named_if_there_are_any() -> None:
+    assert failed(RESULTS) == {"Fail_Account": ["a", "c"], "ErrorDisplay": ""}
+    assert failed(RESULTS[:1]) == {"ErrorDisplay": ""}

@@ -9,7 +9,7 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
-from tim_async.emulator import Emulator, serve
+from tim_async.emulator import Emulator, Faults, on, serve
 
 from .caller import Caller
 
@@ -80,10 +80,12 @@ async def test_unknown_paths_and_methods_are_refused_with_status_200(call: Calle
 
 
 async def test_the_call_after_the_hundredth_of_a_second_is_refused_with_60007(session: aiohttp.ClientSession) -> None:
-    clock = iter([5.0] * 101 + [5.9, 6.0])
-    async with Emulator(clock=lambda: next(clock)) as emulator:
+    clock = [5.0]
+    async with Emulator(clock=lambda: clock[0]) as emulator:
         call = Caller(emulator, session)
-        codes = [await call.code(GET_TAG, MARY) for _ in range(103)]
+        codes = [await call.code(GET_TAG, MARY) for _ in range(101)]
+        for clock[0] in (5.9, 6.0):
+            codes.append(await call.code(GET_TAG, MARY))
     assert codes == [0] * 100 + [60007, 60007, 0]
     sums = emulator.statistics()[GET_TAG]
     assert (sums.calls, sums.refused, sums.accounts) == (103, 2, 101)
@@ -163,3 +165,30 @@ async def test_serving_tells_the_address_and_runs_until_it_is_cancelled(session:
     with contextlib.suppress(asyncio.CancelledError):
         await task
     assert repr(emulator).startswith("<Emulator closed")
+
+
+async def test_faults_can_be_changed_at_any_time_and_the_books_tell_what_came_of_them(
+    call: Caller, emulator: Emulator
+) -> None:
+    assert await call.code(GET_TAG, MARY) == 0
+    emulator.faults = Faults(rules=[on(GET_TAG, call=1, do="busy"), on(GET_TAG, call=2, do="bad_gateway")])
+    assert await call.code(GET_TAG, MARY) == 91000
+    async with call.session.post(f"{emulator.url}/v4/{GET_TAG}", params=call.query(), json=MARY) as response:
+        assert response.status == 502
+    assert emulator.faults.struck == {"busy": 1, "bad_gateway": 1}
+    assert [(line.code, line.fault, line.answered) for line in emulator.books.of("Mary")] == [
+        (70107, "", True),
+        (None, "busy", True),
+        (None, "bad_gateway", False),
+    ]
+
+
+async def test_the_doors_for_other_processes_are_beside_the_service(call: Caller) -> None:
+    assert await call.control("GET", "statistics") == (200, {})
+
+
+async def test_an_account_can_be_added_without_a_call(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    emulator.accounts["Mary"].tags.append("gold")
+    emulator.accounts.add("Mary")
+    assert (await call(GET_TAG, MARY))["UserTags"] == [{"To_Account": "Mary", "Tags": ["gold"]}]

@@ -1,19 +1,21 @@
-"""Attributes of accounts: one store, spoken to by ``timpush`` and by the older ``all_member_push``."""
+"""Attributes of accounts: one store, spoken to by ``timpush`` and by the older ``all_member_push``.
 
-from dataclasses import replace
+Pages: https://trtc.io/document/67815 to 67819; for the older family
+https://www.tencentcloud.com/document/product/1047/37167 to 37171.
+"""
 
-from .command import JSON, Command, Family, accounts_in, entries_in
+from typing import Any
+
+from .command import JSON, Command, accounts_in, both_families, entries_in
+from .families import PUSH, PUSH_READING
 from .refusals import Refusal
 from .replies import errors_listed, nothing, values_listed
 from .store import Store
 
-FAMILY = Family(bad_json=90001, malformed=90001, empty=90001, too_many=90018, not_admin=90009, busy=(91000,))
-
-READING = replace(FAMILY, not_admin=60010)
-"""The pages of get_attr and im_get_attr don't list 90009, so the general code of the gateway remains."""
-
 LONGEST_VALUE = 50
-"""Bytes of an attribute's value (timpush/set_attr)."""
+"""Bytes of an attribute's value (timpush/set_attr), and of its name (timpush/set_attr_name)."""
+
+SLOTS = frozenset("0123456789")
 
 
 def _values(command: Command, store: Store, value: JSON, _body: JSON) -> dict[str, str]:
@@ -39,6 +41,8 @@ def _set(store: Store, account: str, attributes: dict[str, str]) -> tuple[int, N
     known = store.accounts.get(account)
     if known is None:
         return 70107, None
+    if any(store.for_registrations(name) not in {None, known.registration} for name in attributes):
+        return 90035, None
     known.attributes.update(attributes)
     return 0, None
 
@@ -57,28 +61,88 @@ def _remove(store: Store, account: str, names: list[str]) -> tuple[int, None]:
     return 0, None
 
 
+def _declaration(command: Command, store: Store, body: JSON) -> list[tuple[str, Any]]:
+    """Names and types of slots; a name is there once only, and a type never changes."""
+    names, types = body.get("AttrNames"), body.get("AttrTypes", {})
+    if not isinstance(names, dict) or not names or not isinstance(types, dict):
+        raise Refusal(command.family.malformed)
+    for slot, name in names.items():
+        if slot not in SLOTS or not isinstance(name, str) or not 0 < len(name.encode()) <= LONGEST_VALUE:
+            raise Refusal(90033)
+    after = [*{**(store.slots or {}), **names}.values()]
+    if len(set(after)) < len(after) or not all(_may_have(store, names, *pair) for pair in types.items()):
+        raise Refusal(90033)
+    return [("", (names, types))]
+
+
+def _may_have(store: Store, names: JSON, slot: str, kind: object) -> bool:
+    return (slot in names or slot in store.slot_types) and kind in (0, 1) and store.slot_types.get(slot, kind) == kind
+
+
+def _declare(store: Store, _account: str, declaration: tuple[dict[str, str], dict[str, int]]) -> tuple[int, None]:
+    names, types = declaration
+    store.slots = {**(store.slots or {}), **names}
+    store.slot_types = {**dict.fromkeys(names, 0), **store.slot_types, **types}
+    return 0, None
+
+
+def _nothing_else(command: Command, _store: Store, body: JSON) -> list[tuple[str, Any]]:
+    if body:
+        raise Refusal(command.family.malformed)
+    return [("", None)]
+
+
+def _declared(store: Store, _account: str, _argument: None) -> tuple[int, JSON]:
+    return 0, {"AttrNames": store.slots or {}, "AttrTypes": store.slot_types}
+
+
+def _old_declared(store: Store, _account: str, _argument: None) -> tuple[int, JSON]:
+    return 0, {"AttrNames": store.slots or {}}
+
+
+def _declarations(results: Any) -> JSON:
+    fields: JSON = results[0][2]
+    return fields
+
+
+def _naming(path: str, *, reading: bool, apply: Any) -> Command:
+    return Command(
+        path=path,
+        family=PUSH,
+        read=_nothing_else if reading else _declaration,
+        apply=apply,
+        write=_declarations if reading else nothing,
+        per_account=False,
+    )
+
+
 COMMANDS = [
-    Command(
-        path="timpush/set_attr",
-        family=FAMILY,
+    *both_families(
+        "set_attr",
+        family=PUSH,
         read=entries_in("UserAttrs", "To_Account", _values),
         apply=_set,
         write=errors_listed(),
+        write_old=nothing,
     ),
-    Command(
-        path="all_member_push/im_get_attr",
-        family=READING,
+    *both_families(
+        "get_attr",
+        family=PUSH_READING,
         read=accounts_in("To_Account"),
         apply=_get,
-        write=values_listed("UserAttrs", "Attrs"),
-        per_account=False,
+        write=errors_listed("UserAttrs", "Attrs"),
+        write_old=values_listed("UserAttrs", "Attrs"),
     ),
-    Command(
-        path="all_member_push/im_remove_attr",
-        family=FAMILY,
+    *both_families(
+        "remove_attr",
+        family=PUSH,
         read=entries_in("UserAttrs", "To_Account", _names),
         apply=_remove,
-        write=nothing,
-        per_account=False,
+        write=errors_listed(),
+        write_old=nothing,
     ),
+    _naming("timpush/set_attr_name", reading=False, apply=_declare),
+    _naming("timpush/get_attr_name", reading=True, apply=_declared),
+    _naming("all_member_push/im_set_attr_name", reading=False, apply=_declare),
+    _naming("all_member_push/im_get_attr_name", reading=True, apply=_old_declared),
 ]

@@ -57,6 +57,8 @@ class Command:
     limit: int = 100
     #: Whether the reply can say "no" about a single account.
     per_account: bool = True
+    #: What a call over the limit answers.
+    too_fast: int = 60007
 
 
 def parse(command: Command, body: bytes) -> JSON:
@@ -148,3 +150,73 @@ def entries_in(
         return [(account, argument(command, store, value, body)) for account, value in pairs]
 
     return read
+
+
+def one_in(
+    field: str, argument: Callable[[Command, Store, JSON], Any] | None = None
+) -> Callable[[Command, Store, JSON], list[Item]]:
+    """A reader of bodies about one account, like ``{"UserID": "Mary"}``.
+
+    Args:
+        field: The field that names the account.
+        argument: Reads what else there is from the body; raises Refusal.
+    """
+
+    def read(command: Command, store: Store, body: JSON) -> list[Item]:
+        account, value = entry(command, body, field)
+        return [(account, None if argument is None else argument(command, store, value))]
+
+    return read
+
+
+def text_in(command: Command, value: JSON, field: str) -> str | None:
+    """A field that may be missing, and is a string if it isn't.
+
+    Raises:
+        Refusal: It's something else.
+    """
+    text = value.get(field)
+    if text is not None and not isinstance(text, str):
+        raise Refusal(command.family.malformed)
+    return text
+
+
+def both_families(
+    name: str,
+    *,
+    family: Family,
+    read: Callable[[Command, Store, JSON], list[Item]],
+    apply: Callable[[Store, str, Any], tuple[int, Any]],
+    write: Callable[[Sequence[Result]], JSON],
+    write_old: Callable[[Sequence[Result]], JSON],
+    old: str = "",
+) -> list[Command]:
+    """The rows of a command that ``timpush`` and ``all_member_push`` have in common.
+
+    The older one says nothing about single accounts (its pages show no field for it), and knows no RegistrationIDs.
+
+    Args:
+        name: The command of ``timpush``.
+        family: How a whole call is refused.
+        read: From the body to its items.
+        apply: One item's effect.
+        write: The reply of ``timpush``.
+        write_old: The reply of ``all_member_push``.
+        old: The command of ``all_member_push``, if it isn't the same with ``im_`` before it.
+    """
+
+    def apply_to_user(store: Store, account: str, argument: Any) -> tuple[int, Any]:
+        known = store.accounts.get(account)
+        return apply(store, "" if known is None or known.registration else account, argument)
+
+    return [
+        Command(path=f"timpush/{name}", family=family, read=read, apply=apply, write=write),
+        Command(
+            path=f"all_member_push/{old or f'im_{name}'}",
+            family=family,
+            read=read,
+            apply=apply_to_user,
+            write=write_old,
+            per_account=False,
+        ),
+    ]

@@ -1,4 +1,7 @@
-"""Who may call: the parameters in the URL, the signature, the administrators. Pure; it's told the time."""
+"""Who may call: the parameters in the URL, the signature, the administrators. Pure; it's told the time.
+
+Pages: https://trtc.io/document/34620 (the parameters), https://trtc.io/document/34348 (the codes).
+"""
 
 import base64
 import binascii

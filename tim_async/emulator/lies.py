@@ -26,6 +26,10 @@ def _renamed(entry: Any, account: str) -> Any:
     return {name: account if name in _ACCOUNT_FIELDS else value for name, value in entry.items()}
 
 
+def _one(choices: list[Any], rng: random.Random) -> list[Any]:
+    return [rng.choice(choices)] if choices else []
+
+
 def _wrong_order(reply: JSON, asked: list[str], _accounts: Collection[str], _rng: random.Random) -> JSON:
     places = {account: place for place, account in enumerate(asked)}
     ordered = {
@@ -36,7 +40,7 @@ def _wrong_order(reply: JSON, asked: list[str], _accounts: Collection[str], _rng
 
 
 def _missing_accounts(reply: JSON, asked: list[str], accounts: Collection[str], rng: random.Random) -> JSON:
-    silent = set(accounts) or {account for account in asked if rng.random() < 0.5} | set(rng.choices(asked or [""]))
+    silent = set(accounts) or {account for account in asked if rng.random() < 0.5} | set(_one(asked, rng))
     kept = {
         name: [entry for entry in entries if _account(entry) not in silent] for name, entries in _lists(reply).items()
     }
@@ -56,9 +60,8 @@ def _strangers(reply: JSON, _asked: list[str], accounts: Collection[str], rng: r
 def _twice(reply: JSON, _asked: list[str], accounts: Collection[str], rng: random.Random) -> JSON:
     again = {}
     for name, entries in _lists(reply).items():
-        doubled = (
-            [entry for entry in entries if _account(entry) in accounts] if accounts else rng.choices(entries or [])
-        )
+        chosen = [entry for entry in entries if _account(entry) in accounts]
+        doubled = chosen if accounts else _one(entries, rng)
         again[name] = [*entries, *doubled]
     return {**reply, **again}
 

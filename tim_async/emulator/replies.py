@@ -60,13 +60,27 @@ def values_listed(field: str, value: str) -> Callable[[Sequence[Result]], JSON]:
     return write
 
 
-def codes_listed(results: Sequence[Result]) -> JSON:
-    """Writes ``ResultItem`` of ``account_delete``: everybody, with a code."""
-    return {
-        "ResultItem": [
-            {"ResultCode": code, "ResultInfo": INFO.get(code, ""), "UserID": account} for account, code, _ in results
+def codes_listed(field: str, account_field: str, value: str = "") -> Callable[[Sequence[Result]], JSON]:
+    """A writer for ``account_delete`` and ``account_check``: everybody, with a code.
+
+    Args:
+        field: The list, such as ``ResultItem``.
+        account_field: The field of the account in it, such as ``UserID``.
+        value: The field of what was read, such as ``AccountStatus``; empty if the command reads nothing.
+    """
+
+    def write(results: Sequence[Result]) -> JSON:
+        items: list[JSON] = [
+            {"ResultCode": code, "ResultInfo": INFO.get(code, ""), account_field: account}
+            for account, code, _ in results
         ]
-    }
+        if value:
+            for item, (_, code, read) in zip(items, results, strict=True):
+                if not code:
+                    item[value] = read
+        return {field: items}
+
+    return write
 
 
 def failures_named(results: Sequence[Result]) -> JSON:
@@ -77,3 +91,14 @@ def failures_named(results: Sequence[Result]) -> JSON:
 def nothing(_results: Sequence[Result]) -> JSON:
     """Writes nothing but the base fields: nobody is told what became of whom."""
     return {}
+
+
+def top_level(results: Sequence[Result]) -> JSON:
+    """Writes the code of the only account as that of the whole call."""
+    return base(results[0][1])
+
+
+def failed(results: Sequence[Result]) -> JSON:
+    """The fields that ``profile`` and ``sns`` add: the names of the failed, if there are any, and a text for people."""
+    names = [account for account, code, _ in results if code]
+    return {**({"Fail_Account": names} if names else {}), "ErrorDisplay": ""}

@@ -63,6 +63,7 @@ class Emulator:
         attribute_names: The declared attributes, at most ten; None accepts any name.
         reimport_after: Seconds for which a deleted UserID cannot be imported again (70399; three months by the newest
             page of ``account_delete``, none by the older ones, which is the default).
+        status_field: How the reply to query_online_status spells a status: ``Status``, or ``State`` as of old.
         faults: What goes wrong; can be changed at any time.
         keep_books: Whether it's written down what was really done to whom (see ``books``).
         seed: Makes order, jitter and service times repeatable.
@@ -89,6 +90,7 @@ class Emulator:
         connect_delay: float = 0.0,
         attribute_names: Collection[str] | None = None,
         reimport_after: float = 0.0,
+        status_field: str = "Status",
         faults: Faults | None = None,
         keep_books: bool = True,
         seed: int | None = None,
@@ -104,7 +106,9 @@ class Emulator:
         self._service = Service(
             gate=Gate(sdk_app_id=sdk_app_id, secret_key=secret_key, admins=admins),
             traffic=Traffic(rate, rates or {}, window),
-            store=Store(attribute_names=attribute_names, reimport_after=reimport_after, now=now),
+            store=Store(
+                attribute_names=attribute_names, reimport_after=reimport_after, now=now, status_field=status_field
+            ),
             books=Books(kept=keep_books),
             faults=faults or Faults(),
             rng=self._rng,

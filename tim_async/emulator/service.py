@@ -76,7 +76,7 @@ class Service:
         """
         meter = self.traffic.meter(command.path, command.rate)
         if not meter.arrive(arrived):
-            raise Refusal(60007)
+            raise Refusal(command.too_fast)
         code = self.gate.check(query, command.family.not_admin, self.now())
         if code:
             raise Refusal(code)

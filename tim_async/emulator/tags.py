@@ -1,9 +1,57 @@
-"""Tags of accounts: one store, spoken to by ``timpush`` and by the older ``all_member_push``."""
+"""Tags of accounts: one store, spoken to by ``timpush`` and by the older ``all_member_push``.
 
-from .attributes import FAMILY
-from .command import Command, accounts_in
-from .replies import errors_listed
+Pages: https://trtc.io/document/67820 to 67823; for the older family
+https://www.tencentcloud.com/document/product/1047/37172 to 37175.
+"""
+
+from .command import JSON, Command, accounts_in, both_families, entries_in
+from .families import PUSH
+from .refusals import Refusal
+from .replies import errors_listed, nothing, values_listed
 from .store import Store
+
+LONGEST = 50
+"""Bytes of a tag."""
+
+MOST_AT_ONCE = 10
+"""Tags that one call adds to an account, without Replace."""
+
+MOST = 100
+"""Tags that an account has."""
+
+
+def _tags(command: Command, _store: Store, value: JSON, _body: JSON) -> list[str]:
+    tags = value.get("Tags")
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise Refusal(command.family.malformed)
+    if any(len(tag.encode()) > LONGEST for tag in tags):
+        raise Refusal(90020)
+    return tags
+
+
+def _new_tags(command: Command, store: Store, value: JSON, body: JSON) -> tuple[list[str], bool]:
+    replacing = body.get("Replace", 0)
+    if replacing not in (0, 1):
+        raise Refusal(command.family.malformed)
+    tags = _tags(command, store, value, body)
+    if len(tags) > (MOST if replacing else MOST_AT_ONCE):
+        raise Refusal(90032)
+    return tags, bool(replacing)
+
+
+def _add(store: Store, account: str, argument: tuple[list[str], bool]) -> tuple[int, None]:
+    known = store.accounts.get(account)
+    if known is None:
+        return 70107, None
+    tags, replacing = argument
+    if any(store.tag_registration.get(tag, known.registration) != known.registration for tag in tags):
+        return 90035, None
+    after = list(dict.fromkeys(tags if replacing else [*known.tags, *tags]))
+    if len(after) > MOST:
+        return 90032, None
+    store.tag_registration.update(dict.fromkeys(tags, known.registration))
+    known.tags = after
+    return 0, None
 
 
 def _get(store: Store, account: str, _argument: None) -> tuple[int, list[str]]:
@@ -11,12 +59,54 @@ def _get(store: Store, account: str, _argument: None) -> tuple[int, list[str]]:
     return (70107, []) if known is None else (0, known.tags)
 
 
+def _remove(store: Store, account: str, tags: list[str]) -> tuple[int, None]:
+    known = store.accounts.get(account)
+    if known is None:
+        return 70107, None
+    known.tags = [tag for tag in known.tags if tag not in tags]
+    return 0, None
+
+
+def _clear(store: Store, account: str, _argument: None) -> tuple[int, None]:
+    known = store.accounts.get(account)
+    if known is None:
+        return 70107, None
+    known.tags = []
+    return 0, None
+
+
 COMMANDS = [
-    Command(
-        path="timpush/get_tag",
-        family=FAMILY,
+    *both_families(
+        "add_tag",
+        family=PUSH,
+        read=entries_in("UserTags", "To_Account", _new_tags),
+        apply=_add,
+        write=errors_listed(),
+        write_old=nothing,
+    ),
+    *both_families(
+        "get_tag",
+        family=PUSH,
         read=accounts_in("To_Account"),
         apply=_get,
         write=errors_listed("UserTags", "Tags"),
+        write_old=values_listed("UserTags", "Tags"),
+    ),
+    *both_families(
+        "remove_tag",
+        family=PUSH,
+        read=entries_in("UserTags", "To_Account", _tags),
+        apply=_remove,
+        write=errors_listed(),
+        write_old=nothing,
+    ),
+    *both_families(
+        "clear_all_tags",
+        old="im_remove_all_tags",
+        family=PUSH,
+        read=accounts_in("To_Account"),
+        apply=_clear,
+        write=errors_listed(),
+        write_old=nothing,
     ),
 ]

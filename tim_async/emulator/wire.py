@@ -47,17 +47,16 @@ async def _hang(sockets: Sockets, request: web.BaseRequest, fault: Fault, _body:
     return await _reset(sockets, request, fault, _body)
 
 
-async def _begin(request: web.BaseRequest, length: int) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(length)})
-    await answer.prepare(request)
-    return answer
+def _answer(body: bytes) -> web.StreamResponse:
+    return web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
 
 
 async def _slow_drip(_sockets: Sockets, request: web.BaseRequest, fault: Fault, body: bytes) -> web.StreamResponse:
-    answer = await _begin(request, len(body))
     pause = (_DRIP_SECONDS if fault.seconds is None else fault.seconds) / _DROPS
     size = -(-len(body) // _DROPS)
+    answer = _answer(body)
     with contextlib.suppress(ConnectionError):  # the caller had enough
+        await answer.prepare(request)
         for start in range(0, len(body), size):
             await asyncio.sleep(pause)
             await answer.write(body[start : start + size])
@@ -65,11 +64,11 @@ async def _slow_drip(_sockets: Sockets, request: web.BaseRequest, fault: Fault, 
 
 
 async def _half_body(_sockets: Sockets, request: web.BaseRequest, _fault: Fault, body: bytes) -> web.StreamResponse:
-    answer = await _begin(request, len(body))
+    answer = _answer(body)
     with contextlib.suppress(ConnectionError):
+        await answer.prepare(request)
         await answer.write(body[: len(body) // 2])
-    if request.transport is not None:
-        request.transport.close()
+    answer.force_close()  # only now, or a header would announce it
     return answer
 
 
