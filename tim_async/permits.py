@@ -156,6 +156,8 @@ class Permits:
 
     def share(self, now: float) -> float:
         """The part of the rate in use, 0.1 to 1: each refusal takes a tenth off, and it grows again afterwards."""
+        if self._low_share == 1.0:
+            return 1.0
         quiet = now - self._slowed_at - RECOVERY_AFTER
         return min(1.0, self._low_share + RECOVERY * quiet) if quiet > 0 else self._low_share
 
@@ -236,10 +238,16 @@ class Permits:
 
     def _window(self, now: float) -> float:
         """Seconds in which a permit is good for one call."""
-        return max(1.0, 1 / (self._rate * self.share(now))) + SLACK
+        per_second = self._rate * self.share(now)
+        return (1.0 if per_second >= 1 else 1 / per_second) + SLACK
 
     def _collect(self, now: float) -> None:
         """Takes back what has rested enough. A time in `_due` is a first guess: it is looked at again when it comes."""
+        young = self._young
+        while young and (young[0].settled or young[0].taken + self._window(now) + self.cap(now) <= now):
+            permit = young.popleft()
+            if not permit.settled:
+                self._rest(permit, self._reusable_at(permit, now))
         due = self._due
         while due and due[0][0] <= now:
             permit = due.pop(0)[2]
@@ -248,11 +256,6 @@ class Permits:
                 self._out -= 1
             else:
                 self._rest(permit, when)
-        young = self._young
-        while young and (young[0].settled or young[0].taken + self._window(now) + self.cap(now) <= now):
-            permit = young.popleft()
-            if not permit.settled:
-                self._rest(permit, self._reusable_at(permit, now))
 
     def _rest(self, permit: Permit, when: float) -> None:
         """Sets the time of the permit's return, if it is known."""
