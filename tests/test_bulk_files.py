@@ -40,6 +40,14 @@ def test_the_first_pass_counts_rows_and_finds_repeats_and_the_second_gives_the_s
         assert [row.number for row in opened.rows()] == numbers
 
 
+def test_an_iterator_that_is_left_in_the_middle_holds_nothing_open(accounts: Path) -> None:
+    with AccountFile(str(accounts), column="account") as opened:
+        first, second = opened.rows(), opened.rows()
+        assert next(second).number == 2
+        assert list(first) == []
+    assert list(second) == []
+
+
 def test_what_can_be_read_only_once_is_read_whole_first(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -84,8 +84,8 @@ def test_text_behind_a_closing_quote_breaks_the_row() -> None:
 
 def test_too_few_and_too_many_cells_are_told_with_the_account_where_there_is_one() -> None:
     assert rows("city,account\nLyon,Mary,x\nParis\n") == [
-        Row(2, "Mary", {}, "3 cells where the header has 2"),
-        Row(3, "", {}, "1 cell where the header has 2"),
+        Row(2, "Mary", {}, "the number of cells is wrong: 3 instead of 2"),
+        Row(3, "", {}, "the number of cells is wrong: 1 instead of 2"),
     ]
 
 

@@ -11,8 +11,8 @@ import io
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -52,6 +52,7 @@ class AccountFile:
         self._column = column
         self._needs = needs
         self._opened = ExitStack()
+        self._reading = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
@@ -70,14 +71,19 @@ class AccountFile:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._reading.close()
         self._opened.close()
 
     def rows(self) -> Iterator[Row]:
-        """All rows, from the first one on; only one such iterator may be in use at a time.
+        """All rows, from the first one on; ends an iterator that was given before.
 
         Raises:
             InputError: while iterating: the file has been changed since the first pass and cannot be read any more.
         """
+        self._reading.close()
+        return self._reading.enter_context(closing(self._read()))
+
+    def _read(self) -> Generator[Row, None, None]:
         self._bytes.seek(self._start)
         # newline="" leaves line breaks inside of quotes as they are.
         text = io.TextIOWrapper(self._bytes, encoding="utf-8", newline="")
@@ -86,7 +92,7 @@ class AccountFile:
         except UnicodeDecodeError:
             raise InputError(self._not_utf8()) from None
         finally:
-            text.detach()
+            text.detach()  # or closing it would close the file
 
     def repeats(self) -> Iterator[Repeat]:
         """The rows whose account stands in an earlier row too, in no particular order."""

@@ -134,11 +134,7 @@ def _csv_rows(lines: _Lines, column: str, needs: Sequence[str], name: str) -> It
             yield Row(number, columns.pop(column), columns)
         else:
             account = cells[place] if place < len(cells) else ""
-            yield Row(number, account, _NO_COLUMNS, f"{_cells(len(cells))} where the header has {width}")
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
+            yield Row(number, account, _NO_COLUMNS, f"the number of cells is wrong: {len(cells)} instead of {width}")
 
 
 def _start(line: str) -> str:

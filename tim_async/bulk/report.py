@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterable, Iterator
 
 from .repeats import Repeat
@@ -12,15 +13,16 @@ __all__ = ["KINDS", "Tally", "Trouble", "shown", "tell_repeats"]
 
 KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
 _MOST_ROWS = 5  # named in one line
+_MOST_TROUBLES = 20
 
 
 class Trouble:
     """The rows that ended in the same way, other than well."""
 
-    def __init__(self, first: Record) -> None:
-        self.outcome = first.outcome
-        self.code = first.code
-        self.reason = first.reason or first.info
+    def __init__(self, outcome: str, code: int | None, reason: str) -> None:
+        self.outcome = outcome
+        self.code = code
+        self.reason = reason
         """Of the first such row; the others' may differ in a number or a name."""
         self.count = 0
         self.rows: list[int] = []
@@ -42,7 +44,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(KINDS, 0)
-        self._troubles: dict[tuple[str, int | None], Trouble] = {}
+        self._troubles: dict[tuple[str, int | None, str], Trouble] = {}
 
     @property
     def done(self) -> int:
@@ -58,11 +60,15 @@ class Tally:
         """Count one row."""
         self.counts[record.outcome] += 1
         if record.outcome != "Ok":
-            kind = (record.outcome, record.code)
-            trouble = self._troubles.get(kind)
-            if trouble is None:
-                trouble = self._troubles[kind] = Trouble(record)
-            trouble.add(record)
+            self._trouble(record).add(record)
+
+    def _trouble(self, record: Record) -> Trouble:
+        # "the account is 35 bytes long" and "... 36 bytes long" are the same trouble.
+        words = re.sub(r"\d+", "#", record.reason.partition(":")[0])
+        kind, reason = (record.outcome, record.code, words), record.reason or record.info
+        if kind not in self._troubles and len(self._troubles) >= _MOST_TROUBLES:
+            kind, reason = (record.outcome, None, "..."), f"for other reasons, the first: {reason}"
+        return self._troubles.setdefault(kind, Trouble(*kind[:2], reason))
 
     def troubles(self) -> list[Trouble]:
         """What went wrong, the most frequent first."""
