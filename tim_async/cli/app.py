@@ -10,7 +10,7 @@ from tim_async import __version__
 from tim_async.bulk.reading import InputError
 from tim_async.errors import TIMError
 
-from .commands import groups
+from .commands import groups, help_if_alone
 from .demo import demo
 from .emulator import emulator
 
@@ -20,15 +20,18 @@ INTERRUPTED = 130
 
 
 @click.group(
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Try it without an account of your own: tim-async demo",
 )
 @click.version_option(__version__, prog_name="tim-async")
-def app() -> None:
+@click.pass_context
+def app(context: click.Context) -> None:
     """Server commands of Tencent Cloud Chat for files of accounts of any length.
 
     Calls go out at the rate limit of the service and never over it, and every row of the file gets exactly one outcome.
     """
+    help_if_alone(context)
 
 
 for command in (demo, emulator, *groups()):

@@ -1,12 +1,12 @@
 """One command for each row of the endpoint table: ``group.method`` becomes ``tim-async group method``.
 
-What varies stands in two small tables below: the sentence for the help, and the options for commands that take an
-argument beside the account. A row whose argument is in neither table is not offered until somebody describes it.
+What varies stands in a table below: the options for commands that take an argument beside the account. A row whose
+argument nobody has described there is not offered, nor one with options that a whole call shares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -18,66 +18,71 @@ from tim_async.endpoints import ENDPOINTS, Endpoint
 
 from .options import COMMON, options_from
 
-__all__ = ["groups"]
+__all__ = ["groups", "help_if_alone"]
 
 Item = Callable[[Row], Any]
+Said = Mapping[str, Any]
 
 
 class Argument(NamedTuple):
     """How the command line tells a command's argument."""
 
     options: tuple[click.Option, ...]
-    item: Callable[[Sequence[str]], Item]
-    """What was said -> (row -> pair of account and argument)."""
-    columns: bool
-    """Whether what was said are names of columns, so that the file must have them."""
+    item: Callable[[Said], Item]
+    """Makes of what was said what makes of a row an (account, argument) pair."""
+    columns: Callable[[Said], Sequence[str]]
+    """The columns that the file must have, of what was said."""
 
 
 def _account(row: Row) -> str:
     return row.account
 
 
-def _from_columns(names: Sequence[str]) -> Item:
+def _from_columns(said: Said) -> Item:
+    names: tuple[str, ...] = said["names"]
     # An empty cell says nothing, so it must not overwrite anything.
     return lambda row: (row.account, {name: row.columns[name] for name in names if row.columns[name]})
 
 
-def _for_all(names: Sequence[str]) -> Item:
-    return lambda row: (row.account, tuple(names))
+def _for_all(said: Said) -> Item:
+    names: tuple[str, ...] = said["names"]
+    return lambda row: (row.account, names)
+
+
+def _profile(said: Said) -> Item:
+    fields = [(field, said[field]) for field in ("nick", "face_url") if said[field] is not None]
+    return lambda row: (row.account, {field: row.columns[name] for field, name in fields if row.columns[name]})
 
 
 def _names(flag: str, text: str) -> tuple[click.Option, ...]:
     return (click.Option([flag, "names"], multiple=True, required=True, metavar="NAME", help=text),)
 
 
+def _no_columns(_: Said) -> Sequence[str]:
+    return ()
+
+
 ARGUMENTS: dict[str, Argument] = {
     "set_attributes": Argument(
         _names("--attribute", "A column, and the attribute that it becomes; may be repeated. Empty cells set nothing."),
         _from_columns,
-        columns=True,
+        lambda said: said["names"],
     ),
     "remove_attributes": Argument(
-        _names("--attribute", "An attribute to remove from every account; may be repeated."), _for_all, columns=False
+        _names("--attribute", "An attribute to remove from every account; may be repeated."), _for_all, _no_columns
     ),
-    "add_tags": Argument(_names("--tag", "A tag for every account; may be repeated."), _for_all, columns=False),
+    "add_tags": Argument(_names("--tag", "A tag for every account; may be repeated."), _for_all, _no_columns),
     "remove_tags": Argument(
-        _names("--tag", "A tag to remove from every account; may be repeated."), _for_all, columns=False
+        _names("--tag", "A tag to remove from every account; may be repeated."), _for_all, _no_columns
     ),
-}
-
-SENTENCES = {
-    "delete": "Delete accounts with all their data, for good.",
-    "check": "Tell which accounts are imported.",
-    "import_many": "Import accounts.",
-    "set_attributes": "Set attributes of accounts from columns of the file.",
-    "get_attributes": "Read the attributes of accounts.",
-    "remove_attributes": "Remove attributes from accounts.",
-    "get_tags": "Read the tags of accounts.",
-    "add_tags": "Add tags to accounts.",
-    "remove_tags": "Remove tags from accounts.",
-    "clear_tags": "Remove all tags from accounts.",
-    "query": "Tell which accounts are online.",
-    "get": "Read the profiles of accounts.",
+    "import_many": Argument(
+        (
+            click.Option(["--nick"], metavar="NAME", help="The column with the nicknames."),
+            click.Option(["--face-url"], metavar="NAME", help="The column with the addresses of the portraits."),
+        ),
+        _profile,
+        lambda said: [said[field] for field in ("nick", "face_url") if said[field] is not None],
+    ),
 }
 
 GROUPS = {
@@ -94,11 +99,26 @@ FOR_GOOD = {"im_open_login_svc/account_delete"}
 YES = click.Option(["--yes"], is_flag=True, help="Do not ask first.")
 
 
+def help_if_alone(context: click.Context) -> None:
+    """Print the help of a group that is called without a command: click calls that an error from 8.2 on."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _is_offered(row: Endpoint[Any, Any]) -> bool:
+    return not row.plain and not row.options and (row.prepare is None or row.method in ARGUMENTS)
+
+
 def groups() -> Iterator[click.Group]:
     """The groups of commands, generated from the endpoint table."""
-    offered = [row for row in ENDPOINTS if row.prepare is None or row.method in ARGUMENTS]
-    for name, rows in groupby(sorted(offered, key=lambda row: row.group), key=lambda row: row.group):
-        group = click.Group(name.replace("_", "-"), help=GROUPS.get(name, name), no_args_is_help=True)
+    offered = sorted(filter(_is_offered, ENDPOINTS), key=lambda row: (row.group, row.method))
+    for name, rows in groupby(offered, key=lambda row: row.group):
+        group = click.Group(
+            name.replace("_", "-"),
+            help=GROUPS.get(name, name),
+            callback=click.pass_context(help_if_alone),
+            invoke_without_command=True,
+        )
         for row in rows:
             group.add_command(_command(row))
         yield group
@@ -109,27 +129,21 @@ def _command(endpoint: Endpoint[Any, Any]) -> click.Command:
     options = [*COMMON[:2], *(argument.options if argument else ()), *COMMON[2:]]
     if endpoint.path in FOR_GOOD:
         options.append(YES)
-    sentence = SENTENCES.get(endpoint.method, f"Call {endpoint.path}.")
     return click.Command(
         endpoint.method.replace("_", "-"),
         params=list(options),
         callback=partial(_run, endpoint, argument),
-        help=f"{sentence}\n\nOne outcome for every row: Ok, Rejected, Unknown or NotSent.",
+        help=f"{endpoint.summary}\n\nOne outcome for every row: Ok, Rejected, Unknown or NotSent.",
         epilog=f"Page of the service: {endpoint.page}",
-        short_help=sentence,
-        no_args_is_help=True,
+        short_help=endpoint.summary,
     )
 
 
-def _run(endpoint: Endpoint[Any, Any], argument: Argument | None, **values: Any) -> int:
+def _run(endpoint: Endpoint[Any, Any], argument: Argument | None, **said: Any) -> int:
     from .runner import run_file
 
-    options = options_from(values)
-    names: tuple[str, ...] = values.get("names", ())
-    needs = names if argument is not None and argument.columns else ()
+    options = options_from(said)
+    item, needs = (argument.item(said), argument.columns(said)) if argument is not None else (_account, ())
     if needs and options.column is None:
-        raise click.UsageError(
-            "the attributes come from columns, so the file is CSV: say --column NAME for the accounts"
-        )
-    item = argument.item(names) if argument is not None else _account
-    return run_file(endpoint, options, item=item, needs=needs, ask=endpoint.path in FOR_GOOD and not values["yes"])
+        raise click.UsageError("columns are only in CSV: say --column NAME for that of the accounts too")
+    return run_file(endpoint, options, item=item, needs=needs, ask=endpoint.path in FOR_GOOD and not said["yes"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from contextlib import suppress
@@ -25,32 +24,31 @@ __all__ = ["emulator"]
 @click.option(
     "--until-eof", is_flag=True, hidden=True, help="End when standard input does: with the program behind it."
 )
-def emulator(host: str, port: int, latency: float, jitter: float, rate: float | None, *, until_eof: bool) -> int:
+def emulator(host: str, port: int, latency: float, jitter: float, rate: float | None, *, until_eof: bool) -> None:
     """Run the service in a box until Ctrl-C.
 
     It speaks the REST API with its state in memory, and judges the rate limit. The app is 1400000000, the administrator
     is "administrator", and the key is the one that Tencent prints in the README of its UserSig generators.
     """
-    return asyncio.run(_run(host, port, latency, jitter, rate, until_eof=until_eof))
+    import asyncio
 
-
-async def _run(host: str, port: int, latency: float, jitter: float, rate: float | None, *, until_eof: bool) -> int:
     from tim_async.emulator import Emulator, serve
+
+    async def until_stopped(box: Emulator) -> None:
+        loop = asyncio.get_running_loop()
+        serving = asyncio.ensure_future(serve(box, lambda url: click.echo(f"listening on {url}")))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, serving.cancel)
+        if until_eof:
+            # Nobody writes there: it becomes readable when the program that started us has ended, in whatever way.
+            loop.add_reader(sys.stdin.fileno(), serving.cancel)
+        with suppress(asyncio.CancelledError):
+            await serving
 
     try:
         box = Emulator(host=host, port=port, latency=latency, jitter=jitter, rate=rate)
+        asyncio.run(until_stopped(box))
     except ValueError as exc:
         raise InputError(str(exc)) from None
-    loop = asyncio.get_running_loop()
-    serving = asyncio.ensure_future(serve(box, lambda url: click.echo(f"listening on {url}")))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, serving.cancel)
-    if until_eof:
-        # Nobody writes there: it becomes readable when the program that started us has ended, in whatever way.
-        loop.add_reader(sys.stdin.fileno(), serving.cancel)
-    try:
-        with suppress(asyncio.CancelledError):
-            await serving
     except OSError as exc:
         raise InputError(f"cannot listen on {host}:{port}: {exc.strerror}") from None
-    return 0

@@ -24,7 +24,7 @@ _EVERY = 0.1  # seconds; an update of the bar costs as much as ten outcomes
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed", justify="right")
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="cyan", justify="right")
 
 
 class _Errors(ProgressColumn):
@@ -56,7 +56,6 @@ class Bars:
             expand=True,
         )
         self._tick = tick
-        self._next = 0.0
 
     def __enter__(self) -> Self:
         self._progress.start()

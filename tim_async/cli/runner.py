@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
 from tim_async.errors import CredentialsError, TIMError
 
+from tim_async.operations import AccountsOperation, PairsOperation
+
 from .progress import Bars
 from .stopping import CLOSE_SECONDS, Stop
 
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
     from .options import Connection, Options
 
-__all__ = ["connect", "run_file"]
+__all__ = ["connect", "operation_of", "run_file"]
 
 
 def run_file(
@@ -56,12 +59,12 @@ def run_file(
         TIMError: what made every further call pointless; what is known is written.
     """
     # A client that cannot be made is a mistake in the options: told before a long file is looked through.
-    connect(options.connection)
+    client = connect(options.connection)
     with AccountFile(options.source, column=options.column, needs=needs) as file:
         if ask:
             _ask(file, options)
         with _sink(options) as sink:
-            return asyncio.run(_Run(endpoint, options, file, sink, item).run())
+            return asyncio.run(_Run(endpoint, options, file, sink, item).run(client))
 
 
 def connect(connection: Connection, **more: Any) -> Client:
@@ -86,6 +89,11 @@ def connect(connection: Connection, **more: Any) -> Client:
         )
     except (TypeError, ValueError) as exc:
         raise InputError(str(exc)) from None
+
+
+def operation_of(client: Client, endpoint: Endpoint[Any, Any]) -> Any:
+    """The operation of a row, whether or not the client has a method for it."""
+    return (AccountsOperation if endpoint.prepare is None else PairsOperation)(client, endpoint)
 
 
 def _ask(file: AccountFile, options: Options) -> None:
@@ -138,19 +146,20 @@ class _Run:
         shown = console.is_terminal and not (options.to is None and sys.stdout.isatty())
         self._bars = Bars(console, shown=shown, tick=sink.flush)
 
-    async def run(self) -> int:
+    async def run(self, client: Client) -> int:
         stop = Stop()
         try:
-            async with connect(self._options.connection) as client:
-                with self._bars, stop.watching(client, seconds=self._options.timeout):
-                    self._bar = self._bars.begin(self._endpoint.method, self._file.count, self._tally)
+            with self._bars:
+                async with stop.watching(client, seconds=self._options.timeout):
                     await self._send(client)
-        except asyncio.CancelledError:
-            if stop.signal is None:
-                raise
         except TIMError as exc:
             click.echo(f"tim-async: {' '.join(str(exc).split())}{_advice(exc)}; {self._sum()}", err=True)
             return 2
+        except OSError as exc:
+            if self._options.to is None:
+                _give_up_stdout()
+            where = self._options.to or "standard output"
+            raise InputError(f"the outcomes cannot be written to {where}: {exc.strerror}; {self._sum()}") from None
         if stop.signal is not None:
             click.echo(f"tim-async: interrupted; {self._sum()}", err=True)
             return 128 + stop.signal
@@ -158,13 +167,10 @@ class _Run:
         return 1 if self._tally.errors or self._job.unread else 0
 
     async def _send(self, client: Client) -> None:
-        operation = getattr(getattr(client, self._endpoint.group), self._endpoint.method)
-        try:
-            await self._job.run(lambda source: operation.stream(source, priority=self._options.priority))
-            self._bar.draw()
-        except OSError as exc:
-            where = self._options.to or "standard output"
-            raise InputError(f"the outcomes cannot be written to {where}: {exc.strerror}; {self._sum()}") from None
+        operation = operation_of(client, self._endpoint)
+        self._bar = self._bars.begin(self._endpoint.method, self._file.count, self._tally)
+        await self._job.run(lambda source: operation.stream(source, priority=self._options.priority))
+        self._bar.draw()
 
     def _settle(self, record: Record) -> None:
         self._writer.write(record)
@@ -181,6 +187,12 @@ class _Run:
             click.echo(f"  {trouble}", err=True)
         for line in tell_repeats(self._file.repeats()):
             click.echo(f"  {line}", err=True)
+
+
+def _give_up_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: https://docs.python.org/3/library/signal.html#note-on-sigpipe."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _advice(error: TIMError) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+
+import anyio
 
 if TYPE_CHECKING:
     from tim_async.client import Client
@@ -20,7 +22,8 @@ CLOSE_SECONDS = 5.0
 class Stop:
     """Ends the jobs of a client early.
 
-    The first signal closes the client, which finishes the calls in flight; a second one cancels the task that waits.
+    The first signal closes the client, which takes no more rows and finishes the calls in flight. A second one leaves
+    the block at once; the code behind the block goes on.
     """
 
     signal: int | None = None
@@ -29,36 +32,36 @@ class Stop:
     def __init__(self) -> None:
         self._closing: asyncio.Task[None] | None = None
 
-    def _close(self, client: Client) -> None:
-        if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(client.aclose())
-
-    @contextmanager
-    def watching(self, client: Client, *, seconds: float | None = None) -> Generator[None, None, None]:
-        """Watch for signals while the block runs, in the task that is to be cancelled by the second one.
+    @asynccontextmanager
+    async def watching(self, client: Client, *, seconds: float | None = None) -> AsyncGenerator[None]:
+        """Open a client, watch for signals while the block runs, and close the client.
 
         Args:
-            client: what is closed.
+            client: what is opened and closed.
             seconds: close it after this time too.
         """
         loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-
-        def came(number: int) -> None:
-            if self.signal is None:
-                self.signal = number
-                self._close(client)
-            elif task is not None:
-                task.cancel()
-
         numbers = (signal.SIGINT, signal.SIGTERM)
-        for number in numbers:
-            loop.add_signal_handler(number, came, number)
-        timer = None if seconds is None else loop.call_later(seconds, self._close, client)
-        try:
-            yield
-        finally:
-            if timer is not None:
-                timer.cancel()
+        with anyio.CancelScope() as scope:
             for number in numbers:
-                loop.remove_signal_handler(number)
+                loop.add_signal_handler(number, self._came, number, client, scope)
+            timer = loop.call_later(seconds, self._close, client) if seconds is not None else None
+            try:
+                async with client:
+                    yield
+            finally:
+                if timer is not None:
+                    timer.cancel()
+                for number in numbers:
+                    loop.remove_signal_handler(number)
+
+    def _came(self, number: int, client: Client, scope: anyio.CancelScope) -> None:
+        if self.signal is None:
+            self.signal = number
+            self._close(client)
+        else:
+            scope.cancel()
+
+    def _close(self, client: Client) -> None:
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(client.aclose())

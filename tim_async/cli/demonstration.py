@@ -1,0 +1,206 @@
+"""The steps of the demonstration, and the table at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import aiohttp
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tim_async import endpoints
+from tim_async.bulk.files import AccountFile
+from tim_async.bulk.job import Job
+from tim_async.bulk.reading import InputError, Row
+from tim_async.bulk.report import KINDS, Tally, shown, tell_repeats
+from tim_async.bulk.writing import Record
+from tim_async.client import Client
+from tim_async.emulator import DEMO_KEY
+from tim_async.endpoints import Endpoint
+
+from .options import Connection
+from .progress import Bars
+from .runner import connect, operation_of
+from .stopping import Stop
+
+__all__ = ["demonstrate"]
+
+_ATTRIBUTE = "city"
+
+
+class Counted(msgspec.Struct):
+    """What the emulator counted of one command."""
+
+    calls: int = 0
+    refused: int = 0
+    first: float = 0.0
+    last: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Calls in a second; what took less than a second is no rate yet, and counts as one."""
+        return self.calls / max(1.0, self.last - self.first)
+
+
+def _account(row: Row) -> str:
+    return row.account
+
+
+def _new(row: Row) -> tuple[str, None]:
+    return row.account, None
+
+
+def _city(row: Row) -> tuple[str, dict[str, str]]:
+    return row.account, {_ATTRIBUTE: row.columns.get(_ATTRIBUTE, "somewhere")}
+
+
+def _no_city(row: Row) -> tuple[str, tuple[str, ...]]:
+    return row.account, (_ATTRIBUTE,)
+
+
+class Step(NamedTuple):
+    """One command for all accounts."""
+
+    title: str
+    endpoint: Endpoint[Any, Any]
+    item: Callable[[Row], Any]
+
+
+STEPS = (
+    Step("import", endpoints.ACCOUNTS_IMPORT_MANY, _new),
+    Step("read tags", endpoints.PUSH_GET_TAGS, _account),
+    Step("set city", endpoints.PUSH_SET_ATTRIBUTES, _city),
+    Step("read city", endpoints.ALL_MEMBER_GET_ATTRIBUTES, _account),
+    Step("remove city", endpoints.ALL_MEMBER_REMOVE_ATTRIBUTES, _no_city),
+    Step("delete", endpoints.ACCOUNTS_DELETE, _account),
+)
+
+
+class Done(NamedTuple):
+    """How a step went."""
+
+    step: Step
+    tally: Tally
+
+
+async def demonstrate(file: AccountFile, *, latency: float, rate: float) -> int:
+    """Run all steps.
+
+    Args:
+        file: the accounts.
+        latency: service time of the emulator, seconds.
+        rate: calls a second of each command.
+
+    Returns:
+        0: every row got exactly one outcome in every step, and no call was refused for being over the limit. 1: not so.
+        130, 143: a signal came.
+
+    Raises:
+        InputError: the emulator does not start.
+        TIMError: what made every further call pointless.
+    """
+    stop = Stop()
+    async with _emulator(latency, rate) as url:
+        click.echo(f"{file.count:,} rows of {shown(file.name)}, emulator at {url}", err=True)
+        connection = Connection(1400000000, DEMO_KEY, "administrator", "china", url)
+        limits = {step.endpoint.path: rate for step in STEPS}
+        done = await _carry_out_all(connect(connection, limits=limits), file, stop)
+        counted = await _statistics(url)
+    if stop.signal is not None:
+        click.echo(f"tim-async: interrupted; {done[-1].step.title}: {done[-1].tally}", err=True)
+        return 128 + stop.signal
+    return _report(done, counted, file, rate)
+
+
+async def _carry_out_all(client: Client, file: AccountFile, stop: Stop) -> list[Done]:
+    console = Console(stderr=True)
+    done: list[Done] = []
+    with Bars(console, shown=console.is_terminal) as bars:
+        async with stop.watching(client):
+            for step in STEPS:
+                done.append(Done(step, Tally()))
+                await _carry_out(client, *done[-1], file, bars)
+                if stop.signal is not None:
+                    break
+    return done
+
+
+async def _carry_out(client: Client, step: Step, tally: Tally, file: AccountFile, bars: Bars) -> None:
+    bar = bars.begin(step.title, file.count, tally)
+
+    def settle(record: Record) -> None:
+        tally.add(record)
+        bar.moved()
+
+    await Job(file.rows(), item=step.item, settle=settle).run(operation_of(client, step.endpoint).stream)
+    bar.draw()
+
+
+@asynccontextmanager
+async def _emulator(latency: float, rate: float) -> AsyncGenerator[str]:
+    """An emulator in a process of its own; its URL."""
+    ours, theirs = socket.socketpair()
+    # A session of its own: Ctrl-C in the terminal is for us alone, who still need it to finish the calls in flight.
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tim_async", "emulator", "--until-eof"),
+        *("--port", "0", "--latency", str(latency), "--rate", str(rate)),
+        stdin=theirs.fileno(),
+        stdout=theirs.fileno(),
+        start_new_session=True,
+    )
+    theirs.close()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    try:
+        listening = (await reader.readline()).decode().strip()
+        if not listening:
+            raise InputError("the emulator did not start")
+        yield listening.removeprefix("listening on ")
+    finally:
+        writer.close()
+        await process.wait()
+
+
+async def _statistics(url: str) -> dict[str, Counted]:
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/emulator/statistics") as answer:
+        return msgspec.json.decode(await answer.read(), type=dict[str, Counted])
+
+
+def _report(done: list[Done], counted: dict[str, Counted], file: AccountFile, rate: float) -> int:
+    console = Console(highlight=False, markup=False)
+    console.print(_table(done, counted, rate))
+    for step, tally in done:
+        for trouble in tally.troubles():
+            console.print(f"{step.title}: {trouble}")
+    for line in tell_repeats(file.repeats()):
+        console.print(line)
+    refused = sum(counts.refused for counts in counted.values())
+    complete = all(tally.done == file.count for _, tally in done)
+    console.print("Every row got exactly one outcome in every step." if complete else "Some rows got no outcome.")
+    console.print(f"Calls over the limit: {refused:,}.")
+    return 0 if complete and not refused else 1
+
+
+def _table(done: list[Done], counted: dict[str, Counted], rate: float) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in ("", "rows", "calls", "refused", "calls/s", "of limit", *KINDS):
+        # Only "of limit" may be broken, or eighty columns are not enough for millions of rows.
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=heading != "of limit")
+    for step, tally in done:
+        counts = counted.get(step.endpoint.path, Counted())
+        table.add_row(
+            step.title,
+            f"{tally.done:,}",
+            f"{counts.calls:,}",
+            f"{counts.refused:,}",
+            f"{counts.rate:.1f}",
+            f"{counts.rate / rate:.1%}",
+            *(f"{tally.counts[kind]:,}" for kind in KINDS),
+        )
+    return table
