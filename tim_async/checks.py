@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Problem", "Problems", "check_accounts", "prepare", "prepare_attributes", "prepare_names"]
+__all__ = [
+    "Problem",
+    "Problems",
+    "Unfit",
+    "check_accounts",
+    "check_text",
+    "prepare",
+    "prepare_attributes",
+    "prepare_names",
+    "prepare_tags",
+]
 
 MOST_VALUE_BYTES = 50  # attribute values, names and tags: https://trtc.io/document/60565
 
@@ -76,15 +86,27 @@ def _account_problem(account: object, most: int | None) -> str | None:
     return None
 
 
-def _text(what: str, text: object, code: int) -> str:
+def check_text(what: str, text: object, code: int, most: int = MOST_VALUE_BYTES) -> str:
+    """The text, if it can be sent.
+
+    Args:
+        what: what it is called in the reason, for example ``a tag``.
+        text: what the caller gave.
+        code: what the service answers to one that it refuses.
+        most: the greatest length in bytes.
+
+    Raises:
+        Unfit: it is no str, too long, or no Unicode.
+    """
     if not isinstance(text, str):
         raise Unfit(code, f"{what} must be a str, not {type(text).__name__}")
     length = _byte_length(text)
     if length is None:
         raise Unfit(code, f"{what} is not valid Unicode (half a surrogate pair)")
-    if length > MOST_VALUE_BYTES:
-        raise Unfit(code, f"{what} is {length} bytes long, at most {MOST_VALUE_BYTES} are allowed")
-    return text
+    if length > most:
+        raise Unfit(code, f"{what} is {length} bytes long, at most {most} are allowed")
+    # A str of a class of its own (numpy's, a template engine's) would be refused by the JSON encoder, with its chunk.
+    return str.__str__(text)
 
 
 def prepare_attributes(argument: object) -> dict[str, str]:
@@ -98,7 +120,7 @@ def prepare_attributes(argument: object) -> dict[str, str]:
     if not argument:
         raise Unfit(90033, "no attribute is given")
     return {
-        _text("an attribute name", name, 90033): _text(f"the value of attribute {name!r}", value, 90033)
+        check_text("an attribute name", name, 90033): check_text(f"the value of attribute {name!r}", value, 90033)
         for name, value in argument.items()
     }
 
@@ -117,7 +139,24 @@ def prepare_names(what: str, code: int) -> Callable[[object], tuple[str, ...]]:
         names: tuple[Any, ...] = tuple(argument)
         if not names:
             raise Unfit(code, "the list of names is empty")
-        return tuple(_text(what, name, code) for name in names)
+        return tuple(check_text(what, name, code) for name in names)
+
+    return prepare_them
+
+
+def prepare_tags(most: int) -> Callable[[object], tuple[str, ...]]:
+    """Make a check for the tags of one account.
+
+    Args:
+        most: how many of them one call may hold for one account: https://trtc.io/document/67821.
+    """
+    names = prepare_names("a tag", 90020)
+
+    def prepare_them(argument: object) -> tuple[str, ...]:
+        tags = names(argument)
+        if len(tags) > most:
+            raise Unfit(90032, f"{len(tags)} tags are given, at most {most} are allowed")
+        return tags
 
     return prepare_them
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from . import endpoints
 from .dispatch import Dispatcher, Hook
 from .errors import APIError, ClientClosed
+from .groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
 from .lane import Lane
 from .limits import Command, Limiter, local_limiter
-from .operations import AccountsOperation, Host, PairsOperation
+from .operations import Priority
+from .plain import Calls
 from .transport import REGIONS, Hosts, Transport, check_base_url
 from .usersig import Signer
 from .waiting import Health
@@ -23,41 +27,11 @@ if TYPE_CHECKING:
 
     from .endpoints import Endpoint
 
-__all__ = ["Accounts", "AllMemberPush", "Client", "Push"]
+__all__ = ["Client"]
 
+log = logging.getLogger("tim_async")
 
-class Accounts:
-    """Accounts of the app: https://trtc.io/document/34953."""
-
-    def __init__(self, host: Host) -> None:
-        self.delete: AccountsOperation[None] = AccountsOperation(host, endpoints.ACCOUNTS_DELETE)
-        """Delete accounts with all their data: https://trtc.io/document/34955."""
-
-
-class Push:
-    """The push service: https://trtc.io/document/60561."""
-
-    def __init__(self, host: Host) -> None:
-        self.set_attributes: PairsOperation[Mapping[str, str], None] = PairsOperation(
-            host, endpoints.PUSH_SET_ATTRIBUTES
-        )
-        """Set attributes, account -> {name: value}: https://trtc.io/document/60565."""
-        self.get_tags: AccountsOperation[tuple[str, ...]] = AccountsOperation(host, endpoints.PUSH_GET_TAGS)
-        """Read tags: https://trtc.io/document/67820."""
-
-
-class AllMemberPush:
-    """The older push service: https://www.tencentcloud.com/document/product/1047/37166."""
-
-    def __init__(self, host: Host) -> None:
-        self.get_attributes: AccountsOperation[dict[str, str]] = AccountsOperation(
-            host, endpoints.ALL_MEMBER_GET_ATTRIBUTES
-        )
-        """Read attributes: https://www.tencentcloud.com/document/product/1047/37169."""
-        self.remove_attributes: PairsOperation[Sequence[str], None] = PairsOperation(
-            host, endpoints.ALL_MEMBER_REMOVE_ATTRIBUTES
-        )
-        """Remove attributes, account -> names: https://www.tencentcloud.com/document/product/1047/37171."""
+GRACE = 1.0  # seconds that a source may take to end after it was cancelled
 
 
 class Client:
@@ -83,7 +57,7 @@ class Client:
         hooks: called with a `CallEvent` after every call; they must return quickly and must not raise.
 
     Raises:
-        ValueError: an argument is impossible; one line says which and why.
+        ValueError: an argument is impossible, such as a negative time; one line says which and why.
     """
 
     def __init__(
@@ -107,11 +81,13 @@ class Client:
         self._limits = dict(limits or {})
         for path, rate in self._limits.items():
             _check_positive(f"the limit of {path}", rate)
-        _check_positive("max_in_flight", max_in_flight)
-        _check_positive("attempts", attempts)
+        _check_count("sdk_app_id", sdk_app_id)
+        _check_count("max_in_flight", max_in_flight)
+        _check_count("attempts", attempts)
         _check_positive("call_timeout", call_timeout)
-        if close_timeout < 0 or linger < 0:
-            raise ValueError("close_timeout and linger must not be negative")
+        for name, seconds in (("close_timeout", close_timeout), ("linger", linger)):
+            if seconds != 0:
+                _check_positive(name, seconds)
         self.sdk_app_id = sdk_app_id
         self.max_in_flight = max_in_flight
         self._limiter = limiter
@@ -122,24 +98,36 @@ class Client:
         signer = Signer(sdk_app_id, secret_key, identifier)
         self._transport = Transport(signer, _hosts(region, base_url), call_timeout=call_timeout, session=session)
         self._health = Health()
-        self._dispatchers: dict[str, Dispatcher] = {}
+        self._dispatchers: dict[tuple[str, str, str, bool], Dispatcher] = {}
         self._held: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ends_with_loop: AsyncGenerator[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._closed = False
         self.accounts = Accounts(self)
-        """Delete accounts."""
-        self.push = Push(self)
-        """Attributes and tags of the push service."""
+        """Import, check and delete accounts."""
+        self.push = Push(self, identifier)
+        """The push service: messages, attributes and tags."""
         self.all_member_push = AllMemberPush(self)
-        """The same in the older push service, under its own paths."""
+        """Attributes and tags in the older push service, under its own paths."""
+        self.presence = PresenceGroup(self)
+        """Who is online."""
+        self.profiles = Profiles(self)
+        """Profiles of accounts."""
+        self.friends = Friends(self)
+        """Friends, account by account."""
+        self.block_list = BlockList(self)
+        """Block lists, account by account."""
+        self.groups = Groups(self)
+        """Members of groups, group by group."""
+        self._calls = Calls(self)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
         """A client made from the environment.
 
-        ``TIM_SDK_APP_ID`` and ``TIM_SECRET_KEY`` are needed; ``TIM_IDENTIFIER``, ``TIM_REGION`` and ``TIM_BASE_URL`` may
-        be set.
+        ``TIM_SDK_APP_ID`` and ``TIM_SECRET_KEY`` are needed; ``TIM_IDENTIFIER``, ``TIM_REGION`` and ``TIM_BASE_URL``
+        may be set.
 
         Args:
             **options: what the constructor takes; they go before the environment.
@@ -184,10 +172,44 @@ class Client:
         if self._loop is None:
             self._loop = loop
             self._transport.open()
+            self._ends_with_loop = _closing_at_the_end(self._transport)
+            # Up to its yield, where it waits for nothing: from now on the loop knows it.
+            with suppress(StopIteration):
+                self._ends_with_loop.asend(None).send(None)
             if isinstance(self._limiter, EllipsisType):
                 self._limiter = local_limiter()
         elif self._loop is not loop:
             raise RuntimeError("this client belongs to another event loop; make one client for each loop")
+
+    async def call(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        repeat: bool = False,
+        priority: Priority = "interactive",
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Call any command of the service: signed, limited and judged.
+
+        Args:
+            path: ``service/command``, for example ``openim/sendmsg``.
+            body: what is sent as JSON.
+            repeat: send it again where it is open whether it was applied; only for what may be applied twice.
+            priority: who goes first when the limit is reached.
+            timeout: seconds until the answer.
+
+        Returns:
+            The reply.
+
+        Raises:
+            TypeError: *body* is no mapping, or cannot be written as JSON.
+            ValueError: *path* is no ``service/command``, or *priority* or *timeout* is impossible.
+            APIError: the service said no.
+            RequestError: no trustworthy answer came; ``.may_have_happened`` tells whether it may have been applied.
+            ClientClosed: the client has been closed.
+        """
+        return await self._calls.of(path, repeat=repeat).ask(body, priority=priority, timeout=timeout)
 
     def dispatcher(self, endpoint: Endpoint[Any, Any]) -> Dispatcher:
         """The one dispatcher of a command; opens the client (for the operations).
@@ -197,11 +219,12 @@ class Client:
             RuntimeError: it belongs to another event loop.
         """
         self._open()
-        dispatcher = self._dispatchers.get(endpoint.path)
+        dispatcher = self._dispatchers.get(endpoint.lane)
         if dispatcher is None:
-            rate = self._limits.get(endpoint.path, endpoint.rate)
+            key = endpoint.lane
+            endpoint, rate = endpoint.paced(self._limits.get(endpoint.path, endpoint.rate))
             limiter = None if isinstance(self._limiter, EllipsisType) else self._limiter
-            dispatcher = self._dispatchers[endpoint.path] = Dispatcher(
+            dispatcher = self._dispatchers[key] = Dispatcher(
                 Lane(endpoint, self._health, attempts=self._attempts, linger=self._linger),
                 self._transport,
                 limiter,
@@ -253,19 +276,29 @@ class Client:
         lanes = [dispatcher.lane for dispatcher in self._dispatchers.values()]
         for lane in lanes:
             lane.cut(loop.time())
-        while (tasks := self._tasks()) and loop.time() < deadline:
-            await asyncio.wait(tasks, timeout=deadline - loop.time(), return_when=asyncio.FIRST_COMPLETED)
-        for lane in lanes:
-            for feed in list(lane.feeds):
-                lane.stop(feed, "the client was closed before it was sent", loop.time())
-        while tasks := self._tasks():
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            # The last callbacks of these tasks have yet to run: they settle what was cut short.
-            await asyncio.sleep(0)
-        await self._transport.close()
-        self._closed = True
+        try:
+            while (tasks := self._tasks()) and loop.time() < deadline:
+                await asyncio.wait(tasks, timeout=deadline - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Also when the loop itself is shut down meanwhile.
+            for lane in lanes:
+                for feed in list(lane.feeds):
+                    lane.stop(feed, "the client was closed", loop.time())
+            await self._end_tasks()
+            self._closed = True
+            if self._ends_with_loop is not None:
+                await self._ends_with_loop.aclose()
+
+    async def _end_tasks(self) -> None:
+        tasks = self._tasks()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=GRACE)
+            if left:
+                log.warning("closed, though a source has not ended within %g s after it was cancelled", GRACE)
+        # The last callbacks of these tasks have yet to run: they settle what was cut short.
+        await asyncio.sleep(0)
 
     def _tasks(self) -> set[asyncio.Task[Any]]:
         tasks: set[asyncio.Task[Any]] = set(self._held)
@@ -275,8 +308,21 @@ class Client:
 
 
 def _check_positive(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise ValueError(f"{name} must be a positive number, not {value!r}")
+
+
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a positive whole number, not {value!r}")
+
+
+async def _closing_at_the_end(transport: Transport) -> AsyncGenerator[None]:
+    """Closes the transport when the loop closes its generators, for a client that nobody closes."""
+    try:
+        yield
+    finally:
+        await transport.close()
 
 
 def _hosts(region: str, base_url: str | None) -> Hosts:

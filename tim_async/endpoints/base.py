@@ -1,0 +1,154 @@
+"""What one row of the table is, and how the reply of a command becomes an `Answer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from tim_async import wire
+from tim_async.errors import InvalidReply
+
+__all__ = ["Answer", "Body", "Endpoint", "Errors", "Same", "reading", "said"]
+
+A = TypeVar("A")
+V = TypeVar("V")
+R = TypeVar("R", bound=wire.Reply)
+
+Errors: TypeAlias = Mapping[str, tuple[int, str]]
+"""Account -> (code, info); code 0 where the service names the account and gives no code."""
+Body: TypeAlias = Callable[[Sequence[str], Sequence[Any], Any], object]
+"""(accounts, arguments, options) -> what is sent as JSON."""
+
+_ENCODER = msgspec.json.Encoder()
+_ITEMS_MOST = 500  # that a call which is counted in items may hold, where we don't know how many it holds
+
+
+class Answer(NamedTuple):
+    """A decoded reply, before it is judged."""
+
+    code: int
+    """The ``ErrorCode`` of the whole call."""
+    info: str
+    values: Mapping[str, Any] | None
+    """Account -> value of those that are fine; None when the page names only those that failed."""
+    errors: Errors
+    """Account -> (code, info) of those that are not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint(Generic[A, V]):
+    """One command of the service."""
+
+    group: str
+    """The group of the client under which the method stands."""
+    method: str
+    path: str
+    """``service/command`` as it stands in the URL behind ``/v4/``."""
+    page: str
+    """The service's own page."""
+    summary: str
+    """What it does, in one sentence."""
+    takes: str = "accounts"
+    """What the caller gives, for people."""
+    gives: str = "None"
+    """The type of the value of an `Ok`, for people."""
+    body: Body
+    """(accounts, arguments, options) -> what is sent as JSON."""
+    decode: Callable[[str, bytes], Answer]
+    """(path, body) -> the reply; raises `InvalidReply`."""
+    silence_is_ok: bool
+    """What it means that a good answer does not mention an item: done, or ask again."""
+    writes: bool
+    """Whether it changes something, so that the order of two items of one account matters."""
+    prepare: Callable[[object], Any] | None = None
+    """Checks and copies one argument; None for a command that takes accounts alone."""
+    options: tuple[str, ...] = ()
+    """Names of what all items of a call share, in the order of the tuple that `body` gets."""
+    account_bytes: int | None = 32
+    """The greatest length of an account in bytes; None where a RegistrationID may stand for it."""
+    account_code: int = 70402
+    """What the service answers to an account that it does not understand."""
+    done_again: frozenset[int] = frozenset()
+    """Codes that mean success when an earlier call with the same item may have been applied."""
+    repeatable: bool = True
+    """Whether it may be sent again after an answer that leaves open whether it was applied."""
+    plain: bool = False
+    """Whether it takes no accounts: its one item is the body of the call."""
+    counts_items: bool = False
+    """Whether its rate counts items, not calls."""
+    limit: int = 100
+    """Most items in one call."""
+    rate: float = 100.0
+    """Calls in one second; items in one second if `counts_items`."""
+
+    @property
+    def lane(self) -> tuple[str, str, str, bool]:
+        """What has a waiting line of its own: a typed row and a bare call of the same path do not share theirs."""
+        return self.path, self.group, self.method, self.repeatable
+
+    def encode(self, accounts: Sequence[str], arguments: Sequence[Any], options: object) -> bytes:
+        """The body of one call."""
+        return _ENCODER.encode(self.body(accounts, arguments, options))
+
+    def paced(self, rate: float) -> tuple[Endpoint[A, V], float]:
+        """How the row is used where its rate is limited to *rate*.
+
+        A limit that counts items is kept by counting each call as a full one: never over it, and for full calls
+        exactly at it.
+
+        Args:
+            rate: in the unit of the row's own rate.
+
+        Returns:
+            The row, with no more items in a call than the limit has for a second; and calls per second.
+        """
+        if not self.counts_items:
+            return self, rate
+        if self.plain:
+            return self, rate / _ITEMS_MOST
+        limit = max(1, min(self.limit, int(rate)))
+        return replace(self, limit=limit), rate / limit
+
+
+class Same(Mapping[str, V]):
+    """One value for whoever asks: the answer of a command that gives one for its whole call."""
+
+    def __init__(self, value: V) -> None:
+        self._value = value
+
+    def __getitem__(self, account: str) -> V:
+        return self._value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 1
+
+
+def said(info: str | None) -> str:
+    """The service's words, which must not carry a signature even if the service echoes our URL."""
+    if not info:
+        return ""
+    return info if "usersig=" not in info else info.partition("usersig=")[0] + "[the rest held a signature]"
+
+
+def reading(
+    reply: type[R], read: Callable[[R], tuple[Mapping[str, Any] | None, Errors]]
+) -> Callable[[str, bytes], Answer]:
+    """Make the decoder of a row from the struct of its reply and a reader."""
+    # strict=False: the service has been seen to write numbers as strings.
+    decoder = msgspec.json.Decoder(reply, strict=False)
+
+    def decode(path: str, body: bytes) -> Answer:
+        try:
+            got = decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            detail = f"the answer of {len(body)} bytes is not the JSON that the page promises: {exc}"
+            raise InvalidReply(path, said(detail)) from None
+        return Answer(got.ErrorCode, said(got.ErrorInfo), *read(got))
+
+    return decode
