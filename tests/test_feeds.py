@@ -1,0 +1,253 @@
+"""A feed is the book of a batch: every place holds its open item or what became of it, and nothing is lost."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tim_async.feeds import (
+    BULK,
+    FLYING,
+    GONE,
+    INTERACTIVE,
+    NORMAL,
+    PRIORITIES,
+    CallFeed,
+    Feed,
+    Item,
+    Line,
+    StreamFeed,
+    Trial,
+)
+from tim_async.results import Failure, NotSent, Ok, Outcome, Rejected, Stats
+
+NO = Failure(Rejected, 70107, "no such user", "the account does not exist", again=False)
+LATE = Failure(NotSent, None, "", "its timeout was over", again=True, argument="x")
+
+
+def call_feed() -> CallFeed:
+    return CallFeed(NORMAL, None, now=0.0)
+
+
+def stream_feed() -> StreamFeed:
+    return StreamFeed(BULK, None, now=0.0, most_open=1_000_000)
+
+
+any_feed = pytest.mark.parametrize("make", [call_feed, stream_feed])
+
+
+def given_to(feed: Feed, *accounts: str) -> list[Item]:
+    """Items enter a feed as a lane lets them."""
+    first = feed.taken
+    items = [Item(account, None, first + place, feed, feed, feed.priority) for place, account in enumerate(accounts)]
+    feed.opened(items)
+    return items
+
+
+def outcomes_of(feed: CallFeed | StreamFeed) -> list[Outcome[Any]]:
+    return list(feed.result()) if isinstance(feed, CallFeed) else sorted(feed.outcomes, key=lambda each: each.index)
+
+
+# Lines and items
+
+
+def test_the_priorities_are_three_and_the_more_urgent_is_the_smaller() -> None:
+    assert PRIORITIES == {"interactive": INTERACTIVE, "normal": NORMAL, "bulk": BULK}
+    assert INTERACTIVE < NORMAL < BULK
+
+
+def test_in_flight_and_gone_are_lines_in_which_nobody_waits() -> None:
+    assert FLYING is not GONE
+    assert all(line.priority < min(PRIORITIES.values()) and not line.items for line in (FLYING, GONE))
+
+
+def test_items_are_equal_only_to_themselves() -> None:
+    """Two batches may ask the same of one account; to take one out of a queue must not take the other."""
+    feed = call_feed()
+    one, other = (Item("Mary", None, 0, feed, feed, NORMAL) for _ in range(2))
+    assert one != other
+
+
+@pytest.mark.parametrize("trial", [None, Trial(7, 90033)])
+def test_a_new_line_is_empty_and_stands_nowhere(trial: Trial | None) -> None:
+    line = Line(BULK, "options", trial)
+    assert (line.priority, line.options, line.trial) == (BULK, "options", trial)
+    assert (len(line.items), line.ready, line.listed) == (0, 0, False)
+
+
+def test_a_new_trial_has_decided_nothing() -> None:
+    trial = Trial(7, 90033)
+    assert (trial.undecided, trial.code, trial.begun, trial.innocent) == (7, 90033, False, False)
+
+
+# Both kinds of book
+
+
+@any_feed
+@given(data=st.data(), size=st.integers(0, 30))
+def test_every_place_has_its_outcome_in_the_end_however_they_come(
+    make: Callable[[], CallFeed | StreamFeed], data: st.DataObject, size: int
+) -> None:
+    feed = make()
+    items = given_to(feed, *[f"user{place}" for place in range(size)])
+    ends: dict[int, Any] = {}
+    while feed.open:
+        waiting = feed.unsettled()
+        assert [place for place, _ in waiting] == sorted({*range(size)} - ends.keys())
+        assert all(items[place] is item for place, item in waiting)
+        chosen = data.draw(st.lists(st.sampled_from([item for _, item in waiting]), min_size=1, unique_by=id))
+        values = [data.draw(st.sampled_from([None, ("vip",), NO, LATE])) for _ in chosen]
+        if len(chosen) == 1:
+            feed.put_one(chosen[0].place, chosen[0].account, values[0])
+        else:
+            feed.put(chosen, values)
+        ends.update((item.place, value) for item, value in zip(chosen, values, strict=True))
+        assert feed.open == size - len(ends)
+    assert feed.unsettled() == []
+    assert outcomes_of(feed) == [
+        end.outcome(place, f"user{place}") if isinstance(end, Failure) else Ok(place, f"user{place}", end)
+        for place, end in sorted(ends.items())
+    ]
+
+
+@any_feed
+def test_a_place_that_joined_another_item_hangs_on_that_one(make: Callable[[], CallFeed | StreamFeed]) -> None:
+    feed, other = make(), call_feed()
+    (theirs,) = given_to(other, "Mary")
+    given_to(feed, "Mary")
+    feed.rebook(0, theirs)
+    assert feed.unsettled() == [(0, theirs)]
+    feed.put_one(0, "Mary", "x")
+    assert feed.unsettled() == []
+    assert outcomes_of(feed) == [Ok(0, "Mary", "x")]
+    assert other.unsettled() == [(0, theirs)]
+
+
+@any_feed
+def test_blocks_that_enter_one_after_the_other_are_counted_on(make: Callable[[], CallFeed | StreamFeed]) -> None:
+    feed = make()
+    given_to(feed, "a", "b")
+    items = given_to(feed, "c")
+    assert (feed.taken, feed.open) == (3, 3)
+    assert feed.unsettled()[2] == (2, items[0])
+
+
+@any_feed
+def test_a_new_feed_is_a_line_that_stands_nowhere_and_has_nothing(make: Callable[[], CallFeed | StreamFeed]) -> None:
+    feed = make()
+    assert isinstance(feed, Line)
+    assert (feed.ready, feed.listed, feed.trial, feed.taken, feed.open, feed.over) == (0, False, None, 0, 0, False)
+    assert (feed.error, feed.stop_reason, feed.patient, feed.pairs) == (None, None, False, False)
+    feed.notify()  # nobody listens, and nobody minds
+    assert feed.stats() == Stats(0, 0, 0, 0.0, 0.0)
+
+
+# When it ends
+
+
+def exhaust(feed: Feed) -> None:
+    feed.exhausted = True
+
+
+def cut(feed: Feed) -> None:
+    feed.cut = True
+
+
+def stop(feed: Feed) -> None:
+    feed.stop_reason = "its timeout was over"
+
+
+@any_feed
+@pytest.mark.parametrize("end", [exhaust, cut, stop])
+def test_it_is_finished_when_no_more_will_come_and_every_item_has_its_outcome(
+    make: Callable[[], CallFeed | StreamFeed], end: Callable[[Feed], None]
+) -> None:
+    feed = make()
+    given_to(feed, "Mary")
+    assert (feed.takes_more, feed.wants_items) == (True, 1_000)
+    end(feed)
+    assert (feed.takes_more, feed.wants_items) == (False, 0)
+    assert not feed.finished
+    feed.put_one(0, "Mary", None)
+    assert feed.finished
+
+
+@any_feed
+def test_it_is_not_finished_while_more_may_come(make: Callable[[], CallFeed | StreamFeed]) -> None:
+    feed = make()
+    assert not feed.finished
+    given_to(feed, "Mary")
+    feed.put_one(0, "Mary", None)
+    assert not feed.finished
+
+
+# How much it takes
+
+
+@any_feed
+@given(ready=st.integers(0, 2_000))
+def test_a_source_may_fill_up_to_1000_waiting_items_and_is_asked_again_at_500(
+    make: Callable[[], CallFeed | StreamFeed], ready: int
+) -> None:
+    feed = make()
+    feed.ready = ready
+    assert feed.wants_items == (1_000 - ready if ready <= 500 else 0)
+
+
+@given(st.data(), st.integers(100, 1_500))
+def test_a_stream_never_holds_more_than_it_may(data: st.DataObject, most: int) -> None:
+    feed = StreamFeed(BULK, None, now=0.0, most_open=most)
+    for _ in range(10):
+        wanted = feed.wants_items
+        room = most - feed.open - len(feed.outcomes)
+        assert feed.room == room
+        # A few at a time would make calls of a few items.
+        assert wanted == (min(1_000, room) if room >= 100 else 0)
+        given_to(feed, *["user"] * data.draw(st.integers(0, wanted)))
+        for place, item in feed.unsettled()[: data.draw(st.integers(0, most))]:
+            feed.put_one(place, item.account, None)
+        for _ in range(data.draw(st.integers(0, len(feed.outcomes)))):
+            feed.outcomes.popleft()
+
+
+# The results
+
+
+def test_a_call_gives_the_callers_own_strings_back() -> None:
+    feed, account = call_feed(), "".join(["Ma", "ry"])
+    given_to(feed, account)
+    feed.put_one(0, account, None)
+    assert feed.result().outcomes[0].account is account
+
+
+def test_a_call_of_pairs_gives_pairs_to_send_again() -> None:
+    feed = CallFeed(NORMAL, None, now=0.0, pairs=True)
+    given_to(feed, "Mary")
+    feed.put_one(0, "Mary", LATE)
+    assert feed.result().retryable() == [("Mary", "x")]
+
+
+def test_a_result_tells_whether_the_source_was_read_to_its_end() -> None:
+    feed = call_feed()
+    assert feed.result().unread
+    feed.exhausted = True
+    assert not feed.result().unread
+
+
+def test_a_stream_hands_over_in_the_order_of_completion() -> None:
+    feed = stream_feed()
+    items = given_to(feed, "a", "b", "c")
+    feed.put([items[2], items[0]], ["x", NO])
+    feed.put_one(1, "b", None)
+    assert list(feed.outcomes) == [Ok(2, "c", "x"), NO.outcome(0, "a"), Ok(1, "b", None)]
+
+
+def test_the_stats_are_what_was_counted() -> None:
+    feed = CallFeed(NORMAL, None, now=100.0, patient=True)
+    given_to(feed, "a", "b")
+    feed.calls, feed.retries, feed.seconds_waited, feed.finished_at = 3, 1, 0.1 + 0.2, 101.5
+    assert feed.stats() == Stats(calls=3, retries=1, items=2, seconds=1.5, seconds_waited=0.3)
+    assert feed.patient
+    assert feed.result().stats == feed.stats()

@@ -1,0 +1,390 @@
+"""Whose turn it is: the most urgent first, a tenth for the others, and batches of one urgency chunk by chunk."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from tim_async.feeds import BULK, FLYING, GONE, INTERACTIVE, NORMAL, CallFeed, Feed, Item, Line, Trial
+from tim_async.turns import Turns
+
+LEVELS = (INTERACTIVE, NORMAL, BULK)
+
+
+def feed_of(priority: int, options: Any = None) -> CallFeed:
+    return CallFeed(priority, options, now=0.0)
+
+
+def fresh(feed: Feed, size: int, line: Line | None = None) -> list[Item]:
+    return [Item(f"user{place}", None, place, feed, line or feed, feed.priority) for place in range(size)]
+
+
+def enter(turns: Turns, priority: int, size: int, options: Any = None) -> CallFeed:
+    """A batch of its own, all of whose items wait."""
+    feed = feed_of(priority, options)
+    turns.put_new(fresh(feed, size), feed)
+    return feed
+
+
+def set_apart(turns: Turns, feed: Feed, size: int) -> Line:
+    """A part of a refused chunk."""
+    line = Line(feed.priority, feed.options, Trial(size, 90033))
+    turns.put(fresh(feed, size), line)
+    return line
+
+
+def takes(turns: Turns, most: int, times: int) -> list[tuple[list[Item], list[Feed], Line]]:
+    chunks = [turns.take(most) for _ in range(times)]
+    return [chunk for chunk in chunks if chunk is not None]
+
+
+def sizes(items: list[Item]) -> dict[Feed, int]:
+    """How many items of each feed, in the order of the chunk."""
+    return dict(Counter(item.feed for item in items))
+
+
+def test_where_nothing_waits_nobody_has_a_turn() -> None:
+    turns = Turns()
+    assert (len(turns), turns.level(), turns.take(100)) == (0, None, None)
+
+
+def test_what_is_handed_out_is_in_flight_and_was_tried_once_more() -> None:
+    turns = Turns()
+    feed = enter(turns, NORMAL, 3)
+    ((items, feeds, line),) = takes(turns, 2, 1)
+    assert [item.account for item in items] == ["user0", "user1"]
+    assert all(item.line is FLYING and item.attempts == 1 for item in items)
+    assert (feeds, line, feed.ready, len(turns), turns.ready) == ([feed], feed, 1, 1, [0, 1, 0])
+
+
+# Urgency
+
+
+def test_the_most_urgent_go_first_and_the_room_that_is_left_takes_the_others_along() -> None:
+    turns = Turns()
+    bulk, normal, urgent = enter(turns, BULK, 10), enter(turns, NORMAL, 4), enter(turns, INTERACTIVE, 3)
+    assert turns.level() == INTERACTIVE
+    ((items, feeds, line),) = takes(turns, 10, 1)
+    assert list(sizes(items).items()) == [(urgent, 3), (normal, 4), (bulk, 3)]
+    assert feeds == [urgent, normal, bulk]
+    assert line is urgent
+
+
+def test_bulk_gets_a_tenth_of_the_calls_under_any_load_of_urgent_ones() -> None:
+    turns = Turns()
+    enter(turns, INTERACTIVE, 1_000)
+    enter(turns, BULK, 1_000)
+    lines = [line.priority for _, _, line in takes(turns, 10, 50)]
+    assert lines == ([INTERACTIVE] * 9 + [BULK]) * 5
+
+
+def test_each_of_the_lower_two_gets_a_tenth() -> None:
+    turns = Turns()
+    for level in LEVELS:
+        enter(turns, level, 2_000)
+    levels = Counter(line.priority for _, _, line in takes(turns, 10, 101))
+    assert levels[INTERACTIVE] in (80, 81)
+    assert levels[NORMAL] in (10, 11)
+    assert levels[BULK] == 10
+
+
+def test_the_level_that_is_announced_is_the_one_that_is_taken() -> None:
+    turns = Turns()
+    for level in LEVELS:
+        enter(turns, level, 300)
+    for _ in range(30):
+        announced = turns.level()
+        ((_, _, line),) = takes(turns, 10, 1)
+        assert line.priority == announced
+
+
+def test_being_passed_over_is_forgotten_when_nothing_waits() -> None:
+    """What comes after a pause has no claim from the time before it."""
+    turns = Turns()
+    enter(turns, INTERACTIVE, 1_000)
+    (last,) = bulk_items = fresh(feed_of(BULK), 1)
+    turns.put(bulk_items, last.feed)
+    takes(turns, 10, 8)
+    turns.leave(last, GONE)
+    takes(turns, 10, 1)
+    enter(turns, BULK, 10)
+    assert [line.priority for _, _, line in takes(turns, 10, 10)] == [INTERACTIVE] * 9 + [BULK]
+
+
+# Batches among each other
+
+
+def test_batches_of_one_urgency_take_turns_chunk_by_chunk() -> None:
+    turns = Turns()
+    feeds = [enter(turns, NORMAL, 30) for _ in range(3)]
+    assert [line for _, _, line in takes(turns, 10, 9)] == feeds * 3
+    assert not turns
+
+
+def test_a_small_batch_waits_for_one_chunk_of_each_other_not_for_the_whole_migration() -> None:
+    turns = Turns()
+    huge = enter(turns, NORMAL, 1_000)
+    takes(turns, 10, 1)
+    small = enter(turns, NORMAL, 3)
+    assert [sizes(items) for items, _, _ in takes(turns, 10, 2)] == [{huge: 10}, {small: 3, huge: 7}]
+
+
+def test_a_feed_is_named_once_however_its_items_came() -> None:
+    turns = Turns()
+    feed = enter(turns, NORMAL, 3)
+    lent = Line(INTERACTIVE, None)
+    turns.put(fresh(feed, 2, lent), lent)
+    other = enter(turns, BULK, 1)
+    ((items, feeds, line),) = takes(turns, 10, 1)
+    assert (len(items), feeds, line) == (6, [feed, other], lent)
+
+
+def test_what_comes_back_may_stand_first() -> None:
+    turns = Turns()
+    feed = enter(turns, NORMAL, 4)
+    ((items, _, _),) = takes(turns, 2, 1)
+    turns.put(items, feed, first=True)
+    ((again, _, _),) = takes(turns, 4, 1)
+    assert [item.place for item in again] == [0, 1, 2, 3]
+    assert [item.attempts for item in again] == [2, 2, 1, 1]
+
+
+# Options
+
+
+def test_items_of_unequal_options_never_share_a_chunk_and_their_groups_take_turns() -> None:
+    turns = Turns()
+    first, second = enter(turns, NORMAL, 15, ("replace", True)), enter(turns, NORMAL, 15, ("replace", False))
+    assert [sizes(items) for items, _, _ in takes(turns, 10, 4)] == [{first: 10}, {second: 10}, {first: 5}, {second: 5}]
+
+
+def test_room_is_filled_only_with_equal_options() -> None:
+    turns = Turns()
+    urgent = enter(turns, INTERACTIVE, 1, "a")
+    enter(turns, NORMAL, 5, "b")
+    alike = enter(turns, BULK, 5, "a")
+    ((items, _, _),) = takes(turns, 10, 1)
+    assert sizes(items) == {urgent: 1, alike: 5}
+
+
+# Parts of refused chunks
+
+
+def test_a_part_of_a_refused_chunk_goes_alone_whatever_else_waits() -> None:
+    turns = Turns()
+    feed = enter(turns, NORMAL, 50)
+    apart = set_apart(turns, feed, 3)
+    ((items, feeds, line),) = takes(turns, 100, 1)
+    assert (len(items), feeds, line) == (3, [feed], apart)
+    ((items, _, line),) = takes(turns, 100, 1)
+    assert (len(items), line) == (50, feed)
+
+
+def test_the_newest_part_goes_first_so_that_one_search_ends_before_the_next_spreads_out() -> None:
+    turns = Turns()
+    feed = feed_of(NORMAL)
+    older, newer = set_apart(turns, feed, 2), set_apart(turns, feed, 2)
+    assert [line for _, _, line in takes(turns, 100, 2)] == [newer, older]
+
+
+def test_a_search_does_not_delay_the_more_urgent() -> None:
+    turns = Turns()
+    apart = set_apart(turns, feed_of(NORMAL), 2)
+    urgent = enter(turns, INTERACTIVE, 1)
+    assert [line for _, _, line in takes(turns, 100, 2)] == [urgent, apart]
+
+
+def test_a_part_whose_items_were_all_withdrawn_has_no_turn() -> None:
+    turns = Turns()
+    feed = enter(turns, NORMAL, 1)
+    empty = set_apart(turns, feed, 2)
+    for item in list(empty.items):
+        turns.leave(item, GONE)
+    assert [line for _, _, line in takes(turns, 100, 2)] == [feed]
+    assert not empty.listed
+
+
+# Leaving
+
+
+def test_who_left_is_not_handed_out_and_lines_of_only_such_are_passed_by() -> None:
+    turns = Turns()
+    gone, thinned = enter(turns, NORMAL, 3), enter(turns, NORMAL, 3)
+    for item in [*gone.items, thinned.items[1]]:
+        turns.leave(item, GONE)
+    assert len(turns) == 2
+    ((items, feeds, line),) = takes(turns, 10, 1)
+    assert [item.place for item in items] == [0, 2]
+    assert (feeds, line) == ([thinned], thinned)
+    assert not gone.items
+    assert turns.take(10) is None
+
+
+def test_a_line_that_was_emptied_by_withdrawals_behind_others_is_cleared_in_passing() -> None:
+    turns = Turns()
+    first, emptied = enter(turns, NORMAL, 1), enter(turns, NORMAL, 2)
+    for item in list(emptied.items):
+        turns.leave(item, GONE)
+    ((items, _, _),) = takes(turns, 10, 1)
+    assert sizes(items) == {first: 1}
+    assert (len(emptied.items), emptied.listed) == (0, False)
+
+
+def test_a_whole_group_that_left_gives_its_turn_to_the_next_group() -> None:
+    turns = Turns()
+    gone, other = enter(turns, NORMAL, 2, "a"), enter(turns, NORMAL, 2, "b")
+    for item in list(gone.items):
+        turns.leave(item, GONE)
+    assert [line for _, _, line in takes(turns, 10, 2)] == [other]
+
+
+def test_a_line_that_was_passed_by_may_fill_again() -> None:
+    turns = Turns()
+    feed = enter(turns, NORMAL, 2)
+    takes(turns, 10, 2)
+    turns.put(fresh(feed, 2), feed)
+    assert [sizes(items) for items, _, _ in takes(turns, 10, 2)] == [{feed: 2}]
+
+
+@pytest.mark.parametrize("state", [FLYING, GONE, None])
+def test_who_waits_in_no_line_can_leave_none(state: Line | None) -> None:
+    turns = Turns()
+    feed = enter(turns, NORMAL, 1)
+    (item,) = fresh(feed, 1)
+    item.line = state
+    turns.leave(item, GONE)
+    assert item.line is GONE
+    assert (len(turns), feed.ready) == (1, 1)
+
+
+# Any order of events
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Batches and parts of refused chunks come, items are withdrawn, lent, sent and come back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = Turns()
+        self.queues: dict[Line, list[Item]] = {}
+        """What must wait in each line, in order."""
+        self.flying: list[tuple[Item, Line]] = []
+        self.lent: dict[Any, Line] = {}
+        self.passed_over = [0, 0, 0]
+
+    @property
+    def waiting(self) -> list[Item]:
+        return [item for queue in self.queues.values() for item in queue]
+
+    @property
+    def levels(self) -> set[int]:
+        return {line.priority for line, queue in self.queues.items() if queue}
+
+    @rule(level=st.sampled_from(LEVELS), options=st.sampled_from([None, "a"]), size=st.integers(0, 12))
+    def batch(self, level: int, options: str | None, size: int) -> None:
+        feed = enter(self.turns, level, size, options)
+        self.queues[feed] = list(feed.items)
+
+    @rule(level=st.sampled_from(LEVELS), size=st.integers(1, 5))
+    def part(self, level: int, size: int) -> None:
+        line = set_apart(self.turns, feed_of(level), size)
+        self.queues[line] = list(line.items)
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def withdraw(self, data: st.DataObject) -> None:
+        item = data.draw(st.sampled_from(self.waiting))
+        line = item.line
+        assert line is not None
+        self.queues[line].remove(item)
+        self.turns.leave(item, GONE)
+
+    @precondition(lambda self: any(item.priority and item.feed is item.line for item in self.waiting))
+    @rule(data=st.data())
+    def lend(self, data: st.DataObject) -> None:
+        """An item moves to a more urgent line, as one does behind which something urgent waits."""
+        item = data.draw(st.sampled_from([item for item in self.waiting if item.priority and item.feed is item.line]))
+        item.priority = data.draw(st.integers(0, item.priority - 1))
+        key = (item.priority, item.feed.options)
+        line = self.lent.setdefault(key, Line(*key))
+        self.queues[item.feed].remove(item)
+        self.turns.leave(item, None)
+        self.turns.put([item], line)
+        self.queues.setdefault(line, []).append(item)
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data(), first=st.booleans())
+    def come_back(self, data: st.DataObject, first: bool) -> None:
+        item, line = data.draw(st.sampled_from(self.flying))
+        self.flying.remove((item, line))
+        if line.trial is not None:
+            line = item.feed  # the search is over; the innocent wait with their feed again
+        queue = self.queues.setdefault(line, [])
+        queue.insert(0 if first else len(queue), item)
+        self.turns.put([item], line, first=first)
+
+    @rule(most=st.integers(5, 15))
+    def take(self, most: int) -> None:
+        levels, parts = self.levels, [line for line, queue in self.queues.items() if queue and line.trial]
+        expected = self._expected_level(levels)
+        assert self.turns.level() == expected
+        taken = self.turns.take(most)
+        if taken is None:
+            assert not levels
+            return
+        items, feeds, line = taken
+        assert line.priority == expected
+        assert 1 <= len(items) <= most
+        assert set(feeds) == {item.feed for item in items}
+        assert len(feeds) == len(set(feeds))
+        assert {item.feed.options for item in items} == {line.options}
+        assert (line.trial is not None) is any(part.priority == expected for part in parts)
+        self._fly(items, line, most)
+
+    def _expected_level(self, levels: set[int]) -> int | None:
+        overdue = [level for level in levels if self.passed_over[level] >= 9]
+        expected = min(overdue or levels, default=None)
+        if expected is not None:
+            self.passed_over = [
+                count + 1 if level in levels and level != expected else 0
+                for level, count in enumerate(self.passed_over)
+            ]
+        return expected
+
+    def _fly(self, items: list[Item], line: Line, most: int) -> None:
+        homes = {id(item): home for home, queue in self.queues.items() for item in queue}
+        took = Counter(homes[id(item)] for item in items)
+        assert sum(took.values()) == len({id(item) for item in items})
+        if line.trial is not None:
+            assert took == {line: len(self.queues[line])}
+        for home, count in took.items():
+            assert home.trial is line.trial
+            assert self.queues[home][:count] == [item for item in items if homes[id(item)] is home]
+            del self.queues[home][:count]
+        left = [
+            home for home, queue in self.queues.items() if queue and not home.trial and home.options == line.options
+        ]
+        assert len(items) == most or line.trial is not None or not left
+        self.flying += [(item, homes[id(item)]) for item in items]
+
+    @invariant()
+    def the_counts_are_true(self) -> None:
+        assert len(self.turns) == len(self.waiting)
+        for level in LEVELS:
+            lines = [line for line in self.queues if line.priority == level]
+            assert self.turns.ready[level] == sum(len(self.queues[line]) for line in lines)
+        assert all(line.ready == len(queue) for line, queue in self.queues.items())
+        assert all(item.line is line for line, queue in self.queues.items() for item in queue)
+
+    def teardown(self) -> None:
+        """In the end all that waits is handed out."""
+        while self.turns:
+            self.take(15)
+        assert not self.waiting
+
+
+def test_in_any_order_of_events_who_waits_is_handed_out_once_and_in_lawful_company() -> None:
+    run_state_machine_as_test(AnyOrder, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
