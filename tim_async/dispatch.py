@@ -84,8 +84,9 @@ class Dispatcher:
     def wake(self) -> None:
         """Something has changed in the lane: items came, an answer came, or a gate opened."""
         self._changed.set()
-        if self._task is None and not self.lane.idle:
+        if (self._task is None or self._task.done()) and not self.lane.idle:
             self._task = asyncio.create_task(self._run(), name=f"tim_async {self.command.path}")
+            self._task.add_done_callback(self._stopped)
         elif self._token_scope is not None and self.lane.urgent() > self._token_for:
             # Something more urgent came while a token was awaited: ask for it again, as urgent.
             self._token_scope.cancel()
@@ -93,7 +94,7 @@ class Dispatcher:
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """What runs for this lane."""
-        return {*self._calls} if self._task is None else {*self._calls, self._task}
+        return {*self._calls} if self._task is None or self._task.done() else {*self._calls, self._task}
 
     def wait_ahead(self, level: int) -> float:
         """Seconds for which an item of this urgency would wait for its turn, as far as is known; often less."""
@@ -104,19 +105,31 @@ class Dispatcher:
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
-        try:
-            while not self.lane.idle:
-                self._changed.clear()
-                self.lane.tick(clock())
-                wakeup = self.lane.next_wakeup(clock())
-                if self.lane.in_flight >= self._max_in_flight or wakeup is None:
-                    await self._changed.wait()
-                elif wakeup > clock():
-                    await self._wait_until(wakeup)
-                else:
-                    await self._next_call(clock)
-        finally:
-            self._task = None
+        # What is asked for in the same turn of the loop goes together.
+        await asyncio.sleep(0)
+        while not self.lane.idle:
+            self._changed.clear()
+            self.lane.tick(clock())
+            wakeup = self.lane.next_wakeup(clock())
+            if self.lane.in_flight >= self._max_in_flight or wakeup is None:
+                await self._changed.wait()
+            elif wakeup > clock():
+                await self._wait_until(wakeup)
+            else:
+                await self._next_call(clock)
+
+    def _stopped(self, task: asyncio.Task[None]) -> None:
+        """The dispatcher has ended; if not because nothing waits, then what waits ends unsent."""
+        if task.cancelled():
+            why = "the client was stopped"
+        elif (error := task.exception()) is not None:
+            # Its words are the limiter's, and may hold the password of a Redis: only its type is told.
+            why = f"the limiter failed: {type(error).__name__}"
+            log.error("%s: nothing is sent, %s", self.command.path, why)
+        else:
+            return
+        for feed in list(self.lane.feeds):
+            self.lane.stop(feed, why, task.get_loop().time())
 
     async def _wait_until(self, when: float) -> None:
         timer = asyncio.get_running_loop().call_at(when, self._changed.set)
@@ -161,11 +174,12 @@ class Dispatcher:
     async def _call(self, chunk: Chunk, permit: Permit | None, waited: float) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
+        attempt = max(item.attempts for item in chunk.items)
         self._transport.signer.current(time.time())  # signs now if it is time to, so that the version is the call's own
         version = self._transport.signer.version
         answer = await self._ask(chunk, permit)
         self._settle(chunk, permit, answer, version)
-        self._tell(chunk, answer, clock() - began, waited)
+        self._tell(answer, (len(chunk.items), attempt, clock() - began, waited))
 
     def _settle(self, chunk: Chunk, permit: Permit | None, answer: Answer | RequestError, version: int) -> None:
         """Hand the answer to the lane, the permit back to the limiter, and wake whoever may go on now."""
@@ -213,15 +227,16 @@ class Dispatcher:
         signer = self._transport.signer
         return signer.version > version or signer.renew(time.time())
 
-    def _tell(self, chunk: Chunk, answer: Answer | RequestError, seconds: float, waited: float) -> None:
+    def _tell(self, answer: Answer | RequestError, facts: tuple[int, int, float, float]) -> None:
         number = None if isinstance(answer, RequestError) else answer.code
         error = str(answer) if isinstance(answer, RequestError) else answer.info
         if not error and number:
             error = code(number).meaning
-        attempt = max(item.attempts for item in chunk.items)
+        event = CallEvent(self.command.path, *facts, number, error)
         if error:
-            log.debug("%s: call of %d items, attempt %d: %s", self.command.path, len(chunk.items), attempt, error)
-        if self._hooks:
-            event = CallEvent(self.command.path, len(chunk.items), attempt, seconds, waited, number, error)
-            for hook in self._hooks:
+            log.debug("%s: call of %d items, attempt %d: %s", event.path, event.items, event.attempt, error)
+        for hook in self._hooks:
+            try:
                 hook(event)
+            except Exception:
+                log.exception("%s: a hook raised", self.command.path)

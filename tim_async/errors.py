@@ -166,8 +166,9 @@ class AccountError(TIMError):
 
     def __str__(self) -> str:
         code = "" if self.code is None else f" [{self.code}]"
+        reason = f": {self.outcome.reason}" if self.outcome.reason else ""
         info = f" ({self.info})" if self.info else ""
-        return f"{self.account!r} is {type(self.outcome).__name__}{code}: {self.outcome.reason}{info}"
+        return f"{self.account!r} is {type(self.outcome).__name__}{code}{reason}{info}"
 
 
 class BatchError(TIMError):

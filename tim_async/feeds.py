@@ -23,6 +23,7 @@ INTERACTIVE, NORMAL, BULK = PRIORITIES.values()
 
 WAITING_MOST = 1_000  # items of a synchronous source that enter before the call first suspends
 WAITING_LOW = 500  # below this the source is asked again
+ROOM_LEAST = 100  # of a stream; asked for each item that was handed over, a source would make calls of one item
 
 
 class Line:
@@ -31,7 +32,7 @@ class Line:
     An item that was moved or withdrawn stays behind in the deque as a ghost, to be skipped: its `line` tells.
     """
 
-    __slots__ = ("items", "listed", "options", "priority", "ready", "trial")
+    __slots__ = ("__weakref__", "items", "listed", "options", "priority", "ready", "trial")
 
     def __init__(self, priority: int, options: Any, trial: Trial | None = None) -> None:
         self.priority = priority
@@ -88,6 +89,11 @@ class Item(msgspec.Struct, gc=False, eq=False):
     joined: list[tuple[Feed, int]] | None = None
     """The places of equal items that share its fate."""
     trial: Trial | None = None
+
+    @property
+    def places(self) -> list[tuple[Feed, int]]:
+        """All that share its fate, its own first."""
+        return [(self.feed, self.place), *(self.joined or ())]
 
 
 class Feed(Line, ABC):
@@ -248,8 +254,12 @@ class StreamFeed(Feed):
     @property
     def wants_items(self) -> int:
         """As in `Feed`, and never more than the stream may hold."""
-        room = self.most_open - self.open - len(self.outcomes)
-        return min(super().wants_items, max(room, 0))
+        return min(super().wants_items, self.room) if self.room >= ROOM_LEAST else 0
+
+    @property
+    def room(self) -> int:
+        """How many more items may be taken before some are handed over."""
+        return self.most_open - self.open - len(self.outcomes)
 
     def opened(self, items: Sequence[Item]) -> None:
         """As in `Feed`."""

@@ -11,14 +11,15 @@ answer meets them: no trustworthy answer, a "no" to the whole call, a good answe
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .codes import Action, Code, Fault, code
 from .endpoints import Answer
 from .errors import APIError, CredentialsError, InvalidRequest, RateLimited, RequestError, ServiceBusy
-from .feeds import Feed, Item
-from .results import Failure, Rejected
+from .feeds import Feed, Item, Trial
+from .results import Failure, Rejected, Unknown
 from .retry import LONGEST, backoff
 from .waiting import FAILURES_MOST, Chunk, Waiting
 
@@ -83,6 +84,7 @@ class Lane(Waiting):
     def _unanswered(self, chunk: Chunk, error: RequestError, now: float) -> None:
         self._failed(chunk, now)
         for item in chunk.items:
+            item.line = None
             item.reached = item.reached or error.may_have_happened
             item.unsure = item.unsure or error.may_have_happened
             item.refused = False
@@ -98,15 +100,19 @@ class Lane(Waiting):
 
     def _useful(self, now: float) -> None:
         self.failures = self._probes = 0
-        self._useful_at = now
         self._probe_at = now
+        self._silent_since = math.inf if self.idle and not self.in_flight else now
         self.health.budget.earn()
 
     # A "no" to the whole call
 
     def _refused(self, chunk: Chunk, answer: Answer, now: float, *, resigned: bool) -> Effect:
         verdict = code(answer.code)
+        if verdict.action is Action.RESIGN:
+            # Twice in a row, so a fresh signature was refused too.
+            resigned = resigned and not any(item.code == answer.code for item in chunk.items)
         for item in chunk.items:
+            item.line = None
             item.code, item.info = answer.code, answer.info
             item.reached = True
             item.unsure = item.unsure or verdict.unsure
@@ -117,70 +123,65 @@ class Lane(Waiting):
             self._failed(chunk, now)
             self._again(chunk, chunk.items, now, verdict.meaning)
             return _NOTHING
-        if verdict.action is Action.RESIGN and resigned:
-            self._repeat(chunk, now)
+        if resigned and verdict.action is Action.RESIGN:
+            self._repeat(chunk, verdict, now)
             return _NOTHING
         if verdict.action in (Action.STOP, Action.RESIGN):
-            return self._pointless(chunk, verdict, answer, now)
+            for item in chunk.items:
+                self._reject(item, verdict, again=True)
+            return self._pointless(verdict, answer.info, now)
         self._useful(now)
         self._proven(now)
         if answer.values or answer.errors:
-            self._judge_each(chunk, answer, now, unmentioned=verdict)
-        else:
-            self._guilty(chunk, chunk.items, verdict, now)
+            return self._judge_each(chunk, answer, now, unmentioned=verdict)
+        self._guilty(chunk, chunk.items, verdict, now)
         return _NOTHING
 
     def _pause(self, chunk: Chunk, verdict: Code, now: float) -> Effect:
         """Too many calls: everybody waits until a time, and it costs nobody an attempt."""
         (self.health.pause if verdict.wide else self.pause).refused(now)
-        self._repeat(chunk, now)
+        self._repeat(chunk, verdict, now)
         return Effect(refused=True, wide=verdict.wide)
 
-    def _repeat(self, chunk: Chunk, now: float) -> None:
+    def _repeat(self, chunk: Chunk, verdict: Code, now: float) -> None:
         """The same again, at no cost."""
         for item in chunk.items:
             item.attempts -= 1
-        self._wait_again(chunk, chunk.items, now, 0.0, code(chunk.items[0].code or 0).meaning)
+        self._wait_again(chunk, chunk.items, now, 0.0, verdict.meaning)
 
-    def _pointless(self, chunk: Chunk, verdict: Code, answer: Answer, now: float) -> Effect:
+    def _pointless(self, verdict: Code, info: str, now: float) -> Effect:
         """Every further call would be answered the same: what waits ends unsent."""
-        error = error_for(verdict, answer.info, self.endpoint.path)
-        for feed in {item.feed for item in chunk.items}:
-            feed.error = feed.error or error
-        for item in chunk.items:
-            self._reject(item, verdict, answer.info, again=True)
+        error = error_for(verdict, info, self.endpoint.path)
+        effect = _NOTHING
         if verdict.wide:
             self.health.refused(error, verdict.wait, now)
-            return Effect(wide=True, stop_all=error)
-        self.suspect = error
+            effect = Effect(wide=True, stop_all=error)
+        else:
+            self.suspect = error
         self.stop_all(error, now)
-        return _NOTHING
-
-    def stop_all(self, error: APIError, now: float) -> None:
-        """End what waits, unsent."""
-        for feed in list(self.feeds):
-            self.stop(feed, error, now)
+        return effect
 
     def _guilty(self, chunk: Chunk, items: Sequence[Item], verdict: Code, now: float) -> None:
         """The call was refused and one of these items may have caused it: find out which."""
-        if len(items) > 1:
-            for item in items:
-                item.refused = True
-            if chunk.trial is None:
-                self.accuse(list(items), verdict.number)
-            else:
-                self.halve(items, chunk.trial)
+        if len(items) == 1:
+            self._convict(chunk.trial, items[0], verdict, now)
             return
-        (item,) = items
-        if self._done_all_the_same(item, verdict):
-            self._innocent(item)
+        for item in items:
+            item.refused = True
+            item.attempts -= 1  # attempts are for a service that fails; here it is we who ask on
+        trial = chunk.trial or self.trials.accuse(items, verdict.number)
+        self.trials.go_on([item for item in items if self.goes_on(item, verdict.meaning)], trial)
+
+    def _convict(self, trial: Trial | None, item: Item, verdict: Code, now: float) -> None:
+        """This item alone was refused."""
+        if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
             self.end(item, None)
             return
-        trial, feed = chunk.trial, item.feed
+        feed = item.feed
         proven = trial is not None and trial.undecided == 1 and not trial.innocent and trial.code == verdict.number
         if trial is not None:
-            self.decided(trial, item, guilty=trial.code == verdict.number)
-        self._reject(item, verdict, item.info)
+            self.trials.decided(item, guilty=trial.code == verdict.number)
+        self._reject(item, verdict)
         if proven:
             self._chunk_guilty(feed, verdict, item.info, now)
 
@@ -213,10 +214,10 @@ class Lane(Waiting):
         if feed.over:
             return False
         accounts = chunk.accounts
-        if answer.values is None:
+        if answer.values is None and self.endpoint.silence_is_ok:
             values: list[Any] = [None] * len(accounts)
         else:
-            get = answer.values.get
+            get = (answer.values or {}).get
             values = [get(account, _MISSING) for account in accounts]
             if any(value is _MISSING for value in values):
                 return False
@@ -234,10 +235,10 @@ class Lane(Waiting):
             verdict = self._judge_item(item, answer, unmentioned)
             if verdict is None:
                 continue
-            if verdict.action is Action.STOP:
-                stops.append(verdict)
-            elif verdict.action is Action.SPLIT:
+            if verdict is unmentioned:
                 accused.append(item)
+            elif verdict.action is Action.STOP:
+                stops.append(verdict)
             else:
                 again.setdefault(verdict.meaning, []).append(item)
         if sum(map(len, again.values())) < len(chunk.items):
@@ -250,8 +251,7 @@ class Lane(Waiting):
             self._again(chunk, items, now, why)
         if len(stops) == len(chunk.items):
             # Each item was told that the app may not do this at all.
-            self.suspect = error_for(stops[0], "", self.endpoint.path)
-            self.stop_all(self.suspect, now)
+            return self._pointless(stops[0], chunk.items[0].info, now)
         return _NOTHING
 
     def _judge_item(self, item: Item, answer: Answer, unmentioned: Code | None) -> Code | None:
@@ -260,16 +260,17 @@ class Lane(Waiting):
         Returns:
             None if that is its end; else the verdict by which it goes on. An item that was told STOP has ended too.
         """
+        item.line = None
         item.reached = True
         if (error := answer.errors.get(item.account)) is not None:
             return self._judge_error(item, *error)
         if answer.values is not None and item.account in answer.values:
-            self._yes(item, answer.values[item.account])
+            self.end(item, answer.values[item.account])
             return None
         if unmentioned is not None:
             return unmentioned
         if self.endpoint.silence_is_ok:
-            self._yes(item, None)
+            self.end(item, None)
             return None
         item.unsure, item.refused, item.code = True, False, None
         return _SILENT
@@ -281,58 +282,40 @@ class Lane(Waiting):
         item.unsure = item.unsure or verdict.unsure
         item.refused = False
         if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
-            self._yes(item, None)
+            self.end(item, None)
             return None
         if verdict.action in (Action.RETRY, Action.PAUSE, Action.RESIGN):
             return verdict
-        self._reject(item, verdict, info)
+        self._reject(item, verdict)
         return verdict if verdict.action is Action.STOP else None
 
     def _done_all_the_same(self, item: Item, verdict: Code) -> bool:
         """Whether this "no" is only the echo of an earlier call whose answer was lost."""
         return item.unsure and verdict.number in self.endpoint.done_again
 
-    def _yes(self, item: Item, value: Any) -> None:
-        self._innocent(item)
-        self.end(item, value)
-
-    def _innocent(self, item: Item) -> None:
-        if item.trial is not None:
-            self.decided(item.trial, item, guilty=False)
-
-    def _reject(self, item: Item, verdict: Code, info: str, *, again: bool = False) -> None:
-        failure = Failure(Rejected, verdict.number, info, verdict.meaning, again=again, argument=item.argument)
-        self._innocent(item)
-        self.end(item, failure)
+    def _reject(self, item: Item, verdict: Code, *, again: bool = False) -> None:
+        # That nothing may be sent now does not tell what became of an earlier call whose answer was lost.
+        stop = verdict.action in (Action.STOP, Action.RESIGN)
+        kind = Unknown if stop and item.unsure else Rejected
+        self.end(item, Failure(kind, item.code, item.info, verdict.meaning, again=again, argument=item.argument))
 
     # Not yet
 
     def _again(self, chunk: Chunk, items: Sequence[Item], now: float, why: str) -> None:
         """These have neither a yes nor a final no: they wait again, unless they were tried often enough."""
-        tired = [item for item in items if item.attempts >= self.attempts]
-        for item in tired:
-            self._innocent(item)
-            self.end(item, self.failure_of(item, f"gave up after {item.attempts} attempts, the last one: {why}"))
-        left = [item for item in items if item.attempts < self.attempts] if tired else items
+        left: list[Item] = []
+        for item in items:
+            if item.attempts < self.attempts:
+                left.append(item)
+            else:
+                reason = f"gave up after {item.attempts} attempts, the last one: {why}"
+                self.end(item, self.failure_of(item, item.feed, reason))
         if left:
             most = max(item.attempts for item in left)
             delay = backoff(most, self.chance) if self.health.budget.spend() else LONGEST
             self._wait_again(chunk, left, now, delay, why)
 
     def _wait_again(self, chunk: Chunk, items: Sequence[Item], now: float, delay: float, why: str) -> None:
-        waiting: list[Item] = []
-        for item in items:
-            if item.feed.stop_reason is None:
-                item.line = None
-                waiting.append(item)
-            else:
-                self._innocent(item)
-                self.end(item, self.failure_of(item, f"{item.feed.stop_reason}; before that: {why}"))
+        waiting = [item for item in items if self.goes_on(item, why)]
         if waiting:
             heapq.heappush(self._later, (now + delay, next(self._serial), waiting, chunk.trial))
-
-    def give_back(self, chunk: Chunk, now: float) -> None:
-        """A chunk was sealed and its call never begun: its items wait again, untouched."""
-        self.in_flight -= 1
-        self.health.in_flight -= 1
-        self._repeat(chunk, now)

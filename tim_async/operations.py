@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeAlias, TypeVar
+import math
+from collections.abc import AsyncIterable, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from .checks import check_accounts, prepare
-from .errors import AccountError, APIError, BatchError
+from .errors import AccountError, BatchError
 from .feeds import FLYING, PRIORITIES, CallFeed, Feed, Item, StreamFeed
-from .results import BatchResult, Failure, NotSent, Outcome
-from .sources import Pump, source_of
+from .results import BatchResult, Failure, NotSent
+from .sources import Pump, Source, source_failed, source_of
+from .streams import OutcomeStream, with_result
 
 if TYPE_CHECKING:
     from .dispatch import Dispatcher
     from .endpoints import Endpoint
 
-__all__ = ["AccountsOperation", "Host", "OutcomeStream", "PairsOperation", "Priority"]
+__all__ = ["AccountsOperation", "Host", "Operation", "OutcomeStream", "PairsOperation", "Priority"]
 
 A = TypeVar("A")
 V = TypeVar("V")
@@ -64,27 +65,29 @@ def check_seconds(name: str, seconds: float | None) -> None:
         raise ValueError(f"{name} must not be negative: {seconds}")
 
 
-def _with_result(error: APIError, result: BatchResult[Any] | None) -> APIError:
-    """An error of one's own for every batch that the same answer stopped."""
-    return type(error)(error.code, error.info, error.path, result)
+def as_text(account: object) -> str:
+    """A plain ``str``: the JSON encoder takes no other, and a single numpy.str_ would spoil its whole call."""
+    return str.__str__(account) if isinstance(account, str) else repr(account)
 
 
-class _Operation(Generic[V]):
+class Operation(Generic[V]):
     """What the operations have in common."""
 
-    def __init__(self, host: Host, endpoint: Endpoint[Any, V]) -> None:
+    def __init__(self, host: Host, endpoint: Endpoint[Any, V], options: Hashable = None) -> None:
         self._host = host
         self.endpoint = endpoint
+        self._options = options
         self._pairs = endpoint.prepare is not None
 
     def __repr__(self) -> str:
         return f"<{self.endpoint.group}.{self.endpoint.method}: {self.endpoint.path}>"
 
+    def _source(self, batch: object) -> Source:
+        """The items of a batch."""
+        return source_of(batch, pairs=self._pairs)
+
     def _give(self, dispatcher: Dispatcher, feed: Feed, block: list[Any]) -> None:
         """Let a block of items enter the lane; what cannot be sent is settled at once."""
-        if not block:
-            dispatcher.lane.tell(asyncio.get_running_loop().time())
-            return
         endpoint = self.endpoint
         accounts: list[Any] = block
         arguments: list[Any] | None = None
@@ -93,36 +96,41 @@ class _Operation(Generic[V]):
         problems = check_accounts(accounts, endpoint.account_bytes, endpoint.account_code)
         if arguments is not None and endpoint.prepare is not None:
             arguments = prepare(endpoint.prepare, arguments, problems)
-        if problems:
-            accounts = [account if isinstance(account, str) else repr(account) for account in accounts]
+        if set(map(type, accounts)) != {str}:
+            accounts = [as_text(account) for account in accounts]
         dispatcher.lane.add(feed, accounts, arguments, asyncio.get_running_loop().time(), problems)
         dispatcher.wake()
 
     async def _run(self, batch: object, options: Any, priority: Priority, timeout: float | None) -> BatchResult[V]:
-        source = source_of(batch, pairs=self._pairs)
+        source = self._source(batch)
         level = level_of(priority)
         check_seconds("timeout", timeout)
         dispatcher = self._host.dispatcher(self.endpoint)
         loop = asyncio.get_running_loop()
         feed = CallFeed(level, options, now=loop.time(), pairs=self._pairs, patient=timeout is not None)
         pump = Pump(source, feed, lambda block: self._give(dispatcher, feed, block), pairs=self._pairs)
+        # Known to the lane before it has an item: a client that closes must reach a source that gave nothing yet.
+        dispatcher.lane.feeds.add(feed)
         timer = _end_after(timeout, dispatcher, feed)
         try:
-            failure = await pump.run()
-            if failure is not None:
-                dispatcher.lane.stop(feed, f"the source failed: {type(failure).__name__}", loop.time())
+            await pump.run()
+            if pump.failure is not None:
+                dispatcher.lane.stop(feed, source_failed(pump.failure), loop.time())
             await pump.finished()
         except BaseException:
             dispatcher.lane.withdraw(feed, "the caller was cancelled", loop.time())
             raise
         finally:
+            dispatcher.lane.feeds.discard(feed)
             if timer is not None:
                 timer.cancel()
+        if pump.failure is not None and pump.mistaken:
+            raise pump.failure
         result: BatchResult[V] = feed.result()
-        if failure is not None:
-            raise BatchError(result) from failure
+        if pump.failure is not None:
+            raise BatchError(result) from pump.failure
         if feed.error is not None:
-            raise _with_result(feed.error, result)
+            raise with_result(feed.error, result)
         return result
 
     async def _one(
@@ -160,12 +168,12 @@ class _Operation(Generic[V]):
         value: V | Failure = feed.values[0]
         if isinstance(value, Failure):
             if feed.error is not None:
-                raise _with_result(feed.error, feed.result())
+                raise with_result(feed.error, feed.result())
             raise AccountError(value.outcome(0, feed.accounts[0]))
         return value
 
     def _stream(self, batch: object, options: Any, priority: Priority) -> OutcomeStream[V]:
-        source = source_of(batch, pairs=self._pairs)
+        source = self._source(batch)
         level = level_of(priority)
 
         def begin() -> tuple[Dispatcher, StreamFeed, Pump]:
@@ -186,7 +194,7 @@ def _end_after(
     seconds: float | None, dispatcher: Dispatcher, feed: CallFeed, *, unsent: bool = False
 ) -> asyncio.TimerHandle | None:
     """Settle a feed when its time is over; with *unsent* only if its one item has not been sent by then."""
-    if seconds is None:
+    if seconds is None or seconds == math.inf:
         return None
     loop = asyncio.get_running_loop()
 
@@ -203,95 +211,7 @@ def _end_after(
     return loop.call_at(loop.time() + seconds, end)
 
 
-class OutcomeStream(Generic[V]):
-    """Outcomes in the order of completion, in bounded memory.
-
-    ``async with op.stream(batch) as outcomes: async for outcome in outcomes: ...``
-
-    Leaving the block early takes nothing more from the source and withdraws what waits; calls in flight go on to their
-    end.
-    """
-
-    def __init__(
-        self,
-        begin: Callable[[], tuple[Dispatcher, StreamFeed, Pump]],
-        hold: Callable[[asyncio.Task[Any]], None],
-    ) -> None:
-        self._begin = begin
-        self._hold = hold
-        self._parts: tuple[Dispatcher, StreamFeed, Pump] | None = None
-        self._reader: asyncio.Task[Exception | None] | None = None
-
-    async def __aenter__(self) -> Self:
-        if self._parts is not None:
-            raise RuntimeError("a stream is used once; call .stream() again")
-        self._parts = _, _, pump = self._begin()
-        self._reader = asyncio.create_task(pump.run(), name="tim_async source")
-        self._reader.add_done_callback(lambda _: pump.changed.set())
-        self._hold(self._reader)
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._parts is None or self._reader is None:
-            return
-        dispatcher, feed, pump = self._parts
-        dispatcher.lane.withdraw(feed, "the stream was left", asyncio.get_running_loop().time())
-        feed.outcomes.clear()
-        # The source is closed in the task that read it, which ends by itself now: a feed that is stopped takes no more.
-        while not self._reader.done():
-            pump.changed.clear()
-            await pump.changed.wait()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Outcome[V]:
-        """The next outcome.
-
-        Raises:
-            APIError: what made every further call pointless, after the last outcome.
-            BatchError: the source failed; raised from its error, after the last outcome.
-        """
-        if self._parts is None or self._reader is None:
-            raise RuntimeError("enter the stream first: async with ....stream(batch) as outcomes")
-        dispatcher, feed, pump = self._parts
-        while not feed.outcomes:
-            if self._reader.done():
-                self._source_ended(dispatcher, feed)
-                if feed.finished and not feed.outcomes:
-                    self._raise_what_ended_it(feed)
-                    raise StopAsyncIteration
-            if not feed.outcomes:
-                pump.changed.clear()
-                await pump.changed.wait()
-        outcome = feed.outcomes.popleft()
-        if len(feed.outcomes) + feed.open == feed.most_open - 1:
-            pump.notify()
-        return outcome
-
-    def _source_ended(self, dispatcher: Dispatcher, feed: StreamFeed) -> None:
-        if self._failure is not None and feed.stop_reason is None:
-            reason = f"the source failed: {type(self._failure).__name__}"
-            dispatcher.lane.stop(feed, reason, asyncio.get_running_loop().time())
-
-    @property
-    def _failure(self) -> BaseException | None:
-        if self._reader is None or self._reader.cancelled():
-            return None
-        return self._reader.exception() or self._reader.result()
-
-    def _raise_what_ended_it(self, feed: StreamFeed) -> None:
-        if isinstance(self._failure, TypeError) and not feed.taken:
-            raise self._failure
-        if self._failure is not None:
-            raise BatchError(BatchResult([], [], feed.stats(), unread=True)) from self._failure
-        if feed.error is not None:
-            raise _with_result(feed.error, None)
-
-
-class AccountsOperation(_Operation[V]):
+class AccountsOperation(Operation[V]):
     """A command that takes accounts alone."""
 
     async def __call__(
@@ -318,7 +238,7 @@ class AccountsOperation(_Operation[V]):
             BatchError: reading the batch failed; raised from that error, with ``.result``.
             ClientClosed: the client has been closed.
         """
-        return await self._run(batch, None, priority, timeout)
+        return await self._run(batch, self._options, priority, timeout)
 
     async def one(
         self,
@@ -344,7 +264,7 @@ class AccountsOperation(_Operation[V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        return await self._one(account, None, priority, timeout, max_wait)
+        return await self._one(account, self._options, priority, timeout, max_wait)
 
     def stream(self, batch: Iterable[str] | AsyncIterable[str], *, priority: Priority = "bulk") -> OutcomeStream[V]:
         """Outcomes as they come, in bounded memory.
@@ -360,10 +280,10 @@ class AccountsOperation(_Operation[V]):
             TypeError: *batch* is no batch.
             ValueError: *priority* is impossible.
         """
-        return self._stream(batch, None, priority)
+        return self._stream(batch, self._options, priority)
 
 
-class PairsOperation(_Operation[V], Generic[A, V]):
+class PairsOperation(Operation[V], Generic[A, V]):
     """A command that takes an argument for each account."""
 
     async def __call__(
@@ -390,7 +310,7 @@ class PairsOperation(_Operation[V], Generic[A, V]):
             BatchError: reading the batch failed; raised from that error, with ``.result``.
             ClientClosed: the client has been closed.
         """
-        return await self._run(batch, None, priority, timeout)
+        return await self._run(batch, self._options, priority, timeout)
 
     async def one(
         self,
@@ -418,7 +338,7 @@ class PairsOperation(_Operation[V], Generic[A, V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        return await self._one((account, argument), None, priority, timeout, max_wait)
+        return await self._one((account, argument), self._options, priority, timeout, max_wait)
 
     def stream(
         self,
@@ -439,4 +359,4 @@ class PairsOperation(_Operation[V], Generic[A, V]):
             TypeError: *batch* is no batch.
             ValueError: *priority* is impossible.
         """
-        return self._stream(batch, None, priority)
+        return self._stream(batch, self._options, priority)

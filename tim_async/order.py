@@ -60,6 +60,11 @@ class Order:
             return None
         queue = self._behind.get(key)
         last = queue[-1] if queue else head
+        # All of them go before it, so they go at its urgency. Nobody in a queue is less urgent than those behind him.
+        for waiting in reversed(queue or ()):
+            if waiting.priority <= item.priority:
+                break
+            waiting.priority = item.priority
         if self._may_join(item, last):
             if last.joined is None:
                 last.joined = []

@@ -53,6 +53,7 @@ class NotSent(_NotOk, frozen=True, gc=False, tag_field="outcome"):
 
 
 Outcome: TypeAlias = Ok[V] | Rejected | Unknown | NotSent
+"""What became of one item: exactly one of these, whatever happens."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -129,16 +130,22 @@ class BatchResult(Generic[V]):
         return map(self._outcome, range(len(self._accounts)))
 
     @cached_property
+    def _outcomes(self) -> list[Outcome[V]]:
+        return list(self)
+
+    # A property of its own: msgspec finds the field of an instance in its __dict__ or as a data descriptor, and a
+    # cached_property that nobody has asked for yet is neither, so the outcomes would be left out without a word.
+    @property
     def outcomes(self) -> list[Outcome[V]]:
         """All outcomes, in the order of the input."""
-        return list(self)
+        return self._outcomes
 
     @cached_property
     def _last_place(self) -> dict[str, int]:
         return {account: place for place, account in enumerate(self._accounts)}
 
     def __contains__(self, account: object) -> bool:
-        return account in self._last_place
+        return isinstance(account, str) and account in self._last_place
 
     def __getitem__(self, account: object) -> V:
         """The value of an account (of its last place, if it was given several times).
@@ -162,7 +169,7 @@ class BatchResult(Generic[V]):
 
     @cached_property
     def values(self) -> dict[str, V]:
-        """The values of the accounts that are `Ok`."""
+        """The values of the accounts that are `Ok`; of an account given several times, the last place that is."""
         pairs = zip(self._accounts, self._values, strict=True)
         return {account: value for account, value in pairs if not isinstance(value, Failure)}
 

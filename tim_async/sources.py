@@ -7,6 +7,7 @@ be left where it was entered.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -20,11 +21,9 @@ from collections.abc import (
 from itertools import islice
 from typing import Any, TypeAlias
 
-import anyio
-
 from .feeds import Feed
 
-__all__ = ["Pump", "Source", "source_of"]
+__all__ = ["Pump", "Source", "source_failed", "source_of"]
 
 Source: TypeAlias = Iterator[Any] | AsyncIterator[Any]
 
@@ -49,15 +48,18 @@ def source_of(batch: object, *, pairs: bool) -> Source:
     raise TypeError(f"a batch is an iterable or async iterable of {what}, not {type(batch).__name__}")
 
 
-def check_pairs(block: list[Any]) -> None:
-    """Refuse what is no (account, argument) pair.
-
-    Raises:
-        TypeError: a ``str`` of two letters would be taken for an account and its argument.
-    """
-    for pair in block:
+def first_that_is_no_pair(block: list[Any]) -> int | None:
+    """The place of what is no (account, argument) pair; a ``str`` of two letters would pass for one."""
+    for place, pair in enumerate(block):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise TypeError(f"every item must be an (account, argument) pair, not {type(pair).__name__}")
+            return place
+    return None
+
+
+def source_failed(error: Exception) -> str:
+    """Why the items of a source that failed are not sent."""
+    # Its words are not ours, and they may be long: whoever wants them finds them in __cause__.
+    return f"the source failed: {type(error).__name__}"
 
 
 class Pump:
@@ -69,113 +71,133 @@ class Pump:
         self._give = give
         self._pairs = pairs
         self.changed = asyncio.Event()
-        self._scope: anyio.CancelScope | None = None
+        self.failure: Exception | None = None
+        """What the source raised, or what was wrong with the form of its items."""
+        self.mistaken = False
+        """Whether the failure is the form of the very first items: then nothing was given, and the call is wrong."""
+        self._block: list[Any] = []
+        self._interrupt: asyncio.Timeout | None = None
         feed.notify = self.notify
 
     def notify(self) -> None:
         """The feed has changed: it could take more, or it takes no more."""
         self.changed.set()
-        if self._scope is not None and not self._feed.takes_more:
-            self._scope.cancel()
+        if self._interrupt is not None and not self._reads_on:
+            # At most once: a second one would be an error.
+            interrupt, self._interrupt = self._interrupt, None
+            interrupt.reschedule(-math.inf)
+
+    @property
+    def _reads_on(self) -> bool:
+        return self.failure is None and self._feed.takes_more
+
+    async def wait(self) -> None:
+        """Wait for the next change; to be called in the same moment in which one saw that there is cause to wait."""
+        self.changed.clear()
+        await self.changed.wait()
 
     async def finished(self) -> None:
         """Wait until every item that was taken has its outcome."""
         while not self._feed.finished:
-            self.changed.clear()
-            await self.changed.wait()
+            await self.wait()
 
-    async def run(self) -> Exception | None:
-        """Read the source to its end, or until the feed takes no more, and close it.
-
-        Returns:
-            The source's own error, if it raised one.
+    async def run(self) -> None:
+        """Read the source to its end, or until the feed takes no more, and close it. See `failure` for what it raised.
 
         Raises:
-            TypeError: the first items are no pairs; nothing was given then.
+            BaseException: only what is no `Exception`, such as `asyncio.CancelledError`.
         """
-        source = self._source
         try:
-            if isinstance(source, AsyncIterator):
-                return await self._read_async(source)
-            return await self._read(source)
+            if isinstance(self._source, AsyncIterator):
+                await self._read_async(self._source)
+            else:
+                await self._read(self._source)
         finally:
-            if isinstance(source, Generator):
-                source.close()
-            elif isinstance(source, AsyncGenerator):
-                await source.aclose()
+            self._block.clear()
+            await self._close()
 
-    async def _read(self, source: Iterator[Any]) -> Exception | None:
-        while self._feed.takes_more:
+    def _fail(self, error: Exception) -> None:
+        """The first error counts."""
+        self.failure = self.failure or error
+        self._feed.exhausted = False
+        self.notify()
+
+    async def _close(self) -> None:
+        try:
+            if isinstance(self._source, Generator):
+                self._source.close()
+            elif isinstance(self._source, AsyncGenerator):
+                await self._source.aclose()
+        except Exception as exc:  # noqa: BLE001 - the caller's own code: whatever it raises is his to see
+            self._fail(exc)
+
+    async def _read(self, source: Iterator[Any]) -> None:
+        while self._reads_on:
             most = self._feed.wants_items
             if not most:
-                self.changed.clear()
-                await self.changed.wait()
+                await self.wait()
                 continue
             block: list[Any] = []
-            error: Exception | None = None
             try:
                 block.extend(islice(source, most))
-            except Exception as exc:  # noqa: BLE001 - the caller's own code: whatever it raises is his to see
-                error = exc
-            self._feed.exhausted = len(block) < most and error is None
-            error = self._take(block) or error
-            if error is not None:
-                return error
-        return None
-
-    async def _read_async(self, source: AsyncIterator[Any]) -> Exception | None:
-        loop = asyncio.get_running_loop()
-        block: list[Any] = []
-        failed: list[Exception] = []
-
-        def flush() -> None:
-            # Scheduled with the first item of a block, it runs when the source first lets others run: what came
-            # without a wait goes together, and what came alone goes at once.
-            taken = block[:]
-            block.clear()
-            if taken and (error := self._take(taken)) is not None:
-                failed.append(error)
-                self.notify_scope()
-
-        with anyio.CancelScope() as self._scope:
-            try:
-                async for item in source:
-                    block.append(item)
-                    if len(block) == 1:
-                        loop.call_soon(flush)
-                    if len(block) >= BLOCK or self._feed.wants_items <= len(block):
-                        flush()
-                        while not self._feed.wants_items and self._feed.takes_more:
-                            self.changed.clear()
-                            await self.changed.wait()
-                    if failed or not self._feed.takes_more:
-                        break
-                else:
-                    self._feed.exhausted = True
             except Exception as exc:  # noqa: BLE001 - as above
-                failed.append(exc)
-        self._scope = None
-        flush()
-        return failed[0] if failed else None
+                self._fail(exc)
+            else:
+                self._feed.exhausted = len(block) < most
+            self._take(block)
+            # Not all that is taken waits: a million items that are refused here must not stop the loop.
+            await asyncio.sleep(0)
 
-    def notify_scope(self) -> None:
-        """Let the source be read no further."""
-        if self._scope is not None:
-            self._scope.cancel()
+    async def _read_async(self, source: AsyncIterator[Any]) -> None:
+        if not self._reads_on:
+            return
+        try:
+            # Not a scope of anyio: that would cancel the source's own clean-up too, at each of its awaits.
+            async with asyncio.timeout(None) as self._interrupt:
+                await self._pull(source)
+        except TimeoutError:
+            pass  # interrupted, for nothing more is to be taken
+        finally:
+            self._interrupt = None
+        self._flush()
 
-    def _take(self, block: list[Any]) -> Exception | None:
-        """Give a block to the lane. Returns what is wrong with its form, if anything is.
+    async def _pull(self, source: AsyncIterator[Any]) -> None:
+        loop = asyncio.get_running_loop()
+        block = self._block
+        try:
+            async for item in source:
+                block.append(item)
+                if len(block) == 1:
+                    # It runs when the source first lets others run: what came without a wait goes together, and what
+                    # came alone goes at once.
+                    loop.call_soon(self._flush)
+                if len(block) >= BLOCK or self._feed.wants_items <= len(block):
+                    self._flush()
+                    while self._reads_on and not self._feed.wants_items:
+                        await self.wait()
+                if not self._reads_on:
+                    return
+        except Exception as exc:  # noqa: BLE001 - as above
+            self._fail(exc)
+        else:
+            self._feed.exhausted = True
 
-        Raises:
-            TypeError: the same, while nothing was given yet.
-        """
-        if self._pairs:
+    def _flush(self) -> None:
+        if self._block:
+            block = self._block[:]
+            self._block.clear()
+            self._take(block)
+
+    def _take(self, block: list[Any]) -> None:
+        """Give a block to the lane, up to the first item that is no pair where pairs are needed."""
+        wrong = first_that_is_no_pair(block) if self._pairs else None
+        if wrong is not None:
+            self.mistaken = not self._feed.taken
+            name = type(block[wrong]).__name__
+            self._fail(TypeError(f"every item must be an (account, argument) pair, not {name}"))
+            block = [] if self.mistaken else block[:wrong]
+        if block:
             try:
-                check_pairs(block)
-            except TypeError as exc:
-                if not self._feed.taken:
-                    raise
-                self._feed.exhausted = False
-                return exc
-        self._give(block)
-        return None
+                self._give(block)
+            except Exception as exc:  # noqa: BLE001 - an argument is the caller's own code too, once it is looked at
+                self._fail(exc)

@@ -1,7 +1,7 @@
 """One signed POST over aiohttp. Foreign errors become ours here, and nowhere else.
 
-The usersig is part of every URL, and aiohttp's errors print URLs: so ours are raised `from None`, and say in their own
-words what went wrong.
+The usersig is part of every URL, and aiohttp's errors print URLs: so ours say in their own words what went wrong, and
+hold nothing of the others, not even as context.
 """
 
 from __future__ import annotations
@@ -113,16 +113,16 @@ class _Body(aiohttp.BytesPayload):
         self, value: bytes, permit: Permit, seen: WeakSet[asyncio.Transport], clock: Callable[[], float]
     ) -> None:
         super().__init__(value, content_type="application/json")
-        self._permit = permit
+        self.permit = permit
         self._seen = seen
         self._clock = clock
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         transport = getattr(writer, "transport", None)
-        self._permit.fresh = transport is None or transport not in self._seen
+        self.permit.fresh = transport is None or transport not in self._seen
         if transport is not None:
             self._seen.add(transport)
-        self._permit.written = self._clock()
+        self.permit.written = self._clock()
         await super().write_with_length(writer, content_length)
 
 
@@ -160,7 +160,7 @@ class Transport:
         Args:
             path: ``service/command``.
             body: JSON.
-            permit: of the rate limit; it is told when the body went out.
+            permit: of the rate limit, if there is one; it is told when the body went out.
 
         Returns:
             The body of the answer.
@@ -168,28 +168,32 @@ class Transport:
         Raises:
             RequestError: no trustworthy answer came.
         """
-        if self._session is None:
-            raise ConnectError(path, "the client is closed")
+        if self._session is None or self._session.closed:
+            raise ConnectError(path, "the session is closed")
         loop = asyncio.get_running_loop()
         base = self._hosts.current(loop.time())
         usersig = self.signer.current(time.time())
         url = URL(f"{base}/v4/{path}?{self._query}&usersig={usersig}&random={random.getrandbits(32)}", encoded=True)
-        data = body if permit is None else _Body(body, permit, self._seen, loop.time)
+        permit = Permit(loop.time()) if permit is None else permit
+        got = await self._post(self._session, path, url, _Body(body, permit, self._seen, loop.time))
+        if isinstance(got, ConnectError):
+            self._hosts.unreachable(base, loop.time())
+        else:
+            self._hosts.reached()
+        if isinstance(got, RequestError):
+            # Raised here and not where the foreign error was caught, or that would be its context.
+            raise got
+        return got
+
+    async def _post(self, session: aiohttp.ClientSession, path: str, url: URL, body: _Body) -> bytes | RequestError:
         try:
-            async with self._session.post(
-                url, data=data, timeout=self._timeout, allow_redirects=False, headers=_HEADERS
+            async with session.post(
+                url, data=body, timeout=self._timeout, allow_redirects=False, headers=_HEADERS
             ) as response:
-                status = response.status
                 answer = await response.read()
+                return answer if response.status == 200 else BadStatus(path, response.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            error = _ours(path, exc, unsent=permit is not None and permit.written is None)
-            if isinstance(error, ConnectError):
-                self._hosts.unreachable(base, loop.time())
-            raise error from None
-        self._hosts.reached()
-        if status != 200:
-            raise BadStatus(path, status)
-        return answer
+            return _ours(path, exc, unsent=body.permit.written is None)
 
 
 _HEADERS = {"Content-Type": "application/json"}
@@ -212,6 +216,8 @@ def _ours(path: str, exc: BaseException, *, unsent: bool) -> RequestError:
             return ConnectError(path, "no connection in time") if unsent else RequestTimeout(path, "no answer in time")
         case aiohttp.ClientPayloadError():
             return InvalidReply(path, "the answer broke off")
+        case aiohttp.ClientResponseError():
+            return InvalidReply(path, "the answer is not HTTP")
         case _ if unsent:
             return ConnectError(path, f"the connection was lost before anything was sent ({type(exc).__name__})")
         case _:

@@ -68,6 +68,8 @@ class Turns:
         line.ready -= 1
         self.ready[line.priority] -= 1
         item.line = then
+        if not self.ready[line.priority]:
+            self._forget(line.priority)
 
     def level(self) -> int | None:
         """The urgency whose turn it is, as far as can be told without taking it; None if nothing waits."""
@@ -88,19 +90,36 @@ class Turns:
         for level in _LEVELS:
             self._passed_over[level] = self._passed_over[level] + 1 if self.ready[level] and level != turn else 0
         items: list[Item] = []
-        feeds: list[Feed] = []
-        apart = self._apart[turn]
+        feeds: dict[Feed, None] = {}
+        line = self._first_apart(turn)
+        if line is not None:
+            self._pop(line, line.ready, items, feeds)
+        else:
+            line = self._first_line(turn)
+            self._fill(turn, line.options, most, items, feeds)
+            for level in _LEVELS:
+                self._fill(level, line.options, most, items, feeds)
+        for level in _LEVELS:
+            if not self.ready[level]:
+                self._forget(level)
+        return items, list(feeds), line
+
+    def _forget(self, level: int) -> None:
+        """Nothing waits at this urgency: its lines hold only ghosts, which would keep whole finished batches alive."""
+        groups = self._lines[level]
+        for lines in (*groups.values(), self._apart[level]):
+            while lines:
+                self._unlist(lines)
+        groups.clear()
+
+    def _first_apart(self, level: int) -> Line | None:
+        apart = self._apart[level]
         while apart:
             line = apart.popleft()
             line.listed = False
             if line.ready:
-                self._pop(line, line.ready, items, feeds)
-                return items, feeds, line
-        line = self._first_line(turn)
-        self._fill(turn, line.options, most, items, feeds)
-        for level in _LEVELS:
-            self._fill(level, line.options, most, items, feeds)
-        return items, feeds, line
+                return line
+        return None
 
     def _first_line(self, level: int) -> Line:
         groups = self._lines[level]
@@ -118,7 +137,7 @@ class Turns:
         line.listed = False
         line.items.clear()  # ghosts only
 
-    def _fill(self, level: int, options: Any, most: int, items: list[Item], feeds: list[Feed]) -> None:
+    def _fill(self, level: int, options: Any, most: int, items: list[Item], feeds: dict[Feed, None]) -> None:
         lines = self._lines[level].get(options)
         if not lines:
             return
@@ -132,7 +151,7 @@ class Turns:
         if not lines:
             del self._lines[level][options]
 
-    def _pop(self, line: Line, most: int, items: list[Item], feeds: list[Feed]) -> None:
+    def _pop(self, line: Line, most: int, items: list[Item], feeds: dict[Feed, None]) -> None:
         waiting = line.items
         taken: list[Item] = []
         while len(taken) < most and waiting:
@@ -144,7 +163,7 @@ class Turns:
         line.ready -= len(taken)
         self.ready[line.priority] -= len(taken)
         items += taken
-        if isinstance(line, Feed) and line.trial is None:
-            feeds.append(line)
-        else:
-            feeds.extend(feed for feed in dict.fromkeys(item.feed for item in taken) if feed not in feeds)
+        if not isinstance(line, Feed):
+            feeds.update(dict.fromkeys(item.feed for item in taken))
+        elif taken:
+            feeds[line] = None

@@ -8,16 +8,18 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count, repeat
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
-from .checks import Problems
+from .checks import Problem, Problems
 from .endpoints import Endpoint
 from .errors import APIError
 from .feeds import FLYING, GONE, INTERACTIVE, WAITING_LOW, Feed, Item, Line, Trial
 from .order import Order
 from .results import Failure, NotSent, Rejected, Unknown
 from .retry import Budget, Pause
+from .trials import Trials
 from .turns import Turns
 
 __all__ = ["Chunk", "Health", "Waiting"]
@@ -25,7 +27,6 @@ __all__ = ["Chunk", "Health", "Waiting"]
 UNPROVEN_MOST = 4  # calls in flight before the first good answer: a wrong key costs a handful of calls, not a hundred
 FAILURES_MOST = 5  # in a row; then one probe at a time
 SILENCE_MOST = 120.0  # seconds without a useful answer, then what waits is settled
-TRIALS_MOST = 3  # chunks whose guilty items are searched at once: three found all guilty stop the batch
 
 
 class Chunk(msgspec.Struct, gc=False, eq=False):
@@ -78,6 +79,10 @@ class Health:
         if wait:
             self.locked_until = now + wait
 
+    def locked(self, now: float) -> APIError | None:
+        """What locked the account, while it is locked."""
+        return self.suspect if now < self.locked_until else None
+
     @property
     def full(self) -> bool:
         """Whether no further call may leave before one is answered."""
@@ -103,6 +108,7 @@ class Waiting:
         self.linger = linger
         self.chance = chance
         self.turns = Turns()
+        self.trials = Trials(self.turns)
         self.order = Order(writes=endpoint.writes)
         self.feeds: set[Feed] = set()
         """The batches that are not finished."""
@@ -114,13 +120,12 @@ class Waiting:
         self.pause = Pause()
         self._later: list[tuple[float, int, list[Item], Trial | None]] = []
         self._serial = count()
-        self._lent: dict[tuple[int, Any], Line] = {}
+        # Weak, because options are the caller's: a line of which nothing waits is forgotten with its options.
+        self._lent: WeakValueDictionary[tuple[int, Any], Line] = WeakValueDictionary()
         self._probe_at = -math.inf
         self._probes = 0
-        self._useful_at = -math.inf
-        self._trials = 0
-        self._accused: list[tuple[Trial, list[Item]]] = []
-        """Refused chunks whose search has not begun."""
+        self._silent_since = math.inf
+        """Since when something was sent, or waits, and no answer was useful."""
         self._ready_since = math.inf
         self.touched: set[Feed] = set()
         """Feeds that got outcomes of which they have not been told."""
@@ -147,31 +152,27 @@ class Waiting:
         problems: Problems | None = None,
     ) -> None:
         """Give a block of items; *problems* are the places in the block that are refused here."""
-        if not self.feeds:
-            self._useful_at = now
+        if (self.idle and not self.in_flight) or self._silent_for(now) >= SILENCE_MOST:
+            self._silent_since = math.inf  # those who waited in that silence are settled; a newcomer gets a try
         self.feeds.add(feed)
         given: Iterable[Any] = repeat(None) if arguments is None else arguments
         items = list(map(Item, accounts, given, count(feed.taken), repeat(feed), repeat(feed), repeat(feed.priority)))
+        if (error := self.health.locked(now)) is not None:
+            self.stop(feed, error, now)
         feed.opened(items)
         if not self.turns:
             self._ready_since = now
-        if now < self.health.locked_until and self.health.suspect is not None:
-            for item in items:
-                item.line = None
-            self.stop(feed, self.health.suspect, now)
-        elif problems:
-            self._add_each(feed, items, problems)
-        elif self.order.claim_all(accounts, items, feed.options):
-            self.turns.put_new(items, feed)
+        # A source may be read while its feed is stopped: then these come too late.
+        if problems or feed.stop_reason is not None or not self.order.claim_all(accounts, items, feed.options):
+            self._add_each(feed, items, problems or {})
         else:
-            self._add_each(feed, items, {})
+            self.turns.put_new(items, feed)
         self.tell(now)
 
     def _add_each(self, feed: Feed, items: Sequence[Item], problems: Problems) -> None:
         for place, item in enumerate(items):
-            if (problem := problems.get(place)) is not None:
-                item.line = GONE
-                failure = Failure(NotSent, problem.code, "", problem.reason, again=False, argument=item.argument)
+            failure = self._refusal(feed, item, problems.get(place))
+            if failure is not None:
                 feed.put_one(item.place, item.account, failure)
                 self.touched.add(feed)
                 continue
@@ -181,13 +182,25 @@ class Waiting:
             elif head.priority > item.priority:
                 self._lend(head, item.priority)
 
+    def _refusal(self, feed: Feed, item: Item, problem: Problem | None) -> Failure | None:
+        """Why an item does not enter, if it does not."""
+        if problem is not None:
+            return Failure(NotSent, problem.code, "", problem.reason, again=False, argument=item.argument)
+        if feed.stop_reason is not None:
+            return self.failure_of(item, feed, feed.stop_reason)
+        return None
+
     def _lend(self, head: Item, priority: int) -> None:
         """Something more urgent waits behind this item, or for its answer: it goes at that urgency."""
         head.priority = priority
         line = head.line
-        if line is not None and line.priority >= 0 and line.trial is None:
-            self.turns.leave(head, None)
+        if line is None or line is FLYING:
+            return
+        self.turns.leave(head, None)
+        if line.trial is None:
             self._ready([head])
+        else:
+            self.trials.set_apart([head], line.trial)
 
     def _ready(self, items: Sequence[Item], *, first: bool = False) -> None:
         for item in items:
@@ -205,16 +218,16 @@ class Waiting:
             _, _, items, trial = heapq.heappop(self._later)
             waiting = [item for item in items if item.line is not GONE]
             if trial is not None and waiting:
-                self._set_apart(waiting, trial)
+                self.trials.set_apart(waiting, trial)
             else:
                 self._ready(waiting[::-1], first=True)
-        if self.failures and now >= self._useful_at + SILENCE_MOST:
-            for feed in [feed for feed in self.feeds if not feed.patient]:
+        if self._silent_for(now) >= SILENCE_MOST:
+            for feed in list(filter(_hurried, self.feeds)):
                 self.stop(feed, f"the service gave no useful answer for {SILENCE_MOST:.0f} s", now)
 
-    def _set_apart(self, items: Sequence[Item], trial: Trial) -> None:
-        line = Line(min(item.priority for item in items), items[0].feed.options, trial)
-        self.turns.put(items, line)
+    def _silent_for(self, now: float) -> float:
+        """Seconds for which something was asked and nothing useful was answered; negative if all is well."""
+        return now - self._silent_since
 
     def urgent(self) -> tuple[bool, bool]:
         """Whether the next chunk is an interactive one, and whether it would be full."""
@@ -230,8 +243,8 @@ class Waiting:
             A time, which may have passed; or None while only an answer or a new item can change anything.
         """
         times = [self._later[0][0]] if self._later else []
-        if self.failures and any(not feed.patient for feed in self.feeds):
-            times.append(self._useful_at + SILENCE_MOST)
+        if self._silent_since < math.inf and any(map(_hurried, self.feeds)):
+            times.append(self._silent_since + SILENCE_MOST)
         if self.turns and (gate := self._gate()) < math.inf:
             lingers = self.linger and len(self.turns) < self.endpoint.limit
             times.append(max(gate, self._ready_since + self.linger) if lingers else gate)
@@ -259,7 +272,7 @@ class Waiting:
         if taken is None:
             return None
         items, feeds, line = taken
-        repeats = any(item.attempts > 1 for item in items)
+        repeats = any(item.reached or item.attempts > 1 for item in items)
         for feed in feeds:
             feed.calls += 1
             feed.retries += repeats
@@ -268,25 +281,26 @@ class Waiting:
         self.in_flight += 1
         self.health.in_flight += 1
         self._ready_since = now
+        self._silent_since = min(self._silent_since, now)
         return Chunk(items, feeds, line.options, line.trial, repeats, self.failures >= FAILURES_MOST)
 
     # Ending
 
-    def close_item(self, item: Item) -> None:
-        """An item has its outcome: who waits behind it may go."""
-        item.line = GONE
-        following = self.order.release(item, item.feed.options)
-        if following is not None:
-            self._ready([following], first=True)
-
     def end(self, item: Item, value: Any) -> None:
         """An item, and the equal ones that joined it, have their outcome: a value or a failure."""
-        self.turns.leave(item, GONE)
-        for feed, place in [(item.feed, item.place), *(item.joined or ())]:
+        for feed, place in item.places:
             if not feed.over:
                 feed.put_one(place, item.account, value)
                 self.touched.add(feed)
-        self.close_item(item)
+        self._close(item)
+
+    def _close(self, item: Item) -> None:
+        """Nobody waits for an item any longer: who waits behind it may go."""
+        self.turns.leave(item, GONE)
+        self.trials.decided(item, guilty=False)
+        following = self.order.release(item, item.feed.options)
+        if following is not None:
+            self._ready([following], first=True)
 
     def tell(self, now: float) -> None:
         """Tell the feeds that got outcomes."""
@@ -296,6 +310,8 @@ class Waiting:
             if feed.finished:
                 self.feeds.discard(feed)
             feed.notify()
+        if not self.feeds:
+            self._later.clear()  # nobody waits for these
 
     def cut(self, now: float) -> None:
         """Take nothing more of any source; what was taken goes on."""
@@ -306,88 +322,73 @@ class Waiting:
 
     def stop(self, feed: Feed, why: APIError | str, now: float) -> None:
         """Send nothing more of a feed: what waits ends now, what is in flight when it is answered."""
+        if isinstance(why, APIError) and feed.error is None:
+            feed.error = why
         if feed.stop_reason is not None:
             return
         feed.stop_reason = str(why)
-        if isinstance(why, APIError):
-            feed.error = why
-        for place, item in feed.unsettled():
-            if item.line is not FLYING:
-                self._drop(feed, place, item)
+        self._drop(feed, [item for _, item in feed.unsettled() if item.line is not FLYING])
         self.touched.add(feed)
         self.tell(now)
+
+    def stop_all(self, error: APIError, now: float) -> None:
+        """End what waits, unsent."""
+        for feed in list(self.feeds):
+            self.stop(feed, error, now)
 
     def withdraw(self, feed: Feed, why: str, now: float) -> None:
         """Settle every item of a feed at once, for nobody waits any longer; what is in flight runs to its end."""
         if feed.stop_reason is None:
             feed.stop_reason = why
-        for place, item in feed.unsettled():
-            self._drop(feed, place, item)
+        self._drop(feed, [item for _, item in feed.unsettled()])
         feed.over = True
         self.touched.add(feed)
         self.tell(now)
 
-    def _drop(self, feed: Feed, place: int, item: Item) -> None:
-        """One place of a feed leaves an item; the others that share the item keep it."""
-        feed.put_one(place, item.account, self.failure_of(item, feed.stop_reason or ""))
-        if item.joined:
-            if item.feed is feed and item.place == place:
-                item.feed, item.place = item.joined.pop(0)
-                if item.line is feed:
-                    self.turns.leave(item, None)
-                    self._ready([item])
-            else:
-                item.joined.remove((feed, place))
-        elif item.line is not FLYING:
-            self.turns.leave(item, GONE)
-            if item.trial is not None:
-                self.decided(item.trial, item, guilty=False)
-            self.close_item(item)
+    def _drop(self, feed: Feed, items: Sequence[Item]) -> None:
+        """End the places of a feed; what is left without a place, and not in flight, is not sent any more."""
+        for item in dict.fromkeys(items):
+            if not self._part(item, {feed}) and item.line is not FLYING:
+                self._close(item)
 
-    def failure_of(self, item: Item, reason: str, *, again: bool = True) -> Failure:
-        """What is to be said of an item that ends as things stand."""
-        if item.refused and item.line is not FLYING:
-            return Failure(Rejected, item.code, item.info, reason, again=False, argument=item.argument)
-        reached = item.reached or item.line is FLYING
-        kind = Unknown if reached else NotSent
-        code = item.code
-        if code is None and item.feed.error is not None:
-            code = item.feed.error.code
-        return Failure(kind, code, item.info, reason, again=again, argument=item.argument)
+    def goes_on(self, item: Item, why: str) -> bool:
+        """Whether an item that was answered with "not yet" is still wanted; stopped feeds leave it now."""
+        stopped = {feed for feed, _ in item.places if feed.stop_reason is not None}
+        if not stopped or self._part(item, stopped, f"; before that: {why}"):
+            return True
+        self._close(item)
+        return False
 
-    # The search for the guilty
+    def _part(self, item: Item, parting: set[Feed], more: str = "") -> bool:
+        """End the places that feeds have on an item; returns whether it is left with another's place."""
+        left: list[tuple[Feed, int]] = []
+        for feed, place in item.places:
+            if feed not in parting:
+                left.append((feed, place))
+            elif not feed.over:
+                feed.put_one(place, item.account, self.failure_of(item, feed, f"{feed.stop_reason}{more}"))
+                self.touched.add(feed)
+        if not left:
+            return False
+        in_own_line = item.line is item.feed
+        (item.feed, item.place), *item.joined = left
+        if in_own_line and item.line is not item.feed:
+            self.turns.leave(item, None)
+            self._ready([item])
+        return True
 
-    def decided(self, trial: Trial, item: Item, *, guilty: bool) -> None:
-        """One item of a refused chunk is known to be guilty, or not."""
-        item.trial = None
-        trial.undecided -= 1
-        trial.innocent = trial.innocent or not guilty
-        if not trial.undecided and trial.begun:
-            self._trials -= 1
-            self.next_trials()
+    def failure_of(self, item: Item, feed: Feed, reason: str) -> Failure:
+        """What is to be said to a feed of an item that ends as things stand."""
+        kind: type[Unknown | Rejected | NotSent] = Unknown
+        number = item.code
+        if not item.reached and item.line is not FLYING:
+            kind = NotSent
+            number = feed.error.code if feed.error is not None else None
+        elif item.refused and not item.unsure and item.line is not FLYING:
+            kind = Rejected
+        return Failure(kind, number, item.info, reason, again=True, argument=item.argument)
 
-    def accuse(self, items: list[Item], code: int) -> None:
-        """A chunk was refused as a whole, and one of its items may have caused it."""
-        trial = Trial(len(items), code)
-        for item in items:
-            item.trial = trial
-            item.line = None
-        self._accused.append((trial, items))
-        self.next_trials()
 
-    def next_trials(self) -> None:
-        """Begin as many searches as may run at once."""
-        while self._accused and self._trials < TRIALS_MOST:
-            trial, items = self._accused.pop(0)
-            left = [item for item in items if item.trial is trial]
-            if left:
-                trial.begun = True
-                self._trials += 1
-                self.halve(left, trial)
-
-    def halve(self, items: Sequence[Item], trial: Trial) -> None:
-        """Let the two halves be asked apart from each other and from everybody else."""
-        middle = (len(items) + 1) // 2
-        for half in (items[middle:], items[:middle]):
-            if half:
-                self._set_apart(half, trial)
+def _hurried(feed: Feed) -> bool:
+    """Whether its items are settled after a long silence."""
+    return not feed.patient and feed.stop_reason is None
