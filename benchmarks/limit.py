@@ -2,9 +2,10 @@
 
 Usage: python benchmarks/limit.py [--seconds 20] [--latency 20] [--jitter 0 5 20] [--command get_tags] [--rate 100]
 
-For each jitter (milliseconds by which calls reach the service later, evenly spread) one endless batch runs for `seconds`
-through a stream. The emulator keeps the raw arrivals, first call to last; judge.py counts from them what services of
-three kinds would have refused. Prints a table, writes results/limit.json; exit code 1 if a call was over the limit.
+For each jitter (milliseconds by which calls reach the service later, evenly spread) one endless batch runs for
+`seconds` through a stream; the service time is `latency` milliseconds, give or take a fifth. The emulator keeps the raw
+arrivals, first call to last, and judge.py counts from them what services of three kinds would have refused. Prints a
+table, writes results/limit.json; exit code 1 if a call was over the limit.
 """
 
 import argparse

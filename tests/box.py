@@ -1,7 +1,6 @@
 """An emulator in a thread, for tests whose subject runs its own event loop; and a command line that talks to it."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import threading
@@ -47,12 +46,19 @@ def connection(emulator: Emulator, folder: Path) -> list[str]:
     ]
 
 
-def start(*arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
-    """``python -m tim_async`` with these arguments, and pipes at its ends."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "tim_async", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **environment},
-    )
+@contextmanager
+def start(*arguments: str) -> Generator["subprocess.Popen[bytes]", None, None]:
+    """``python -m tim_async`` with these arguments, and pipes at its ends; the block waits for its end."""
+    with running_process([sys.executable, "-m", "tim_async", *arguments], subprocess.PIPE) as process:
+        yield process
+
+
+@contextmanager
+def running_process(command: list[str], end: int) -> Generator["subprocess.Popen[bytes]", None, None]:
+    """A process with its three ends; the block waits for its end, unless the test fails."""
+    with subprocess.Popen(command, stdin=end, stdout=end, stderr=end, start_new_session=True) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise

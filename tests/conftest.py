@@ -2,13 +2,34 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from typing import Any
 
+import aioresponses.core
 import pytest
+from aiohttp import ClientResponse
 from servers import Puppet, client_of
 
 from tim_async import Client
 from tim_async.emulator import Emulator
+
+
+class _Response(ClientResponse):
+    """aioresponses 0.7.9 does not know the argument that aiohttp 3.14 made a required one (its issue 289)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "stream_writer" in inspect.signature(ClientResponse.__init__).parameters:
+            kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
+        super().__init__(*args, **kwargs)
+
+
+@pytest.fixture
+def fake_replies() -> Iterator[aioresponses.aioresponses]:
+    """Replies that no server can give."""
+    with pytest.MonkeyPatch.context() as patch, aioresponses.aioresponses() as fake:
+        patch.setattr(aioresponses.core, "ClientResponse", _Response)
+        yield fake
 
 
 @pytest.fixture

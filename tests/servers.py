@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tim_async import Client
 from tim_async.emulator import DEMO_KEY
 
-__all__ = ["APP", "Call", "Puppet", "client_of", "refuse", "yes"]
+__all__ = ["APP", "Call", "Puppet", "client_of", "refuse", "refusing", "yes"]
 
 APP = 1400000000
 
@@ -26,7 +26,8 @@ class Address(Protocol):
 
 def client_of(server: Address, **options: Any) -> Client:
     """A client of a server; not yet open."""
-    return Client(**{"sdk_app_id": APP, "secret_key": DEMO_KEY, "base_url": server.url, **options})
+    own: dict[str, Any] = {"sdk_app_id": APP, "secret_key": DEMO_KEY, "base_url": server.url}
+    return Client(**(own | options))
 
 
 class Call:
@@ -40,6 +41,7 @@ class Call:
         self.headers = headers
         self.body: dict[str, Any] = json.loads(body)
         self.transport = transport
+        self.answered = False
         self.gone = asyncio.Event()
         """Set when the connection is over."""
 
@@ -59,6 +61,7 @@ class Call:
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""
+        self.answered = True
         self.transport.write(data)
 
     def reset(self) -> None:
@@ -79,6 +82,7 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         self._puppet.connections += 1
         self._puppet.open.add(transport)
+        self._puppet.connected.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._puppet.open.discard(self._transport)
@@ -108,17 +112,22 @@ class Puppet:
     """
 
     def __init__(self, respond: Callable[[Call], dict[str, Any] | None] = lambda _: None) -> None:
-        self.respond = respond
+        self.respond: Callable[[Call], dict[str, Any] | None] = respond
         self.calls: list[Call] = []
         self.connections = 0
         self.open: set[asyncio.Transport] = set()
         self.changed = asyncio.Event()
+        self.connected = asyncio.Event()
         self._new: asyncio.Queue[Call] = asyncio.Queue()
         self._port = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
+
+    def listens_at(self, port: int) -> None:
+        """Lend the address of somebody else's socket, or choose one."""
+        self._port = port
 
     def arrived(self, call: Call) -> None:
         self.calls.append(call)
@@ -165,7 +174,14 @@ def yes(call: Call) -> dict[str, Any]:
             reply["UserTags"] = [{"To_Account": account, "Tags": [f"tag of {account}"]} for account in accounts]
         case "all_member_push/im_get_attr":
             reply["UserAttrs"] = [{"To_Account": account, "Attrs": {"name": account}} for account in accounts]
+        case _:
+            pass
     return reply
+
+
+def refusing(code: int) -> Callable[[Call], dict[str, Any]]:
+    """A server's answer to every call: no."""
+    return lambda _: refuse(code)
 
 
 def refuse(code: int, info: str = "") -> dict[str, Any]:

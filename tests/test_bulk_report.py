@@ -36,6 +36,11 @@ def test_the_same_trouble_stands_in_one_line_with_its_first_rows_the_most_freque
     ]
 
 
+def test_the_first_rows_are_the_first_in_the_file_whatever_the_order_of_the_answers() -> None:
+    made = tally(*(Record(row, "x", "NotSent", 1, "", "why") for row in (9, 3, 8, 2, 7, 4, 6, 5)))
+    assert str(made.troubles()[0]) == "NotSent 1, 8 rows (2, 3, 4, 5, 6, …): why"
+
+
 def test_troubles_without_a_code_are_told_apart_by_their_words() -> None:
     made = tally(
         Record(2, "a", "NotSent", None, "", "a quote is not closed: one"),

@@ -12,10 +12,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tim_async.checks import Problem, Problems, check_accounts, prepare, prepare_attributes, prepare_names
+from tim_async.checks import (
+    Problem,
+    Problems,
+    Unfit,
+    check_accounts,
+    check_text,
+    prepare,
+    prepare_attributes,
+    prepare_names,
+    prepare_tags,
+)
 
 CODE = 70402
-prepare_tags = prepare_names("a tag", 90037)
+prepare_words = prepare_names("a tag", 90037)
 
 
 class Label(str):
@@ -28,7 +38,9 @@ class City(enum.StrEnum):
     OSLO = "oslo"
 
 
-anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.binary(), st.lists(st.text()))
+anything = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.binary(), st.lists(st.text())
+)
 # Any text, halves of surrogate pairs too, and more of what stands at the edge of 32 and 50 bytes.
 texts = st.one_of(
     st.text(st.characters(exclude_categories=())),
@@ -159,7 +171,7 @@ def test_prepared_attributes_are_a_copy(kind: Callable[[dict[str, str]], object]
 @example(["a" * 50, "b" * 51])
 def test_names_are_fine_if_each_is_at_most_50_bytes(names: list[str]) -> None:
     fine = all(not has_half_a_pair(name) and size(name) <= 50 for name in names)
-    problem = reason_of(prepare_tags, names)
+    problem = reason_of(prepare_words, names)
     assert (problem is None) is fine
     assert problem is None or problem.code == 90037
 
@@ -180,7 +192,7 @@ def test_names_are_fine_if_each_is_at_most_50_bytes(names: list[str]) -> None:
     ],
 )
 def test_bad_names_are_told_why(argument: object, reason: str) -> None:
-    assert reason_of(prepare_tags, argument) == Problem(90037, reason)
+    assert reason_of(prepare_words, argument) == Problem(90037, reason)
 
 
 def letters() -> Iterator[str]:
@@ -189,14 +201,41 @@ def letters() -> Iterator[str]:
 
 @pytest.mark.parametrize("argument", [["a", "b", "c"], ("a", "b", "c"), {"a": 1, "b": 2, "c": 3}, letters()])
 def test_prepared_names_are_a_tuple_whatever_they_came_in(argument: object) -> None:
-    assert prepare_tags(argument) == ("a", "b", "c")
+    assert prepare_words(argument) == ("a", "b", "c")
 
 
 def test_prepared_names_are_a_copy() -> None:
     mine = ["vip"]
-    prepared = prepare_tags(mine)
+    prepared = prepare_words(mine)
     mine.append("late")
     assert prepared == ("vip",)
+
+
+def test_more_tags_than_one_call_may_hold_are_refused_with_the_code_of_their_number() -> None:
+    prepare_three = prepare_tags(3)
+    assert prepare_three(["a", "b", "c"]) == ("a", "b", "c")
+    assert reason_of(prepare_three, ["a", "b", "c", "d"]) == Problem(90032, "4 tags are given, at most 3 are allowed")
+    assert reason_of(prepare_three, ["a", "测" * 17]) == Problem(
+        90020, "a tag is 51 bytes long, at most 50 are allowed"
+    )
+
+
+def test_an_empty_tag_is_refused() -> None:
+    assert reason_of(prepare_tags(3), ["vip", ""]) == Problem(90040, "a tag is empty")
+
+
+# Other texts
+
+
+@given(texts, st.integers(0, 200))
+def test_a_text_may_have_another_limit_that_counts_bytes_too(text: str, most: int) -> None:
+    if has_half_a_pair(text) or size(text) > most:
+        with pytest.raises(Unfit) as caught:
+            check_text("a nickname", text, 40601, most)
+        assert caught.value.problem.code == 40601
+        assert caught.value.problem.reason.startswith("a nickname is ")
+    else:
+        assert check_text("a nickname", text, 40601, most) == text
 
 
 # What comes out can be sent
@@ -204,17 +243,33 @@ def test_prepared_names_are_a_copy() -> None:
 
 @pytest.mark.parametrize("text", [Label("oslo"), City.OSLO, "oslo"])
 def test_a_str_of_a_class_of_its_own_becomes_plain_text_that_the_encoder_takes(text: str) -> None:
-    attributes, tags = prepare_attributes({text: text}), prepare_tags([text])
+    attributes, tags = prepare_attributes({text: text}), prepare_words([text])
     assert {type(part) for part in [*attributes, *attributes.values(), *tags]} == {str}
     assert msgspec.json.encode([attributes, tags]) == b'[{"oslo":"oslo"},["oslo"]]'
 
 
 def test_plain_text_is_kept_not_copied() -> None:
     text = "".join(["O", "slo"])
-    assert prepare_tags([text])[0] is text
+    assert prepare_words([text])[0] is text
 
 
 # A block
+
+
+@given(st.lists(st.one_of(st.dictionaries(texts, texts, max_size=3), anything), max_size=5))
+@example([{"city": "Oslo"}, {"city": "Rome", "": ""}])
+@example([{"city": "a" * 50}, {"b" * 50: "Rome"}])
+@example([{"city": "a" * 51}, {"city": "Rome"}])
+@example([{"city": "Oslo"}, {}])
+@example([])
+def test_a_block_is_judged_as_its_items_are_one_by_one_and_every_good_one_is_copied(arguments: list[object]) -> None:
+    problems: Problems = {}
+    prepared = prepare(prepare_attributes, arguments, problems)
+    assert prepared == arguments
+    singly = {place: reason_of(prepare_attributes, argument) for place, argument in enumerate(arguments)}
+    assert problems == {place: problem for place, problem in singly.items() if problem is not None}
+    for place, (mine, theirs) in enumerate(zip(prepared, arguments, strict=True)):
+        assert (mine is theirs) is (place in problems)
 
 
 def test_of_a_block_only_the_bad_items_have_problems_and_keep_their_argument() -> None:
@@ -228,5 +283,5 @@ def test_of_a_block_only_the_bad_items_have_problems_and_keep_their_argument() -
 
 def test_an_item_whose_account_is_bad_already_keeps_that_problem() -> None:
     problems = check_accounts(["", "Mary"], 32, CODE)
-    prepare(prepare_tags, [[], []], problems)
+    prepare(prepare_words, [[], []], problems)
     assert problems == {0: Problem(CODE, "the account is empty"), 1: Problem(90037, "the list of names is empty")}

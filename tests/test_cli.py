@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from box import start
+
 from tim_async import ClientClosed, __version__
 from tim_async.cli.app import app, run
 
@@ -93,7 +93,7 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.Cap
 
 def test_ctrl_c_is_one_line_and_130(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["interrupted"]) == 130
-    assert capsys.readouterr().err == "tim-async: interrupted\n"
+    assert capsys.readouterr().err.strip() == "tim-async: interrupted"
 
 
 def test_a_command_that_says_nothing_else_ended_well() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 import pytest
-
 from box import connection, running
+
 from tim_async.cli.app import run
-from tim_async.cli.commands import ARGUMENTS, groups
+from tim_async.cli.commands import ARGUMENTS, SHARED, groups
 from tim_async.emulator import Emulator
 from tim_async.endpoints import ENDPOINTS
 
@@ -37,7 +37,11 @@ def attributes(emulator: Emulator) -> dict[str, Any]:
 
 def test_every_row_of_the_table_whose_argument_is_described_has_a_command_with_its_page() -> None:
     offered = {(group.name, name): command for group in groups() for name, command in group.commands.items()}
-    expected = [row for row in ENDPOINTS if row.prepare is None or row.method in ARGUMENTS]
+    expected = [
+        row
+        for row in ENDPOINTS
+        if not row.plain and set(row.options) <= set(SHARED) and (row.prepare is None or row.method in ARGUMENTS)
+    ]
     assert len(offered) == len(expected)
     for row in expected:
         command = offered[row.group.replace("_", "-"), row.method.replace("_", "-")]
@@ -84,6 +88,52 @@ def test_remove_attributes_removes_the_same_from_all(emulator: Emulator, account
     assert attributes(emulator) == {"Mary": {"tier": "gold"}, "يوسف": {"tier": "gold"}}
 
 
+def test_import_takes_names_and_portraits_from_columns_if_there_are_any(
+    emulator: Emulator, accounts: str, tmp_path: Path
+) -> None:
+    options = [*connection(emulator, tmp_path), "--from", accounts, "--column", "user"]
+    emulator.accounts.clear()
+    assert run(["accounts", "import-many", *options]) == 0
+    assert {account.nickname for account in emulator.accounts.values()} == {""}
+    assert run(["accounts", "import-many", *options, "--nick", "city", "--face-url", "tier"]) == 0
+    assert [(account.nickname, account.face_url) for account in emulator.accounts.values()] == [
+        ("Oslo", ""),
+        ("", "silver"),
+    ]
+
+
+def test_what_all_calls_share_is_an_option(emulator: Emulator, accounts: str, tmp_path: Path) -> None:
+    options = [*connection(emulator, tmp_path), "--from", accounts, "--column", "user"]
+    emulator.accounts["Mary"].tags.append("old")
+    assert run(["push", "add-tags", *options, "--tag", "new"]) == 0
+    assert emulator.accounts["Mary"].tags == ["old", "new"]
+    assert run(["push", "add-tags", *options, "--tag", "only", "--replace"]) == 0
+    assert emulator.accounts["Mary"].tags == ["only"]
+
+
+def test_lists_of_one_account_say_whose(
+    emulator: Emulator, accounts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*connection(emulator, tmp_path), "--from", accounts, "--column", "user"]
+    emulator.accounts.add("boss")
+    assert run(["block-list", "add", *options, "--of", "boss"]) == 0
+    capsys.readouterr()
+    assert run(["block-list", "check", *options, "--of", "boss"]) == 0
+    values = {json.loads(line)["value"] for line in capsys.readouterr().out.splitlines()}
+    assert values == {"BlackCheckResult_Type_AWithB"}
+    assert run(["block-list", "check", *options]) == 2
+    assert "Missing option '--of'" in capsys.readouterr().err
+    assert run(["block-list", "check", *options, "--of", ""]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("tim-async: from_account")
+    assert err.endswith("empty\n")
+
+
+def test_a_group_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["push"]) == 0
+    assert "set-attributes" in capsys.readouterr().out
+
+
 def test_reads_write_what_they_read(
     emulator: Emulator, accounts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,7 +152,7 @@ def test_attributes_need_a_table(
 ) -> None:
     options = [*connection(emulator, tmp_path), "--from", accounts, "--attribute", "city"]
     assert run(["push", "set-attributes", *options]) == 2
-    assert "say --column NAME for the accounts" in capsys.readouterr().err
+    assert "say --column NAME for that of the accounts too" in capsys.readouterr().err
 
 
 def test_a_column_for_an_attribute_that_is_missing_is_told_and_nothing_is_sent(

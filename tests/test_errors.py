@@ -189,13 +189,14 @@ ECHO = "bad request: https://console.tim.qq.com/v4/x?sdkappid=1&" + "usersig" + 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.path)
 def test_no_error_prints_a_signature_even_if_the_service_echoes_the_url(endpoint: Endpoint[Any, Any]) -> None:
     row = {"To_Account": "a", "ErrorCode": 1, "ErrorInfo": ECHO, "UserID": "a", "ResultCode": 1, "ResultInfo": ECHO}
-    reply = {"ErrorCode": 70003, "ErrorInfo": ECHO, "ErrorList": [row], "ResultItem": [row]}
+    lists = ("ErrorList", "ResultItem", "InfoItem", "BlackListCheckItem", "UserProfileItem")
+    reply = {"ErrorCode": 70003, "ErrorInfo": ECHO} | {name: [row] for name in lists}
     answer = endpoint.decode(endpoint.path, msgspec.json.encode(reply))
-    result = result_of(*[Failure(Rejected, number, info, "no", again=False) for number, info in answer.errors.values()])
-    assert len(result) == 1
+    said = [(answer.code, answer.info), *answer.errors.values()]
+    result = result_of(*[Failure(Rejected, number, info, "no", again=False) for number, info in said])
     for error in (
         APIError(answer.code, answer.info, endpoint.path, result),
-        AccountError(result.errors[0]),
+        *map(AccountError, result.errors),
         BatchError(result),
     ):
         for text in (str(error), repr(error), "".join(traceback.format_exception(error))):

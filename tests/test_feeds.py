@@ -82,6 +82,14 @@ def test_a_new_trial_has_decided_nothing() -> None:
     assert (trial.undecided, trial.code, trial.begun, trial.innocent) == (7, 90033, False, False)
 
 
+def test_an_item_knows_all_places_that_share_its_fate_its_own_first() -> None:
+    feed, other = call_feed(), call_feed()
+    item = Item("Mary", None, 3, feed, feed, NORMAL)
+    assert item.places == [(feed, 3)]
+    item.joined = [(other, 0), (feed, 4)]
+    assert item.places == [(feed, 3), (other, 0), (feed, 4)]
+
+
 # Both kinds of book
 
 

@@ -1,89 +1,18 @@
-"""The limiter of a loop, on virtual time: what it yields, that it is never over the limit, and who waits for whom."""
+"""The limiter of a loop, on virtual time: who waits for what. What it yields: test_limits_yield.py."""
 
 import asyncio
 import gc
 import random
 import weakref
 from collections.abc import Callable, Coroutine
-from itertools import pairwise
 from typing import Any
 
 import pytest
+from arrivals import most_in_a_second
+from virtual_service import BEAT, TAGS, Service, jitter, now
 from virtual_time import VirtualLoop, run
 
-from tim_async.limits import Command, Limiter, LocalLimiter, local_limiter
-from tim_async.permits import Permit
-
-TAGS = Command(1400000000, "timpush/get_tag", 100)
-BEAT = 1e-4
-"""Seconds that a few turns of a virtual loop may take."""
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class Service:
-    """The far end of one command: notes when each call reaches it, and answers."""
-
-    def __init__(
-        self,
-        limiter: Limiter,
-        command: Command = TAGS,
-        *,
-        forward: Callable[[float], float] = lambda _: 0.0,
-        service: float = 0.02,
-        connect: float = 0.0,
-    ) -> None:
-        self.arrivals: list[float] = []
-        self.limiter = limiter
-        self.command = command
-        self._forward = forward
-        self._service = service
-        self._connect = connect
-
-    async def call(self, *, urgent: bool = False, full: bool = False) -> float:
-        """Makes one call and does not wait for its answer; gives the seconds that it waited for its permit."""
-        began = now()
-        permit = await self.limiter.acquire(self.command, urgent=urgent, full=full)
-        asyncio.get_running_loop().call_later(self._connect, self._write, permit)
-        return now() - began
-
-    async def call_for(self, seconds: float, *, urgent: bool = False, full: bool = False) -> int:
-        """One call after the other until `seconds` have passed; gives their number."""
-        calls = 0
-        end = now() + seconds
-        while now() < end:
-            await self.call(urgent=urgent, full=full)
-            calls += 1
-        return calls
-
-    def _write(self, permit: Permit) -> None:
-        permit.written = now()
-        permit.fresh = self._connect > 0
-        arrival = now() + self._forward(now())
-        self.arrivals.append(arrival)
-        asyncio.get_running_loop().call_at(arrival + self._service, self._answer, permit)
-
-    def _answer(self, permit: Permit) -> None:
-        permit.answered = now()
-        self.limiter.report(permit)
-
-    def rate(self, since: float) -> float:
-        """Calls per second after `since`."""
-        times = [when for when in sorted(self.arrivals) if when >= since]
-        return (len(times) - 1) / (times[-1] - times[0])
-
-
-def most_in_a_second(arrivals: list[float]) -> int:
-    """The most arrivals in any second, the end excluded."""
-    times = sorted(arrivals)
-    most = first = 0
-    for place, when in enumerate(times):
-        while when - times[first] >= 1:
-            first += 1
-        most = max(most, place - first + 1)
-    return most
+from tim_async.limits import Command, LocalLimiter, local_limiter
 
 
 async def full_use(limiter: LocalLimiter, command: Command = TAGS) -> Callable[[], None]:
@@ -104,95 +33,6 @@ async def settled(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-# What it yields.
-
-
-@pytest.mark.parametrize(("rate", "seconds"), [(200, 20), (100, 30), (50, 30), (5, 60), (1, 200), (0.5, 400)])
-def test_a_command_in_full_use_gets_its_whole_rate(rate: float, seconds: float) -> None:
-    async def main() -> Service:
-        service = Service(LocalLimiter(), Command(1, "p", rate))
-        await service.call_for(seconds)
-        return service
-
-    service = run(main)
-    assert service.rate(since=seconds / 2) >= 0.995 * rate
-    if rate >= 1:
-        assert most_in_a_second(service.arrivals) <= rate
-    else:
-        assert min(later - earlier for earlier, later in pairwise(service.arrivals)) >= 1 / rate
-
-
-def at_once(_: float) -> float:
-    return 0.0
-
-
-def jitter(milliseconds: int) -> Callable[[float], float]:
-    rng = random.Random(7)
-    return lambda _: rng.uniform(0, milliseconds / 1000)
-
-
-def stalls(now: float) -> float:
-    """For 0.3 s of every 7 s nothing gets through."""
-    return max(0.0, 0.3 - now % 7)
-
-
-@pytest.mark.parametrize(("forward", "share"), [(at_once, 0.995), (jitter(20), 0.975), (stalls, 0.9)])
-@pytest.mark.parametrize("full", [False, True])
-def test_the_limit_holds_from_the_start_and_after_idle_times(
-    forward: Callable[[float], float], share: float, full: bool
-) -> None:
-    async def main() -> Service:
-        service = Service(LocalLimiter(), forward=forward)
-        for pause in (0.4, 1.0, 3.0, 70.0):
-            await service.call_for(12, full=full)
-            await asyncio.sleep(pause)
-        return service
-
-    service = run(main)
-    assert most_in_a_second(service.arrivals) == 100
-    first = [when for when in service.arrivals if 2 <= when < 12]
-    assert len(first) >= share * 1000
-
-
-def test_a_hundred_urgent_full_calls_at_once_on_cold_connections_keep_the_limit() -> None:
-    async def main() -> Service:
-        service = Service(LocalLimiter(), connect=0.3)
-        waits = await asyncio.gather(*(service.call(urgent=True, full=True) for _ in range(100)))
-        assert max(waits) < BEAT
-        await asyncio.gather(*(service.call(urgent=True, full=True) for _ in range(200)))
-        await asyncio.sleep(1)
-        return service
-
-    service = run(main)
-    assert len(service.arrivals) == 300
-    assert most_in_a_second(service.arrivals) == 100
-
-
-def test_bytes_that_wait_for_a_handshake_after_they_were_written_keep_the_limit() -> None:
-    """Written at once, as the kernel took them; they reach the service 0.3 s later."""
-
-    async def main() -> list[float]:
-        limiter = LocalLimiter()
-        arrivals: list[float] = []
-
-        async def call() -> None:
-            permit = await limiter.acquire(TAGS, urgent=True, full=True)
-            permit.written = now()
-            permit.fresh = len(arrivals) < 100
-            await asyncio.sleep(0.3 if permit.fresh else 0.0)
-            arrivals.append(now())
-            await asyncio.sleep(0.02)
-            permit.answered = now()
-            limiter.report(permit)
-
-        await asyncio.gather(*(call() for _ in range(300)))
-        return arrivals
-
-    arrivals = run(main)
-    assert len(arrivals) == 300
-    assert most_in_a_second(arrivals) == 100
 
 
 # Who waits for what.

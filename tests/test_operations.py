@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from servers import Call, Puppet, client_of, refuse, yes
+from servers import Call, Puppet, client_of, refuse, refusing, yes
 
 from tim_async import (
     AccountError,
@@ -64,7 +64,11 @@ def command(request: pytest.FixtureRequest, emulator: Emulator) -> tuple[Operati
     for name in ("Mary", "Tom"):
         emulator.accounts[name] = Account(attributes={"name": "x"}, tags=["red", "blue"])
     operation, argument, value, done = COMMANDS[request.param]
-    return operation, argument, value, lambda name: done(emulator.accounts.get(name))
+
+    def done_to(name: str) -> bool:
+        return done(emulator.accounts.get(name))
+
+    return operation, argument, value, done_to
 
 
 async def test_each_command_takes_a_batch(command: Any, client: Client) -> None:
@@ -109,6 +113,10 @@ def lazily(items: list[Any]) -> Iterator[Any]:
     yield from items
 
 
+def as_lists(pairs: list[tuple[str, Any]]) -> list[list[Any]]:
+    return [list(pair) for pair in pairs]
+
+
 @pytest.mark.parametrize("form", [list, tuple, iter, lazily, each, dict.fromkeys])
 async def test_accounts_may_be_any_iterable_or_async_iterable(
     form: Callable[[list[str]], Any], client: Client, emulator: Emulator
@@ -121,7 +129,7 @@ async def test_accounts_may_be_any_iterable_or_async_iterable(
     assert not emulator.accounts
 
 
-@pytest.mark.parametrize("form", [dict, list, tuple, lazily, each, lambda pairs: [list(pair) for pair in pairs]])
+@pytest.mark.parametrize("form", [dict, list, tuple, lazily, each, as_lists])
 async def test_pairs_may_be_a_mapping_or_any_iterable_of_pairs(
     form: Callable[[list[tuple[str, Any]]], Any], client: Client, emulator: Emulator
 ) -> None:
@@ -247,7 +255,7 @@ async def test_an_argument_may_be_changed_after_it_was_given(puppet: Puppet) -> 
 
 # Mistakes in the call itself
 
-WRONG_CALLS: list[tuple[type[Exception], str, Callable[[Client], Any]]] = [
+WRONG_CALLS: list[tuple[type[Exception], str, Callable[[Any], Any]]] = [
     (TypeError, "not one str", lambda tim: tim.accounts.delete("Mary")),
     (TypeError, "not one bytes", lambda tim: tim.accounts.delete(b"Mary")),
     (TypeError, "not one bytearray", lambda tim: tim.accounts.delete(bytearray(b"Mary"))),
@@ -273,7 +281,7 @@ WRONG_CALLS: list[tuple[type[Exception], str, Callable[[Client], Any]]] = [
 
 @pytest.mark.parametrize(("error", "words", "call"), WRONG_CALLS)
 async def test_a_mistake_in_the_call_is_raised_before_anything_is_sent(
-    error: type[Exception], words: str, call: Callable[[Client], Any], client: Client, emulator: Emulator
+    error: type[Exception], words: str, call: Callable[[Any], Any], client: Client, emulator: Emulator
 ) -> None:
     with pytest.raises(error, match=words):
         await call(client)
@@ -285,8 +293,9 @@ async def test_a_mistake_in_the_call_is_raised_before_anything_is_sent(
 async def test_a_stream_of_what_is_no_batch_is_refused_when_it_is_asked_for(batch: Any, client: Client) -> None:
     with pytest.raises(TypeError, match="a batch is an iterable"):
         client.accounts.delete.stream(batch)
+    high: Any = "high"
     with pytest.raises(ValueError, match="priority must be one of"):
-        client.accounts.delete.stream([], priority="high")  # type-checkers see it too
+        client.accounts.delete.stream([], priority=high)
 
 
 # One item
@@ -337,18 +346,19 @@ async def test_when_the_time_of_a_batch_is_over_nothing_is_lost(puppet: Puppet) 
         assert result.retryable() == names
 
 
-async def test_a_timeout_of_nothing_settles_at_once(client: Client, emulator: Emulator) -> None:
-    emulator.faults = Faults(rules=[on("", do="hang")])
-    result = await client.accounts.delete(["a", "b"], timeout=0)
-    assert not set(kinds(result)) & {Ok, Rejected}
-    assert not (await client.accounts.delete([], timeout=0)).unread
+async def test_a_timeout_of_nothing_settles_at_once(puppet: Puppet) -> None:
+    async with client_of(puppet, close_timeout=0) as tim:
+        result = await tim.accounts.delete(["a", "b"], timeout=0)
+        assert not set(kinds(result)) & {Ok, Rejected}
+        assert not (await tim.accounts.delete([], timeout=0)).unread
 
 
 async def test_an_answer_in_time_beats_the_timeout(client: Client, emulator: Emulator) -> None:
     emulator.accounts.add("a", "b", "c")
     assert (await client.accounts.delete(["a"], timeout=30)).ok
     assert (await client.accounts.delete(["b"], timeout=math.inf)).ok
-    assert await client.accounts.delete.one("c", timeout=30, max_wait=30) is None
+    await client.accounts.delete.one("c", timeout=30, max_wait=30)
+    assert not emulator.accounts
 
 
 async def test_one_item_whose_time_is_over_raises(puppet: Puppet) -> None:
@@ -448,7 +458,7 @@ async def test_a_wrong_key_raises_with_the_result_and_costs_a_handful_of_calls(e
 
 
 async def test_every_stopped_batch_has_an_error_of_its_own(puppet: Puppet) -> None:
-    puppet.respond = lambda _: refuse(70009)
+    puppet.respond = refusing(70009)
     async with client_of(puppet) as tim:
         errors = await asyncio.gather(tim.accounts.delete(["a"]), tim.accounts.delete(["b"]), return_exceptions=True)
     first, second = errors
@@ -490,11 +500,22 @@ async def test_lost_answers_are_asked_for_again(client: Client, emulator: Emulat
     assert (result.stats.calls, result.stats.retries) == (2, 1)
 
 
-async def test_outcomes_of_different_kinds_have_the_order_of_the_input(
-    client: Client, emulator: Emulator
-) -> None:
+async def test_outcomes_of_different_kinds_have_the_order_of_the_input(client: Client, emulator: Emulator) -> None:
     emulator.accounts.add("a", "c")
     result = await client.accounts.delete(["a", "b", "", "c"])
     outcomes: list[Outcome[None]] = list(result)
     assert [type(outcome) for outcome in outcomes] == [Ok, Rejected, NotSent, Ok]
     assert [outcome.index for outcome in outcomes] == [0, 1, 2, 3]
+
+
+async def test_a_cancelled_caller_of_one_item_withdraws_it(puppet: Puppet) -> None:
+    async with client_of(puppet, max_in_flight=1) as tim:
+        task, call = await hanging(puppet, tim.accounts.delete.one("Tom"))
+        waiting = asyncio.create_task(tim.accounts.delete.one("Mary", timeout=30))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        call.answer(yes(call))
+        await task
+    assert [call.accounts for call in puppet.calls] == [["Tom"]]

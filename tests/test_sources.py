@@ -1,15 +1,15 @@
 """What a batch may be read from: lazily, in one task, to its end or until nothing more is wanted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from servers import Puppet, client_of, refuse, yes
+from servers import Puppet, client_of, refusing, yes
 
 from tim_async import BatchError, Client, CredentialsError, NotSent, Ok, Unknown
-from tim_async.emulator import Account, Emulator, Faults, on
+from tim_async.emulator import Account, Emulator
 
 
 class Boom(Exception):
@@ -28,10 +28,18 @@ def boom_after_sync(count: int) -> Iterator[str]:
     raise Boom
 
 
+def _when(condition: Any, event: asyncio.Event) -> None:
+    """Set an event as soon as something is so; looked at in every turn of the loop."""
+    if condition():
+        event.set()
+    else:
+        asyncio.get_running_loop().call_soon(_when, condition, event)
+
+
 class Reading:
     """A source that remembers what happened to it."""
 
-    def __init__(self, *, last: Any = None) -> None:
+    def __init__(self) -> None:
         self.taken = 0
         self.tasks: set[asyncio.Task[Any] | None] = set()
         self.closed = asyncio.Event()
@@ -39,7 +47,7 @@ class Reading:
         self.cleaned_up = False
 
     @asynccontextmanager
-    async def context(self) -> AsyncIterator[None]:
+    async def context(self) -> AsyncGenerator[None]:
         self.tasks.add(asyncio.current_task())
         try:
             yield
@@ -97,9 +105,7 @@ async def test_a_long_source_is_read_only_as_far_as_its_items_can_be_sent(form: 
 async def test_a_thousand_items_of_a_synchronous_source_enter_before_the_call_first_waits(puppet: Puppet) -> None:
     reading = Reading()
     async with client_of(puppet, close_timeout=0) as tim:
-        call = tim.accounts.delete(reading.items_sync(5000), timeout=0)
-        task = asyncio.create_task(call)
-        asyncio.get_running_loop().call_soon(lambda: None)
+        task = asyncio.create_task(tim.accounts.delete(reading.items_sync(5000), timeout=0))
         await asyncio.sleep(0)
         assert reading.taken == 1000
         await task
@@ -113,22 +119,10 @@ async def test_items_that_come_one_by_one_go_at_once(client: Client, emulator: E
         await answered.wait()
         yield "Tom"
 
-    class Watched(dict[str, Account]):
-        def pop(self, *args: Any) -> Any:
-            answered.set()
-            return super().pop(*args)
-
     emulator.accounts.add("Mary", "Tom")
-    asyncio.get_running_loop().call_soon(_set_when_gone, emulator, answered)
+    _when(lambda: "Mary" not in emulator.accounts, answered)
     assert (await client.accounts.delete(conversation())).ok
     assert not emulator.accounts
-
-
-def _set_when_gone(emulator: Emulator, answered: asyncio.Event) -> None:
-    if "Mary" in emulator.accounts:
-        asyncio.get_running_loop().call_soon(_set_when_gone, emulator, answered)
-    else:
-        answered.set()
 
 
 async def test_items_that_come_without_a_wait_go_together(client: Client, emulator: Emulator) -> None:
@@ -245,8 +239,8 @@ async def test_a_source_that_ends_by_itself_when_it_is_interrupted_has_been_read
     async def stubborn() -> AsyncIterator[str]:
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
-        return
-        yield ""
+        for name in list[str]():
+            yield name
 
     result = await client.accounts.delete(stubborn(), timeout=0.01)
     assert (len(result), result.unread) == (0, False)
@@ -345,7 +339,7 @@ async def test_calls_that_were_sent_before_the_source_raised_run_to_their_end(pu
 
 
 async def test_a_source_that_raises_while_it_is_closed_does_not_cost_the_result(
-    client: Client, emulator: Emulator
+    puppet: Puppet,
 ) -> None:
     def closing_badly() -> Iterator[str]:
         try:
@@ -353,9 +347,9 @@ async def test_a_source_that_raises_while_it_is_closed_does_not_cost_the_result(
         finally:
             raise Boom
 
-    emulator.faults = Faults(rules=[on("", do="hang")])
-    with pytest.raises(BatchError) as caught:
-        await client.accounts.delete(closing_badly(), timeout=0.05)
+    async with client_of(puppet, close_timeout=0) as tim:
+        with pytest.raises(BatchError) as caught:
+            await tim.accounts.delete(closing_badly(), timeout=0.05)
     assert isinstance(caught.value.__cause__, Boom)
     assert len(caught.value.result) >= 1000
 
@@ -404,14 +398,6 @@ async def test_an_argument_that_raises_when_it_is_looked_at_costs_nobody_elses_o
     with pytest.raises(BatchError) as caught:
         (await client.all_member_push.remove_attributes(pairs())).raise_for_errors()
     assert caught.value.result.values == {"Mary": None}
-
-
-def _when(condition: Any, event: asyncio.Event) -> None:
-    """Set an event as soon as something is so; looked at in every turn of the loop."""
-    if condition():
-        event.set()
-    else:
-        asyncio.get_running_loop().call_soon(_when, condition, event)
 
 
 # Items of the wrong form
@@ -475,7 +461,7 @@ async def test_a_batch_that_was_read_to_its_end_is_forgotten(client: Client, emu
 
 
 async def test_a_refused_batch_takes_nothing_more(puppet: Puppet) -> None:
-    puppet.respond = lambda _: refuse(70009)
+    puppet.respond = refusing(70009)
     reading = Reading()
     async with client_of(puppet) as tim:
         with pytest.raises(CredentialsError) as caught:

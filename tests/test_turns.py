@@ -51,12 +51,12 @@ def test_where_nothing_waits_nobody_has_a_turn() -> None:
     assert (len(turns), turns.level(), turns.take(100)) == (0, None, None)
 
 
-def test_what_is_handed_out_is_in_flight_and_was_tried_once_more() -> None:
+def test_what_is_handed_out_is_in_flight() -> None:
     turns = Turns()
     feed = enter(turns, NORMAL, 3)
     ((items, feeds, line),) = takes(turns, 2, 1)
     assert [item.account for item in items] == ["user0", "user1"]
-    assert all(item.line is FLYING and item.attempts == 1 for item in items)
+    assert all(item.line is FLYING for item in items)
     assert (feeds, line, feed.ready, len(turns), turns.ready) == ([feed], feed, 1, 1, [0, 1, 0])
 
 
@@ -149,7 +149,6 @@ def test_what_comes_back_may_stand_first() -> None:
     turns.put(items, feed, first=True)
     ((again, _, _),) = takes(turns, 4, 1)
     assert [item.place for item in again] == [0, 1, 2, 3]
-    assert [item.attempts for item in again] == [2, 2, 1, 1]
 
 
 # Options
@@ -239,6 +238,17 @@ def test_a_whole_group_that_left_gives_its_turn_to_the_next_group() -> None:
     for item in list(gone.items):
         turns.leave(item, GONE)
     assert [line for _, _, line in takes(turns, 10, 2)] == [other]
+
+
+def test_once_nothing_waits_no_line_holds_on_to_items_that_left() -> None:
+    """A line that stood there for ever would keep whole finished batches in memory."""
+    turns = Turns()
+    feed, apart = enter(turns, NORMAL, 3), set_apart(turns, feed_of(NORMAL), 2)
+    for item in [*feed.items, *apart.items]:
+        turns.leave(item, GONE)
+    assert [(len(line.items), line.listed) for line in (feed, apart)] == [(0, False)] * 2
+    turns.put(fresh(feed, 1), feed)
+    assert [line for _, _, line in takes(turns, 10, 2)] == [feed]
 
 
 def test_a_line_that_was_passed_by_may_fill_again() -> None:
@@ -380,7 +390,6 @@ class AnyOrder(RuleBasedStateMachine):
         assert all(item.line is line for line, queue in self.queues.items() for item in queue)
 
     def teardown(self) -> None:
-        """In the end all that waits is handed out."""
         while self.turns:
             self.take(15)
         assert not self.waiting

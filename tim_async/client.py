@@ -47,7 +47,7 @@ class Client:
         region: where the app lives; one of `REGIONS`.
         base_url: ``scheme://host[:port]`` instead of the region's domains; plain http only for this machine.
         session: an `aiohttp.ClientSession` to use; it is not closed. None: the client has its own.
-        limits: path -> calls a second, where it differs from the service's default.
+        limits: path -> calls a second (``timpush/batch``: accounts), where it differs from the service's default.
         limiter: shared by whoever draws on the same limit. Left out: the one of this event loop. None: no limit at all.
         max_in_flight: most calls of one command that are unanswered at once.
         attempts: how often an item is tried before it is given up, counting the first time.
@@ -101,7 +101,7 @@ class Client:
         self._dispatchers: dict[tuple[str, str, str, bool], Dispatcher] = {}
         self._held: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ends_with_loop: AsyncGenerator[None] | None = None
+        self._ends_with_loop = _closing_at_the_end(self._transport)
         self._closing: asyncio.Task[None] | None = None
         self._closed = False
         self.accounts = Accounts(self)
@@ -172,7 +172,6 @@ class Client:
         if self._loop is None:
             self._loop = loop
             self._transport.open()
-            self._ends_with_loop = _closing_at_the_end(self._transport)
             # Up to its yield, where it waits for nothing: from now on the loop knows it.
             with suppress(StopIteration):
                 self._ends_with_loop.asend(None).send(None)
@@ -286,8 +285,7 @@ class Client:
                     lane.stop(feed, "the client was closed", loop.time())
             await self._end_tasks()
             self._closed = True
-            if self._ends_with_loop is not None:
-                await self._ends_with_loop.aclose()
+            await self._ends_with_loop.aclose()
 
     async def _end_tasks(self) -> None:
         tasks = self._tasks()

@@ -78,6 +78,7 @@ class Item(msgspec.Struct, gc=False, eq=False):
     priority: int
     """Its feed's, unless something more urgent waits behind it."""
     attempts: int = 0
+    """Calls with it that gave neither a yes nor a final no; a pause or a search for the guilty does not count."""
     reached: bool = False
     """Whether a call with it can have reached the service."""
     unsure: bool = False
@@ -208,7 +209,7 @@ class CallFeed(Feed):
 
     def opened(self, items: Sequence[Item]) -> None:
         """As in `Feed`."""
-        self.accounts.extend([item.account for item in items])
+        self.accounts += [item.account for item in items]
         self.values.extend(items)
         self.taken += len(items)
         self.open += len(items)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .codes import Action, Code, Fault, code
 from .endpoints import Answer
@@ -26,8 +26,10 @@ from .waiting import FAILURES_MOST, Chunk, Waiting
 __all__ = ["Effect", "Lane"]
 
 GUILTY_CHUNKS_MOST = 3  # chunks all of whose items were refused with one code: so will the others be
-_MISSING: Any = object()
+# A chunk of two may be two bad items of a slow source, of which a million good ones are still to come.
+GUILTY_ITEMS_LEAST = 10
 _SILENT = Code(0, "the answer does not mention it", Fault.SERVICE, Action.RETRY)
+_NAMED = Code(0, "the answer names it among those that failed, without a code", Fault.ACCOUNT, Action.SPLIT)
 
 
 class Effect(NamedTuple):
@@ -53,6 +55,10 @@ def error_for(verdict: Code, info: str, path: str) -> APIError:
         Fault.CALLER: InvalidRequest,
     }
     return kinds.get(verdict.fault, APIError)(verdict.number, info, path)
+
+
+def _told_to_resign(item: Item) -> bool:
+    return item.code is not None and code(item.code).action is Action.RESIGN
 
 
 class Lane(Waiting):
@@ -109,8 +115,8 @@ class Lane(Waiting):
     def _refused(self, chunk: Chunk, answer: Answer, now: float, *, resigned: bool) -> Effect:
         verdict = code(answer.code)
         if verdict.action is Action.RESIGN:
-            # Twice in a row, so a fresh signature was refused too.
-            resigned = resigned and not any(item.code == answer.code for item in chunk.items)
+            # Told so once more, when the signature was a new one: then yet another will not help.
+            resigned = resigned and not any(_told_to_resign(item) for item in chunk.items)
         for item in chunk.items:
             item.line = None
             item.code, item.info = answer.code, answer.info
@@ -124,7 +130,7 @@ class Lane(Waiting):
             self._again(chunk, chunk.items, now, verdict.meaning)
             return _NOTHING
         if resigned and verdict.action is Action.RESIGN:
-            self._repeat(chunk, verdict, now)
+            self._wait_again(chunk, chunk.items, now, 0.0, verdict.meaning)
             return _NOTHING
         if verdict.action in (Action.STOP, Action.RESIGN):
             for item in chunk.items:
@@ -140,14 +146,8 @@ class Lane(Waiting):
     def _pause(self, chunk: Chunk, verdict: Code, now: float) -> Effect:
         """Too many calls: everybody waits until a time, and it costs nobody an attempt."""
         (self.health.pause if verdict.wide else self.pause).refused(now)
-        self._repeat(chunk, verdict, now)
-        return Effect(refused=True, wide=verdict.wide)
-
-    def _repeat(self, chunk: Chunk, verdict: Code, now: float) -> None:
-        """The same again, at no cost."""
-        for item in chunk.items:
-            item.attempts -= 1
         self._wait_again(chunk, chunk.items, now, 0.0, verdict.meaning)
+        return Effect(refused=True, wide=verdict.wide)
 
     def _pointless(self, verdict: Code, info: str, now: float) -> Effect:
         """Every further call would be answered the same: what waits ends unsent."""
@@ -168,8 +168,10 @@ class Lane(Waiting):
             return
         for item in items:
             item.refused = True
-            item.attempts -= 1  # attempts are for a service that fails; here it is we who ask on
-        trial = chunk.trial or self.trials.accuse(items, verdict.number)
+        trial = chunk.trial
+        if trial is None:
+            trial = self.trials.accuse(items, verdict.number)
+            trial.innocent = len(items) < max(len(chunk.items), GUILTY_ITEMS_LEAST)
         self.trials.go_on([item for item in items if self.goes_on(item, verdict.meaning)], trial)
 
     def _convict(self, trial: Trial | None, item: Item, verdict: Code, now: float) -> None:
@@ -214,13 +216,15 @@ class Lane(Waiting):
         if feed.over:
             return False
         accounts = chunk.accounts
-        if answer.values is None and self.endpoint.silence_is_ok:
-            values: list[Any] = [None] * len(accounts)
-        else:
-            get = (answer.values or {}).get
-            values = [get(account, _MISSING) for account in accounts]
-            if any(value is _MISSING for value in values):
+        if answer.values is not None:
+            try:
+                values = [answer.values[account] for account in accounts]
+            except KeyError:
                 return False
+        elif self.endpoint.silence_is_ok:
+            values = [None] * len(accounts)
+        else:
+            return False
         feed.put(chunk.items, values)
         self.order.release_all(accounts, chunk.options)
         self.touched.add(feed)
@@ -272,13 +276,14 @@ class Lane(Waiting):
         if self.endpoint.silence_is_ok:
             self.end(item, None)
             return None
-        item.unsure, item.refused, item.code = True, False, None
+        item.unsure, item.refused = True, False
+        item.code, item.info = None, ""
         return _SILENT
 
     def _judge_error(self, item: Item, number: int, info: str) -> Code | None:
         """Judge an item that a good answer names with a code; returns the verdict if it is not an end by itself."""
-        verdict = code(number)
-        item.code, item.info = number, info
+        verdict = code(number) if number else _NAMED
+        item.code, item.info = number or None, info
         item.unsure = item.unsure or verdict.unsure
         item.refused = False
         if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
@@ -305,11 +310,14 @@ class Lane(Waiting):
         """These have neither a yes nor a final no: they wait again, unless they were tried often enough."""
         left: list[Item] = []
         for item in items:
-            if item.attempts < self.attempts:
-                left.append(item)
-            else:
+            item.attempts += 1
+            if item.unsure and not self.endpoint.repeatable:
+                self.end(item, self.failure_of(item, item.feed, f"not sent again, for it may have been done: {why}"))
+            elif item.attempts >= self.attempts:
                 reason = f"gave up after {item.attempts} attempts, the last one: {why}"
                 self.end(item, self.failure_of(item, item.feed, reason))
+            else:
+                left.append(item)
         if left:
             most = max(item.attempts for item in left)
             delay = backoff(most, self.chance) if self.health.budget.spend() else LONGEST

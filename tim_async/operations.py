@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterable, Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
 from .checks import check_accounts, prepare
 from .errors import AccountError, BatchError
@@ -115,10 +115,10 @@ class Operation(Generic[V]):
         try:
             await pump.run()
             if pump.failure is not None:
-                dispatcher.lane.stop(feed, source_failed(pump.failure), loop.time())
+                dispatcher.stop(feed, source_failed(pump.failure))
             await pump.finished()
         except BaseException:
-            dispatcher.lane.withdraw(feed, "the caller was cancelled", loop.time())
+            dispatcher.withdraw(feed, "the caller was cancelled")
             raise
         finally:
             dispatcher.lane.feeds.discard(feed)
@@ -149,7 +149,12 @@ class Operation(Generic[V]):
         feed = CallFeed(level, options, now=loop.time(), pairs=self._pairs, patient=timeout is not None)
         feed.exhausted = True
         done = loop.create_future()
-        feed.notify = lambda: None if done.done() else done.set_result(None)
+
+        def settled() -> None:
+            if feed.finished and not done.done():
+                done.set_result(None)
+
+        feed.notify = settled
         if max_wait is not None and (ahead := dispatcher.wait_ahead(level)) > max_wait:
             account = str(item[0] if self._pairs else item)
             reason = f"about {ahead:.2f} s of waiting are ahead, more than max_wait allows"
@@ -159,7 +164,7 @@ class Operation(Generic[V]):
         try:
             await done
         except BaseException:
-            dispatcher.lane.withdraw(feed, "the caller was cancelled", loop.time())
+            dispatcher.withdraw(feed, "the caller was cancelled")
             raise
         finally:
             for timer in timers:
@@ -190,6 +195,10 @@ class Operation(Generic[V]):
         return OutcomeStream(begin, self._host.hold)
 
 
+def _has_had_no_turn(value: object) -> bool:
+    return isinstance(value, Item) and value.line is not FLYING and not value.reached
+
+
 def _end_after(
     seconds: float | None, dispatcher: Dispatcher, feed: CallFeed, *, unsent: bool = False
 ) -> asyncio.TimerHandle | None:
@@ -199,14 +208,9 @@ def _end_after(
     loop = asyncio.get_running_loop()
 
     def end() -> None:
-        if feed.finished:
-            return
-        if unsent:
-            item: Item = feed.values[0]
-            if item.line is FLYING or item.reached:
-                return
-        name = "max_wait" if unsent else "timeout"
-        dispatcher.lane.withdraw(feed, f"its {name} of {seconds:g} s was over", loop.time())
+        if not unsent or _has_had_no_turn(feed.values[0]):
+            name = "max_wait" if unsent else "timeout"
+            dispatcher.withdraw(feed, f"its {name} of {seconds:g} s was over")
 
     return loop.call_at(loop.time() + seconds, end)
 
@@ -286,6 +290,21 @@ class AccountsOperation(Operation[V]):
 class PairsOperation(Operation[V], Generic[A, V]):
     """A command that takes an argument for each account."""
 
+    @overload
+    async def __call__(
+        self, batch: Mapping[str, A], *, priority: Priority = "normal", timeout: float | None = None
+    ) -> BatchResult[V]: ...
+
+    @overload
+    async def __call__(
+        self,
+        batch: Iterable[tuple[str, A]] | AsyncIterable[tuple[str, A]],
+        *,
+        priority: Priority = "normal",
+        timeout: float | None = None,
+    ) -> BatchResult[V]: ...
+
+    # Two overloads, because mypy finds the type of {"Bob": {...}} only where it has but one type to look for.
     async def __call__(
         self,
         batch: Mapping[str, A] | Iterable[tuple[str, A]] | AsyncIterable[tuple[str, A]],
@@ -339,6 +358,14 @@ class PairsOperation(Operation[V], Generic[A, V]):
             ClientClosed: the client has been closed.
         """
         return await self._one((account, argument), self._options, priority, timeout, max_wait)
+
+    @overload
+    def stream(self, batch: Mapping[str, A], *, priority: Priority = "bulk") -> OutcomeStream[V]: ...
+
+    @overload
+    def stream(
+        self, batch: Iterable[tuple[str, A]] | AsyncIterable[tuple[str, A]], *, priority: Priority = "bulk"
+    ) -> OutcomeStream[V]: ...
 
     def stream(
         self,

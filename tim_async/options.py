@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -18,7 +19,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .checks import check_accounts, prepare_tags
+from .checks import Unfit, check_text, prepare_tags
 from .endpoints import PUSH_ADD_TAGS, PUSH_SEND_TO
 from .endpoints.push import TAGS_MOST
 from .endpoints.values import NewAccount
@@ -27,7 +28,7 @@ from .results import BatchResult
 from .sources import Source, source_of
 from .streams import OutcomeStream
 
-__all__ = ["AddTags", "ImportAccounts", "SendTo", "bound_name"]
+__all__ = ["AddTags", "ImportAccounts", "SendTo", "bound_name", "custom_id", "random_number", "sender"]
 
 TagsBatch: TypeAlias = (
     Mapping[str, Sequence[str]] | Iterable[tuple[str, Sequence[str]]] | AsyncIterable[tuple[str, Sequence[str]]]
@@ -40,7 +41,12 @@ ImportBatch: TypeAlias = (
 
 
 def bound_name(what: str, name: object, most: int | None = 32) -> str:
-    """The account or group to which operations are bound.
+    """A name that is said once for a whole call.
+
+    Args:
+        what: what it is called in the error.
+        name: what the caller gave.
+        most: the greatest length in bytes; None for any.
 
     Raises:
         TypeError: it is no str.
@@ -48,10 +54,12 @@ def bound_name(what: str, name: object, most: int | None = 32) -> str:
     """
     if not isinstance(name, str):
         raise TypeError(f"{what} must be a str, not {type(name).__name__}")
-    problem = check_accounts([name], most, 0).get(0)
-    if problem is not None:
-        raise ValueError(f"{what}: {problem.reason}")
-    return str.__str__(name)
+    if not name:
+        raise ValueError(f"{what} is empty")
+    try:
+        return check_text(what, name, 0, sys.maxsize if most is None else most)
+    except Unfit as exc:
+        raise ValueError(exc.problem.reason) from None
 
 
 class AddTags:
@@ -248,10 +256,12 @@ class SendTo:
             TypeError: something is not of its type, or cannot be written as JSON.
             ValueError: something is too long or out of range.
         """
-        sender = bound_name("from_account", self._identifier if from_account is None else from_account, None)
-        if data_id is not None:
-            bound_name("data_id", data_id, 64)
-        options = (sender, random_number(msg_random), msgspec.json.encode(dict(offline_push_info)), data_id)
+        options = (
+            sender(from_account, self._identifier),
+            random_number(msg_random),
+            msgspec.json.encode(dict(offline_push_info)),
+            custom_id(data_id),
+        )
         return AccountsOperation(self._host, self.endpoint, options)
 
     async def __call__(
@@ -288,6 +298,26 @@ class SendTo:
             offline_push_info=offline_push_info, from_account=from_account, msg_random=msg_random, data_id=data_id
         )
         return await operation(batch, priority=priority, timeout=timeout)
+
+
+def sender(from_account: str | None, identifier: str) -> str:
+    """The account that a message comes from: the caller's, or the administrator who signs.
+
+    Raises:
+        TypeError: it is no str.
+        ValueError: it is empty.
+    """
+    return bound_name("from_account", identifier if from_account is None else from_account, None)
+
+
+def custom_id(data_id: str | None) -> str | None:
+    """What is handed to the app's webhooks.
+
+    Raises:
+        TypeError: it is no str.
+        ValueError: it is empty, or longer than 64 bytes.
+    """
+    return None if data_id is None else bound_name("data_id", data_id, 64)
 
 
 def random_number(number: int | None) -> int:

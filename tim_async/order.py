@@ -40,10 +40,8 @@ class Order:
     def claim_all(self, accounts: Sequence[str], items: Sequence[Item], options: Any) -> bool:
         """Make every item the head of its account; or do nothing, if one of them is wanted twice."""
         keys = accounts if options is None else [(options, account) for account in accounts]
-        if not self._heads.keys().isdisjoint(keys):
-            return False
         fresh: dict[Hashable, Item] = dict(zip(keys, items, strict=True))
-        if len(fresh) < len(items):
+        if len(fresh) < len(items) or not self._heads.keys().isdisjoint(fresh):
             return False
         self._heads |= fresh
         return True

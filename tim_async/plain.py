@@ -20,7 +20,7 @@ from .endpoints.values import AttributeNames
 from .errors import AccountError, APIError, ConnectError, RequestError, TIMError
 from .lane import error_for
 from .operations import Host, Operation, Priority
-from .options import bound_name, random_number
+from .options import bound_name, custom_id, random_number, sender
 from .results import NotSent, Rejected, Unknown
 
 __all__ = ["Calls", "GetNames", "PlainOperation", "Revoke", "Send", "SetNames"]
@@ -224,34 +224,27 @@ class Send:
             APIError: the service said no.
             RequestError: no trustworthy answer came. It is not sent again: it may have been pushed.
         """
-        body: dict[str, object] = {
-            "From_Account": bound_name(
-                "from_account", self._identifier if from_account is None else from_account, None
-            ),
-            "MsgRandom": random_number(msg_random),
-        }
         if offline_push_info is None and message_body is None:
             raise ValueError("there is nothing to send: offline_push_info or message_body is needed")
-        condition = _condition(
-            {"TagsOr": tags_or, "TagsAnd": tags_and, "TagsNot": tags_not},
-            {"AttrsOr": attrs_or or {}, "AttrsAnd": attrs_and or {}},
-        )
+        tags = {"TagsOr": tags_or, "TagsAnd": tags_and, "TagsNot": tags_not}
         fields: dict[str, object] = {
-            "Condition": condition or None,
+            "From_Account": sender(from_account, self._identifier),
+            "MsgRandom": random_number(msg_random),
+            "Condition": _condition(tags, {"AttrsOr": attrs_or, "AttrsAnd": attrs_and}),
             "OfflinePushInfo": None if offline_push_info is None else dict(offline_push_info),
             "MsgBody": None if message_body is None else [dict(element) for element in message_body],
             "MsgLifeTime": _lifetime(message_lifetime),
             "OnlineOnlyFlag": 1 if online_only else None,
-            "DataId": None if data_id is None else bound_name("data_id", data_id, 64),
+            "DataId": custom_id(data_id),
         }
-        body |= {name: value for name, value in fields.items() if value is not None}
+        body = {name: value for name, value in fields.items() if value is not None}
         return await self._operation.ask(body, timeout=timeout)
 
 
 def _condition(
-    tags: Mapping[str, Sequence[str]], attributes: Mapping[str, Mapping[str, str]]
-) -> dict[str, tuple[str, ...] | dict[str, str]]:
-    """Who is meant; nothing means everybody.
+    tags: Mapping[str, Sequence[str]], attributes: Mapping[str, Mapping[str, str] | None]
+) -> dict[str, tuple[str, ...] | dict[str, str]] | None:
+    """Who is meant; None means everybody.
 
     Raises:
         TypeError: a ``str`` is given for a list of tags.
@@ -266,7 +259,7 @@ def _condition(
     by_attributes = {name: dict(values) for name, values in attributes.items() if values}
     if by_tags and by_attributes:
         raise ValueError("a condition is about tags or about attributes, not about both")
-    return {**by_tags, **by_attributes}
+    return {**by_tags, **by_attributes} or None
 
 
 def _lifetime(seconds: int | None) -> int | None:

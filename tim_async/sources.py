@@ -50,6 +50,8 @@ def source_of(batch: object, *, pairs: bool) -> Source:
 
 def first_that_is_no_pair(block: list[Any]) -> int | None:
     """The place of what is no (account, argument) pair; a ``str`` of two letters would pass for one."""
+    if set(map(type, block)) == {tuple} and set(map(len, block)) == {2}:
+        return None  # as nearly always; found out by C code
     for place, pair in enumerate(block):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             return place
@@ -113,7 +115,6 @@ class Pump:
             else:
                 await self._read(self._source)
         finally:
-            self._block.clear()
             await self._close()
 
     def _fail(self, error: Exception) -> None:
@@ -159,7 +160,7 @@ class Pump:
             pass  # interrupted, for nothing more is to be taken
         finally:
             self._interrupt = None
-        self._flush()
+            self._flush()
 
     async def _pull(self, source: AsyncIterator[Any]) -> None:
         loop = asyncio.get_running_loop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -50,18 +51,17 @@ class OutcomeStream(Generic[V]):
         self._parts = dispatcher, feed, pump = self._begin()
         dispatcher.lane.feeds.add(feed)
         self._reader = asyncio.create_task(pump.run(), name="tim_async source")
-        self._reader.add_done_callback(self._read)
+        self._reader.add_done_callback(partial(self._read, dispatcher, feed, pump))
         self._hold(self._reader)
         return self
 
-    def _read(self, reader: asyncio.Task[None]) -> None:
+    @staticmethod
+    def _read(dispatcher: Dispatcher, feed: StreamFeed, pump: Pump, _reader: asyncio.Task[None]) -> None:
         """The reader has ended."""
-        if self._parts is not None:
-            dispatcher, feed, pump = self._parts
-            if feed.takes_more:  # and yet nothing will come
-                why = "reading was cancelled" if pump.failure is None else source_failed(pump.failure)
-                dispatcher.lane.stop(feed, why, reader.get_loop().time())
-            pump.changed.set()
+        if feed.takes_more:  # and yet nothing will come
+            why = "reading was cancelled" if pump.failure is None else source_failed(pump.failure)
+            dispatcher.stop(feed, why)
+        pump.changed.set()
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -69,7 +69,7 @@ class OutcomeStream(Generic[V]):
         if self._parts is None or self._reader is None:
             return
         dispatcher, feed, pump = self._parts
-        dispatcher.lane.withdraw(feed, "the stream was left", asyncio.get_running_loop().time())
+        dispatcher.withdraw(feed, "the stream was left")
         dispatcher.lane.feeds.discard(feed)
         feed.outcomes.clear()
         # The source is closed in the task that read it, which ends by itself now: a feed that is stopped takes no more.

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlsplit
 from weakref import WeakSet
 
@@ -19,11 +18,11 @@ import aiohttp
 from yarl import URL
 
 from .errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
-from .permits import Permit
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
+    from .permits import Permit
     from .usersig import Signer
 
 __all__ = ["REGIONS", "Hosts", "Transport", "check_base_url"]
@@ -109,20 +108,21 @@ class Hosts:
 class _Body(aiohttp.BytesPayload):
     """A body that notes when it goes out, which is when a connection is open: the limit counts from then."""
 
-    def __init__(
-        self, value: bytes, permit: Permit, seen: WeakSet[asyncio.Transport], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, value: bytes, permit: Permit, seen: WeakSet[asyncio.Transport]) -> None:
         super().__init__(value, content_type="application/json")
-        self.permit = permit
+        self._permit = permit
         self._seen = seen
-        self._clock = clock
+
+    def __deepcopy__(self, memo: object) -> Self:
+        # aioresponses copies what it is called with, and would not stop at the permit and the connections.
+        return self
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         transport = getattr(writer, "transport", None)
-        self.permit.fresh = transport is None or transport not in self._seen
+        self._permit.fresh = transport is None or transport not in self._seen
         if transport is not None:
             self._seen.add(transport)
-        self.permit.written = self._clock()
+        self._permit.written = asyncio.get_running_loop().time()
         await super().write_with_length(writer, content_length)
 
 
@@ -136,7 +136,8 @@ class Transport:
         self._hosts = hosts
         self._own = session is None
         self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout))
+        # Less for connecting than for all, so that a timeout tells which of the two it was.
+        self._timeout = aiohttp.ClientTimeout(total=call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout / 2))
         self._query = f"sdkappid={signer.sdk_app_id}&identifier={quote(signer.identifier, safe='')}&contenttype=json"
         self._seen: WeakSet[asyncio.Transport] = WeakSet()
 
@@ -146,7 +147,9 @@ class Transport:
             # No limit here: the slots of the dispatchers are the limit, and a call that waits for a connection holds
             # a token of the rate. No cookies: the service has none, and a jar costs time with every answer.
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE)
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=_NO_AUTO_HEADERS
+            )
 
     async def close(self) -> None:
         """Close the session, unless it is the caller's."""
@@ -173,9 +176,16 @@ class Transport:
         loop = asyncio.get_running_loop()
         base = self._hosts.current(loop.time())
         usersig = self.signer.current(time.time())
-        url = URL(f"{base}/v4/{path}?{self._query}&usersig={usersig}&random={random.getrandbits(32)}", encoded=True)
-        permit = Permit(loop.time()) if permit is None else permit
-        got = await self._post(self._session, path, url, _Body(body, permit, self._seen, loop.time))
+        scheme, _, authority = base.partition("://")
+        url = URL.build(  # from its parts, which takes a third of the time that parsing does
+            scheme=scheme,
+            authority=authority,
+            path=f"/v4/{path}",
+            query_string=f"{self._query}&usersig={usersig}&random={random.getrandbits(32)}",
+            encoded=True,
+        )
+        data = body if permit is None else _Body(body, permit, self._seen)
+        got = await self._post(self._session, path, url, data)
         if isinstance(got, ConnectError):
             self._hosts.unreachable(base, loop.time())
         else:
@@ -185,22 +195,28 @@ class Transport:
             raise got
         return got
 
-    async def _post(self, session: aiohttp.ClientSession, path: str, url: URL, body: _Body) -> bytes | RequestError:
+    async def _post(
+        self, session: aiohttp.ClientSession, path: str, url: URL, data: bytes | _Body
+    ) -> bytes | RequestError:
         try:
             async with session.post(
-                url, data=body, timeout=self._timeout, allow_redirects=False, headers=_HEADERS
+                url, data=data, timeout=self._timeout, allow_redirects=False, headers=_HEADERS
             ) as response:
                 answer = await response.read()
                 return answer if response.status == 200 else BadStatus(path, response.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            return _ours(path, exc, unsent=body.permit.written is None)
+            return _ours(path, exc)
 
 
 _HEADERS = {"Content-Type": "application/json"}
+_NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding")  # the service asks for none, and each costs time
 
 
-def _ours(path: str, exc: BaseException, *, unsent: bool) -> RequestError:
-    """The error in our words: aiohttp's would print the URL."""
+def _ours(path: str, exc: BaseException) -> RequestError:
+    """The error in our words: aiohttp's would print the URL.
+
+    Only what says itself that no connection was opened counts as not sent; in doubt the call may have happened.
+    """
     match exc:
         case aiohttp.ClientConnectorDNSError():
             return ConnectError(path, f"no address found for {exc.host}")
@@ -213,12 +229,10 @@ def _ours(path: str, exc: BaseException, *, unsent: bool) -> RequestError:
         case aiohttp.ConnectionTimeoutError():
             return ConnectError(path, "no connection in time")
         case TimeoutError():
-            return ConnectError(path, "no connection in time") if unsent else RequestTimeout(path, "no answer in time")
+            return RequestTimeout(path, "no answer in time")
         case aiohttp.ClientPayloadError():
             return InvalidReply(path, "the answer broke off")
         case aiohttp.ClientResponseError():
             return InvalidReply(path, "the answer is not HTTP")
-        case _ if unsent:
-            return ConnectError(path, f"the connection was lost before anything was sent ({type(exc).__name__})")
         case _:
             return RequestError(path, f"the connection was lost before the answer came ({type(exc).__name__})")

@@ -51,7 +51,7 @@ class Turns:
     def _count(self, line: Line, more: int) -> None:
         line.ready += more
         self.ready[line.priority] += more
-        if not line.listed:
+        if more and not line.listed:
             line.listed = True
             if line.trial is not None:
                 # Newest first: one search comes to its end before the next one spreads out.
@@ -155,11 +155,13 @@ class Turns:
         waiting = line.items
         taken: list[Item] = []
         while len(taken) < most and waiting:
-            item = waiting.popleft()
-            if item.line is line:
+            popped = [waiting.popleft() for _ in range(min(most - len(taken), len(waiting)))]
+            if line.ready - len(taken) < len(popped) + len(waiting):
+                # There are ghosts; nearly always there are none, and nobody needs to look.
+                popped = list(dict.fromkeys(item for item in popped if item.line is line))
+            for item in popped:
                 item.line = FLYING
-                item.attempts += 1
-                taken.append(item)
+            taken += popped
         line.ready -= len(taken)
         self.ready[line.priority] -= len(taken)
         items += taken

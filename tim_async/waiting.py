@@ -33,20 +33,15 @@ class Chunk(msgspec.Struct, gc=False, eq=False):
     """The items of one call."""
 
     items: list[Item]
+    accounts: list[str]
+    """Of the items, in their order."""
     feeds: list[Feed]
     """Those whose items they are."""
     options: Any
     trial: Trial | None
-    repeats: bool
-    """Whether any of the items was sent before."""
     probe: bool
     """Whether it went out alone, to see if the service is back."""
     settled: bool = False
-
-    @property
-    def accounts(self) -> list[str]:
-        """Of its items, in their order."""
-        return [item.account for item in self.items]
 
     @property
     def arguments(self) -> list[Any]:
@@ -120,6 +115,8 @@ class Waiting:
         self.pause = Pause()
         self._later: list[tuple[float, int, list[Item], Trial | None]] = []
         self._serial = count()
+        self._returned = False
+        """Whether any item waits, or may wait, for another time."""
         # Weak, because options are the caller's: a line of which nothing waits is forgotten with its options.
         self._lent: WeakValueDictionary[tuple[int, Any], Line] = WeakValueDictionary()
         self._probe_at = -math.inf
@@ -272,7 +269,7 @@ class Waiting:
         if taken is None:
             return None
         items, feeds, line = taken
-        repeats = any(item.reached or item.attempts > 1 for item in items)
+        repeats = self._returned and any(item.reached or item.attempts for item in items)
         for feed in feeds:
             feed.calls += 1
             feed.retries += repeats
@@ -282,7 +279,8 @@ class Waiting:
         self.health.in_flight += 1
         self._ready_since = now
         self._silent_since = min(self._silent_since, now)
-        return Chunk(items, feeds, line.options, line.trial, repeats, self.failures >= FAILURES_MOST)
+        accounts = [item.account for item in items]
+        return Chunk(items, accounts, feeds, line.options, line.trial, self.failures >= FAILURES_MOST)
 
     # Ending
 
@@ -312,6 +310,7 @@ class Waiting:
             feed.notify()
         if not self.feeds:
             self._later.clear()  # nobody waits for these
+            self._returned = False
 
     def cut(self, now: float) -> None:
         """Take nothing more of any source; what was taken goes on."""
@@ -353,6 +352,7 @@ class Waiting:
 
     def goes_on(self, item: Item, why: str) -> bool:
         """Whether an item that was answered with "not yet" is still wanted; stopped feeds leave it now."""
+        self._returned = True
         stopped = {feed for feed, _ in item.places if feed.stop_reason is not None}
         if not stopped or self._part(item, stopped, f"; before that: {why}"):
             return True

@@ -11,7 +11,7 @@ import pytest
 
 from tim_async.emulator import Emulator, Faults, on, serve
 
-from .caller import Caller
+from .caller import Announced, Caller
 
 GET_TAG = "timpush/get_tag"
 MARY = {"To_Account": ["Mary"]}
@@ -144,15 +144,10 @@ async def test_a_caller_who_leaves_before_the_call_has_arrived_is_not_counted(em
 
 
 async def test_a_call_in_service_is_answered_before_the_emulator_closes(session: aiohttp.ClientSession) -> None:
-    arrived = asyncio.Event()
-
-    def clock() -> float:
-        arrived.set()
-        return 0.0
-
+    clock = Announced()
     async with Emulator(latency=0.1, clock=clock) as emulator:
         answer = asyncio.create_task(Caller(emulator, session).code(GET_TAG, MARY))
-        await arrived.wait()
+        await clock.arrived.wait()
     assert await answer == 0
 
 

@@ -24,7 +24,7 @@ def test_an_attribute_is_for_one_type_of_account_if_it_is_declared() -> None:
 
 def test_registrations_are_no_users() -> None:
     kept = store()
-    kept.accounts.add("Mary")
+    kept.accounts.add("Mary", "Mary")
     kept.accounts.add("device", registration=True)
     assert kept.user("Mary") is kept.accounts["Mary"]
     assert (kept.user("device"), kept.user("nobody")) == (None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import re
 from collections.abc import Iterable, Iterator
@@ -26,13 +27,14 @@ class Trouble:
         """Of the first such row; the others' may differ in a number or a name."""
         self.count = 0
         self.rows: list[int] = []
-        """The first five."""
+        """The first five, in the order of the file."""
 
     def add(self, record: Record) -> None:
         """Count one more."""
         self.count += 1
-        if len(self.rows) < _MOST_ROWS:
-            self.rows.append(record.row)
+        if len(self.rows) < _MOST_ROWS or record.row < self.rows[-1]:
+            bisect.insort(self.rows, record.row)
+            del self.rows[_MOST_ROWS:]
 
     def __str__(self) -> str:
         code = "" if self.code is None else f" {self.code}"

@@ -52,8 +52,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.UsageError as exc:
         where = exc.ctx.command_path if exc.ctx is not None else "tim-async"
         return _refuse(f"{exc.format_message()} ({where} --help tells more)")
-    except click.ClickException as exc:
-        return _refuse(exc.format_message())
     except (InputError, TIMError) as exc:
         return _refuse(str(exc))
     except (click.Abort, KeyboardInterrupt):

@@ -1,12 +1,12 @@
 """One command for each row of the endpoint table: ``group.method`` becomes ``tim-async group method``.
 
-What varies stands in a table below: the options for commands that take an argument beside the account. A row whose
-argument nobody has described there is not offered, nor one with options that a whole call shares.
+What varies stands in two tables below: the options for commands that take an argument beside the account, and those
+for what all items of a call share. A row with anything that nobody has described there is not offered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ class Argument(NamedTuple):
     options: tuple[click.Option, ...]
     item: Callable[[Said], Item]
     """Makes of what was said what makes of a row an (account, argument) pair."""
-    columns: Callable[[Said], Sequence[str]]
+    columns: Callable[[Said], Iterable[str]]
     """The columns that the file must have, of what was said."""
 
 
@@ -50,7 +50,7 @@ def _for_all(said: Said) -> Item:
 
 
 def _profile(said: Said) -> Item:
-    fields = [(field, said[field]) for field in ("nick", "face_url") if said[field] is not None]
+    fields = list(_profile_columns(said).items())
     return lambda row: (row.account, {field: row.columns[name] for field, name in fields if row.columns[name]})
 
 
@@ -58,15 +58,28 @@ def _names(flag: str, text: str) -> tuple[click.Option, ...]:
     return (click.Option([flag, "names"], multiple=True, required=True, metavar="NAME", help=text),)
 
 
-def _no_columns(_: Said) -> Sequence[str]:
+def _profile_columns(said: Said) -> dict[str, str]:
+    return {field: said[field] for field in ("nick", "face_url") if said[field] is not None}
+
+
+def _profile_names(said: Said) -> Iterable[str]:
+    return _profile_columns(said).values()
+
+
+def _no_columns(_: Said) -> Iterable[str]:
     return ()
+
+
+def _all_names(said: Said) -> Iterable[str]:
+    names: tuple[str, ...] = said["names"]
+    return names
 
 
 ARGUMENTS: dict[str, Argument] = {
     "set_attributes": Argument(
         _names("--attribute", "A column, and the attribute that it becomes; may be repeated. Empty cells set nothing."),
         _from_columns,
-        lambda said: said["names"],
+        _all_names,
     ),
     "remove_attributes": Argument(
         _names("--attribute", "An attribute to remove from every account; may be repeated."), _for_all, _no_columns
@@ -81,9 +94,23 @@ ARGUMENTS: dict[str, Argument] = {
             click.Option(["--face-url"], metavar="NAME", help="The column with the addresses of the portraits."),
         ),
         _profile,
-        lambda said: [said[field] for field in ("nick", "face_url") if said[field] is not None],
+        _profile_names,
     ),
 }
+
+SHARED: dict[str, click.Option | None] = {
+    "from_account": click.Option(
+        ["--of", "from_account"], required=True, metavar="ACCOUNT", help="The account whose list it is."
+    ),
+    "group_id": click.Option(["--group", "group_id"], required=True, metavar="ID", help="The group."),
+    "silence": click.Option(["--silence"], is_flag=True, help="Tell the members nothing."),
+    "reason": click.Option(["--reason"], metavar="TEXT", help="Why members are removed, for them to read."),
+    "replace": click.Option(["--replace"], is_flag=True, help="Put the tags in place of all that the account has."),
+    "check_type": None,
+    "delete_type": None,
+    "tags": None,
+}
+"""What all items of a call share: option of the row -> how the command line tells it, None for the client's default."""
 
 GROUPS = {
     "accounts": "Accounts of the app.",
@@ -91,6 +118,9 @@ GROUPS = {
     "all_member_push": "Attributes and tags of the older push service.",
     "presence": "Who is online.",
     "profiles": "Profiles of accounts.",
+    "friends": "Friends of one account.",
+    "block_list": "The block list of one account.",
+    "groups": "The members of one group.",
 }
 
 FOR_GOOD = {"im_open_login_svc/account_delete"}
@@ -106,7 +136,7 @@ def help_if_alone(context: click.Context) -> None:
 
 
 def _is_offered(row: Endpoint[Any, Any]) -> bool:
-    return not row.plain and not row.options and (row.prepare is None or row.method in ARGUMENTS)
+    return not row.plain and SHARED.keys() >= {*row.options} and (row.prepare is None or row.method in ARGUMENTS)
 
 
 def groups() -> Iterator[click.Group]:
@@ -126,7 +156,8 @@ def groups() -> Iterator[click.Group]:
 
 def _command(endpoint: Endpoint[Any, Any]) -> click.Command:
     argument = ARGUMENTS[endpoint.method] if endpoint.prepare is not None else None
-    options = [*COMMON[:2], *(argument.options if argument else ()), *COMMON[2:]]
+    shared = [option for name in endpoint.options if (option := SHARED[name]) is not None]
+    options = [*COMMON[:2], *shared, *(argument.options if argument else ()), *COMMON[2:]]
     if endpoint.path in FOR_GOOD:
         options.append(YES)
     return click.Command(
@@ -143,7 +174,14 @@ def _run(endpoint: Endpoint[Any, Any], argument: Argument | None, **said: Any) -
     from .runner import run_file
 
     options = options_from(said)
-    item, needs = (argument.item(said), argument.columns(said)) if argument is not None else (_account, ())
+    item, needs = (argument.item(said), tuple(argument.columns(said))) if argument is not None else (_account, ())
     if needs and options.column is None:
         raise click.UsageError("columns are only in CSV: say --column NAME for that of the accounts too")
-    return run_file(endpoint, options, item=item, needs=needs, ask=endpoint.path in FOR_GOOD and not said["yes"])
+    return run_file(
+        endpoint,
+        options,
+        item=item,
+        needs=needs,
+        shared={name: said[name] for name in endpoint.options if SHARED[name] is not None},
+        ask=endpoint.path in FOR_GOOD and not said["yes"],
+    )

@@ -27,7 +27,7 @@ from tim_async.endpoints import Endpoint
 
 from .options import Connection
 from .progress import Bars
-from .runner import connect, operation_of
+from .runner import connect, stream_of
 from .stopping import Stop
 
 __all__ = ["demonstrate"]
@@ -139,7 +139,7 @@ async def _carry_out(client: Client, step: Step, tally: Tally, file: AccountFile
         tally.add(record)
         bar.moved()
 
-    await Job(file.rows(), item=step.item, settle=settle).run(operation_of(client, step.endpoint).stream)
+    await Job(file.rows(), item=step.item, settle=settle).run(stream_of(client, step.endpoint))
     bar.draw()
 
 
@@ -147,7 +147,7 @@ async def _carry_out(client: Client, step: Step, tally: Tally, file: AccountFile
 async def _emulator(latency: float, rate: float) -> AsyncGenerator[str]:
     """An emulator in a process of its own; its URL."""
     ours, theirs = socket.socketpair()
-    # A session of its own: Ctrl-C in the terminal is for us alone, who still need it to finish the calls in flight.
+    # Away from our terminal: Ctrl-C is for us alone, who still need the emulator for the calls in flight.
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tim_async", "emulator", "--until-eof"),
         *("--port", "0", "--latency", str(latency), "--rate", str(rate)),
@@ -175,9 +175,8 @@ async def _statistics(url: str) -> dict[str, Counted]:
 def _report(done: list[Done], counted: dict[str, Counted], file: AccountFile, rate: float) -> int:
     console = Console(highlight=False, markup=False)
     console.print(_table(done, counted, rate))
-    for step, tally in done:
-        for trouble in tally.troubles():
-            console.print(f"{step.title}: {trouble}")
+    for trouble, titles in _troubles(done).items():
+        console.print(f"{'in every step' if len(titles) == len(STEPS) else ', '.join(titles)}: {trouble}")
     for line in tell_repeats(file.repeats()):
         console.print(line)
     refused = sum(counts.refused for counts in counted.values())
@@ -187,20 +186,30 @@ def _report(done: list[Done], counted: dict[str, Counted], file: AccountFile, ra
     return 0 if complete and not refused else 1
 
 
+def _troubles(done: list[Done]) -> dict[str, list[str]]:
+    """What went wrong -> the steps in which it did: most of it is the file's, and comes again in every step."""
+    troubles: dict[str, list[str]] = {}
+    for step, tally in done:
+        for trouble in tally.troubles():
+            troubles.setdefault(str(trouble), []).append(step.title)
+    return troubles
+
+
 def _table(done: list[Done], counted: dict[str, Counted], rate: float) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for heading in ("", "rows", "calls", "refused", "calls/s", "of limit", *KINDS):
+    for heading in ("", "rows", "calls", "refused", "per s", "of limit", *KINDS):
         # Only "of limit" may be broken, or eighty columns are not enough for millions of rows.
         table.add_column(heading, justify="right" if heading else "left", no_wrap=heading != "of limit")
+    group = "," if max(tally.done for _, tally in done) < 1_000_000 else ""  # or the table is wider than 80 columns
     for step, tally in done:
         counts = counted.get(step.endpoint.path, Counted())
         table.add_row(
             step.title,
-            f"{tally.done:,}",
-            f"{counts.calls:,}",
-            f"{counts.refused:,}",
+            f"{tally.done:{group}}",
+            f"{counts.calls:{group}}",
+            f"{counts.refused:{group}}",
             f"{counts.rate:.1f}",
             f"{counts.rate / rate:.1%}",
-            *(f"{tally.counts[kind]:,}" for kind in KINDS),
+            *(f"{tally.counts[kind]:{group}}" for kind in KINDS),
         )
     return table

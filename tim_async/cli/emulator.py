@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from contextlib import suppress
@@ -45,6 +46,9 @@ def emulator(host: str, port: int, latency: float, jitter: float, rate: float | 
         with suppress(asyncio.CancelledError):
             await serving
 
+    # A full collection over 100,000 accounts takes 0.1 s. The calls that wait meanwhile arrive in a heap, and a second
+    # with more calls than the limit would be the judge's own doing. Young garbage is collected as ever.
+    gc.set_threshold(*gc.get_threshold()[:2], 1_000_000)
     try:
         box = Emulator(host=host, port=port, latency=latency, jitter=jitter, rate=rate)
         asyncio.run(until_stopped(box))

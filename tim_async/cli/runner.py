@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
 from tim_async.errors import CredentialsError, TIMError
 
-from tim_async.operations import AccountsOperation, PairsOperation
-
 from .progress import Bars
 from .stopping import CLOSE_SECONDS, Stop
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from .options import Connection, Options
 
-__all__ = ["connect", "operation_of", "run_file"]
+__all__ = ["connect", "run_file", "stream_of"]
 
 
 def run_file(
@@ -40,6 +39,7 @@ def run_file(
     *,
     item: Callable[[Row], Any],
     needs: Sequence[str] = (),
+    shared: Mapping[str, Any] | None = None,
     ask: bool = False,
 ) -> int:
     """Send a command for every row of a file, and write the outcomes.
@@ -49,6 +49,7 @@ def run_file(
         options: what was asked for.
         item: makes of a row what the command takes.
         needs: columns that must be there, beside that of the accounts.
+        shared: what all items of a call share, by the names of the row's options.
         ask: whether to ask first, because it cannot be undone.
 
     Returns:
@@ -60,11 +61,15 @@ def run_file(
     """
     # A client that cannot be made is a mistake in the options: told before a long file is looked through.
     client = connect(options.connection)
-    with AccountFile(options.source, column=options.column, needs=needs) as file:
+    stream = stream_of(client, endpoint, shared)
+    with ExitStack() as opened:
+        # The first pass over ten million rows takes half a minute.
+        with Console(stderr=True).status("looking through the file"):
+            file = opened.enter_context(AccountFile(options.source, column=options.column, needs=needs))
         if ask:
             _ask(file, options)
         with _sink(options) as sink:
-            return asyncio.run(_Run(endpoint, options, file, sink, item).run(client))
+            return asyncio.run(_Run(stream, options, file, sink, item).run(client, endpoint.method))
 
 
 def connect(connection: Connection, **more: Any) -> Client:
@@ -91,17 +96,33 @@ def connect(connection: Connection, **more: Any) -> Client:
         raise InputError(str(exc)) from None
 
 
-def operation_of(client: Client, endpoint: Endpoint[Any, Any]) -> Any:
-    """The operation of a row, whether or not the client has a method for it."""
-    return (AccountsOperation if endpoint.prepare is None else PairsOperation)(client, endpoint)
+def stream_of(
+    client: Client, endpoint: Endpoint[Any, Any], shared: Mapping[str, Any] | None = None
+) -> Callable[..., Any]:
+    """The ``stream`` of the client's method for a row.
+
+    Args:
+        client: whose.
+        endpoint: the row.
+        shared: what all items of a call share: arguments of ``group.of`` where there is such a thing, or of ``stream``.
+
+    Raises:
+        InputError: something shared is impossible.
+    """
+    group, options = getattr(client, endpoint.group), dict(shared or {})
+    if hasattr(group, "of"):
+        try:
+            group, options = group.of(**options), {}
+        except ValueError as exc:
+            raise InputError(str(exc)) from None
+    return partial(getattr(group, endpoint.method).stream, **options)
 
 
 def _ask(file: AccountFile, options: Options) -> None:
-    if options.source == "-" or not sys.stdin.isatty():
+    if options.source == "-" or not os.isatty(0):
         raise InputError("this cannot be undone, and nobody is there to be asked; say --yes if you mean it")
-    question = (
-        f"{file.count:,} rows of {file.name}: delete these accounts of app {options.connection.sdk_app_id} for good?"
-    )
+    app = options.connection.sdk_app_id
+    question = f"{file.name}: delete {file.count:,} accounts of app {app} for good?"
     if not click.confirm(question, err=True):
         raise InputError("nothing was deleted")
 
@@ -119,8 +140,12 @@ def _sink(options: Options) -> Generator[IO[bytes], None, None]:
         sink = path.open("wb")
     except OSError as exc:
         raise InputError(f"{options.to} cannot be written: {exc.strerror}") from None
-    with sink:
+    try:
         yield sink
+    finally:
+        # Whatever could be written has been flushed; a full disk has been told, and would raise here a second time.
+        with suppress(OSError):
+            sink.close()
 
 
 class _Run:
@@ -128,13 +153,13 @@ class _Run:
 
     def __init__(
         self,
-        endpoint: Endpoint[Any, Any],
+        stream: Callable[..., Any],
         options: Options,
         file: AccountFile,
         sink: IO[bytes],
         item: Callable[[Row], Any],
     ) -> None:
-        self._endpoint = endpoint
+        self._stream = stream
         self._options = options
         self._file = file
         self._sink = sink
@@ -146,12 +171,10 @@ class _Run:
         shown = console.is_terminal and not (options.to is None and sys.stdout.isatty())
         self._bars = Bars(console, shown=shown, tick=sink.flush)
 
-    async def run(self, client: Client) -> int:
+    async def run(self, client: Client, title: str) -> int:
         stop = Stop()
         try:
-            with self._bars:
-                async with stop.watching(client, seconds=self._options.timeout):
-                    await self._send(client)
+            await self._send(client, stop, title)
         except TIMError as exc:
             click.echo(f"tim-async: {' '.join(str(exc).split())}{_advice(exc)}; {self._sum()}", err=True)
             return 2
@@ -166,11 +189,16 @@ class _Run:
         self._report()
         return 1 if self._tally.errors or self._job.unread else 0
 
-    async def _send(self, client: Client) -> None:
-        operation = operation_of(client, self._endpoint)
-        self._bar = self._bars.begin(self._endpoint.method, self._file.count, self._tally)
-        await self._job.run(lambda source: operation.stream(source, priority=self._options.priority))
-        self._bar.draw()
+    async def _send(self, client: Client, stop: Stop, title: str) -> None:
+        stream = partial(self._stream, priority=self._options.priority)
+        try:
+            with self._bars:
+                self._bar = self._bars.begin(title, self._file.count, self._tally)
+                async with stop.watching(client, seconds=self._options.timeout):
+                    await self._job.run(stream)
+                self._bar.draw()
+        finally:
+            self._sink.flush()
 
     def _settle(self, record: Record) -> None:
         self._writer.write(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
@@ -23,6 +24,7 @@ Body: TypeAlias = Callable[[Sequence[str], Sequence[Any], Any], object]
 """(accounts, arguments, options) -> what is sent as JSON."""
 
 _ENCODER = msgspec.json.Encoder()
+_BINDING = frozenset({"from_account", "group_id"})
 _ITEMS_MOST = 500  # that a call which is counted in items may hold, where we don't know how many it holds
 
 
@@ -89,6 +91,11 @@ class Endpoint(Generic[A, V]):
         """What has a waiting line of its own: a typed row and a bare call of the same path do not share theirs."""
         return self.path, self.group, self.method, self.repeatable
 
+    @property
+    def bound(self) -> bool:
+        """Whether the method stands behind an account, a group or a message: ``tim.friends.of("Mary").add``."""
+        return not _BINDING.isdisjoint(self.options)
+
     def encode(self, accounts: Sequence[str], arguments: Sequence[Any], options: object) -> bytes:
         """The body of one call."""
         return _ENCODER.encode(self.body(accounts, arguments, options))
@@ -96,8 +103,8 @@ class Endpoint(Generic[A, V]):
     def paced(self, rate: float) -> tuple[Endpoint[A, V], float]:
         """How the row is used where its rate is limited to *rate*.
 
-        A limit that counts items is kept by counting each call as a full one: never over it, and for full calls
-        exactly at it.
+        A limit that counts items is kept by counting each call as a full one: never over it, and with full calls
+        at it, but for what is lost by whole numbers.
 
         Args:
             rate: in the unit of the row's own rate.
@@ -109,8 +116,11 @@ class Endpoint(Generic[A, V]):
             return self, rate
         if self.plain:
             return self, rate / _ITEMS_MOST
-        limit = max(1, min(self.limit, int(rate)))
-        return replace(self, limit=limit), rate / limit
+        if rate < 1:
+            return replace(self, limit=1), rate
+        # Whole calls: half a call a second would be lost in a second that holds one.
+        calls = math.ceil(rate / self.limit)
+        return replace(self, limit=int(rate / calls)), float(calls)
 
 
 class Same(Mapping[str, V]):
@@ -146,7 +156,7 @@ def reading(
     def decode(path: str, body: bytes) -> Answer:
         try:
             got = decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             detail = f"the answer of {len(body)} bytes is not the JSON that the page promises: {exc}"
             raise InvalidReply(path, said(detail)) from None
         return Answer(got.ErrorCode, said(got.ErrorInfo), *read(got))

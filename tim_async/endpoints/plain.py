@@ -45,7 +45,7 @@ def decode_any(path: str, body: bytes) -> Answer:
     """
     try:
         reply, fields = _REPLY.decode(body), _ANY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidReply(path, said(f"the answer of {len(body)} bytes is no JSON object: {exc}")) from None
     return Answer(reply.ErrorCode, said(reply.ErrorInfo), {} if reply.ErrorCode else Same(fields), {})
 

@@ -65,16 +65,12 @@ _shared_tags: dict[tuple[str, ...], tuple[str, ...]] = {}
 _MOST_SHARED = 10_000  # combinations; an app has at most 1,000 tags, and most accounts share a few combinations
 
 
-def _shared(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """The same tuple for equal tags: of a million accounts' tags 31 MB are kept instead of 362."""
+def read_tags(reply: wire.TagsReply) -> tuple[Values[tuple[str, ...]], Errors]:
+    """Tags; the same tuple for equal ones: of a million accounts' tags 31 MB are kept instead of 362."""
     if len(_shared_tags) >= _MOST_SHARED:
         _shared_tags.clear()
-    return _shared_tags.setdefault(tags, tags)
-
-
-def read_tags(reply: wire.TagsReply) -> tuple[Values[tuple[str, ...]], Errors]:
-    """Tags."""
-    return {row.To_Account: _shared(row.Tags or ()) for row in reply.UserTags or ()}, _errors(reply)
+    share = _shared_tags.setdefault
+    return {row.To_Account: share(tags := row.Tags or (), tags) for row in reply.UserTags or ()}, _errors(reply)
 
 
 def read_attrs(reply: wire.AttrsReply) -> tuple[Values[dict[str, str]], Errors]:

@@ -1,0 +1,403 @@
+"""A service that exists only as a book, with every fault that we know of, and a lane that is driven against it.
+
+Pure: the clock is told, the faults are chosen by the caller, and a seed decides the rest. The world knows what the lane
+does not: which calls were applied. So it can say of every outcome whether it is the truth.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from tim_async.checks import Problems
+from tim_async.endpoints import Answer, Endpoint
+from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
+from tim_async.feeds import FLYING, GONE, CallFeed, Feed, Item, StreamFeed
+from tim_async.lane import Effect, Lane
+from tim_async.results import Failure, NotSent, Ok, Rejected, Unknown
+from tim_async.waiting import Chunk, Health
+
+
+class Fault(enum.Enum):
+    """What may happen to a call."""
+
+    NONE = enum.auto()
+    REFUSED = enum.auto()  # no connection
+    LOST_BEFORE = enum.auto()
+    LOST_AFTER = enum.auto()
+    GATEWAY = enum.auto()
+    GARBAGE = enum.auto()  # applied, and the answer is no JSON
+    BUSY = enum.auto()
+    BUSY_AFTER = enum.auto()  # an internal error that was none
+    SOME_BUSY = enum.auto()
+    SILENT = enum.auto()
+    STRANGERS = enum.auto()
+    BLAMED = enum.auto()  # a "no" to the whole call that names some of the guilty
+    SLOW_DOWN = enum.auto()
+    SLOW_DOWN_ALL = enum.auto()
+    STALE = enum.auto()
+    LOCKED = enum.auto()
+    FORBIDDEN = enum.auto()
+    EACH_FORBIDDEN = enum.auto()
+
+
+FATAL = (Fault.STALE, Fault.LOCKED, Fault.FORBIDDEN, Fault.EACH_FORBIDDEN)
+# For each: what comes back, and whether the call was carried out all the same.
+_UNANSWERED: dict[Fault, tuple[RequestError, bool]] = {
+    Fault.REFUSED: (ConnectError("sim", "no connection"), False),
+    Fault.LOST_BEFORE: (RequestTimeout("sim", "no answer"), False),
+    Fault.LOST_AFTER: (RequestTimeout("sim", "no answer"), True),
+    Fault.GATEWAY: (BadStatus("sim", 502), False),
+    Fault.GARBAGE: (InvalidReply("sim", "no JSON"), True),
+}
+_REFUSALS: dict[Fault, tuple[int, bool]] = {
+    Fault.BUSY: (91000, False),
+    Fault.BUSY_AFTER: (91000, True),
+    Fault.SLOW_DOWN: (60007, False),
+    Fault.SLOW_DOWN_ALL: (60011, False),
+    Fault.STALE: (70001, False),
+    Fault.LOCKED: (70050, False),
+    Fault.FORBIDDEN: (71000, False),
+}
+
+
+class Service:
+    """The books. An account's name tells how it is: *poisoned* spoils its call, *barred* is refused by itself."""
+
+    def __init__(self, endpoint: Endpoint[Any, Any], chance: random.Random) -> None:
+        self.endpoint = endpoint
+        self.chance = chance
+        self.applied: list[str] = []
+        """The accounts to which the call at hand was applied."""
+        self.book: dict[tuple[Any, str], Any] = {}
+        """(options, account) -> argument of the last write."""
+        self.deleted: set[str] = set()
+        self.version = 0
+        """What a read gives: somebody else writes all the time."""
+
+    def answer(self, chunk: Chunk, version: int, fault: Fault) -> Answer | RequestError:
+        """The answer to a call, or the lack of one; *version* is that of when it was sent."""
+        self.applied = []
+        guilty = [account for account in chunk.accounts if account.startswith(("poisoned", "barred"))]
+        if fault is Fault.EACH_FORBIDDEN:
+            return self._reply({}, dict.fromkeys(chunk.accounts, (71000, "no")))
+        if fault is Fault.BLAMED and guilty:
+            named = guilty[: (len(guilty) + 1) // 2]
+            return Answer(40003, "no", None, dict.fromkeys(named, (90035, "no")))
+        if fault in _UNANSWERED:
+            error, carried_out = _UNANSWERED[fault]
+            if carried_out:
+                self._carry_out(chunk, version)
+            return error
+        if fault in _REFUSALS:
+            number, carried_out = _REFUSALS[fault]
+            if carried_out:
+                self._carry_out(chunk, version)
+            return Answer(number, "no", {} if self.endpoint.writes else None, {})
+        return self._carry_out(chunk, version, fault)
+
+    def _carry_out(self, chunk: Chunk, version: int, fault: Fault = Fault.NONE) -> Answer:
+        if any(account.startswith("poisoned") for account in chunk.accounts):
+            return Answer(90033, "invalid attribute", {}, {})
+        values: dict[str, Any] = {}
+        errors: dict[str, tuple[int, str]] = {}
+        for account, argument in zip(chunk.accounts, chunk.arguments, strict=True):
+            troubled = fault is Fault.SOME_BUSY and self.chance.random() < 0.5
+            silent = fault is Fault.SILENT and not self.endpoint.silence_is_ok and self.chance.random() < 0.5
+            error = None
+            if not (troubled or silent) or self.chance.random() < 0.5:
+                error = self._apply(chunk.options, account, argument)
+            if troubled:
+                errors[account] = (70500, "busy")
+            elif error is not None and not silent:
+                errors[account] = error
+            elif not silent:
+                values[account] = None if self.endpoint.writes else version
+        if fault is Fault.STRANGERS:
+            values["stranger"] = None
+            errors["nobody"] = (70107, "who?")
+        shuffled = list(values.items())
+        self.chance.shuffle(shuffled)
+        return self._reply(dict(shuffled), errors)
+
+    def _reply(self, values: dict[str, Any], errors: dict[str, tuple[int, str]]) -> Answer:
+        return Answer(0, "", None if self.endpoint.silence_is_ok else values, errors)
+
+    def _apply(self, options: Any, account: str, argument: Any) -> tuple[int, str] | None:
+        """Carry out one item's part. Returns the code of its refusal, if it is refused."""
+        if account.startswith("barred"):
+            return 90035, "no"
+        if self.endpoint.done_again:
+            if account in self.deleted:
+                return min(self.endpoint.done_again), "no such account"
+            self.deleted.add(account)
+        self.applied.append(account)
+        self.book[options, account] = argument
+        return None
+
+
+class _Batch(CallFeed):
+    """Numbered, so that sets of feeds have the same order in every run."""
+
+    number = 0
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+class _Stream(StreamFeed):
+    """The same."""
+
+    number = 0
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+class Place(NamedTuple):
+    """One item of the input, as the world knows it."""
+
+    account: str
+    argument: Any
+    item: Item | None
+    """On which it hangs; None if it had its outcome at once."""
+    version: int
+    """Of what a read may give: not less than what was there when it was given."""
+
+
+@dataclass(eq=False)
+class Truth:
+    """What really became of an item."""
+
+    order: int
+    """It was given as the how manyeth."""
+    left_in_flight: bool = False
+    """Somebody who waited for it went away while a call with it was unanswered."""
+    delivered: bool = False
+    """Whether a call with it was more than a refused connection."""
+    applied: bool = False
+
+
+@dataclass
+class World:
+    """One lane, its service and its callers."""
+
+    endpoint: Endpoint[Any, Any]
+    seed: int = 0
+    attempts: int = 6
+    linger: float = 0.0
+    now: float = 0.0
+    calls: dict[Chunk, int] = field(default_factory=dict[Chunk, int])
+    """In flight, and the version of the books when it was sent."""
+    feeds: list[Feed] = field(default_factory=list[Feed])
+    places: dict[tuple[Feed, int], Place] = field(default_factory=dict[tuple[Feed, int], Place])
+    outcomes: dict[tuple[Feed, int], Any] = field(default_factory=dict[tuple[Feed, int], Any])
+    knew: dict[tuple[Feed, int], Truth] = field(default_factory=dict["tuple[Feed, int]", "Truth"])
+    """The truth about a place when it had its outcome: a read goes on for others who share it."""
+    truths: dict[Item, Truth] = field(default_factory=dict[Item, Truth])
+    made: int = 0
+    """Calls so far."""
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)
+        self.health = Health()
+        self.lane = Lane(
+            self.endpoint, self.health, attempts=self.attempts, linger=self.linger, chance=self.chance.random
+        )
+        self.service = Service(self.endpoint, self.chance)
+        self._open: dict[Feed, set[int]] = defaultdict(set)
+        self.last_applied: dict[tuple[Any, str], int] = {}
+
+    # What callers do
+
+    def batch(self, priority: int, options: Any = None, *, patient: bool = False) -> CallFeed:
+        feed = _Batch(priority, options, now=self.now, patient=patient)
+        feed.number = len(self.feeds)
+        self.feeds.append(feed)
+        return feed
+
+    def stream(self, priority: int, options: Any = None) -> StreamFeed:
+        feed = _Stream(priority, options, now=self.now, most_open=25_600)
+        feed.number = len(self.feeds)
+        self.feeds.append(feed)
+        return feed
+
+    def give(
+        self,
+        feed: Feed,
+        accounts: Sequence[str],
+        arguments: Sequence[Any] | None = None,
+        *,
+        problems: Problems | None = None,
+        last: bool = False,
+    ) -> None:
+        """Let a block of items enter the lane."""
+        first = feed.taken
+        self.service.version += 1
+        feed.exhausted = last
+        self.lane.add(feed, accounts, arguments, self.now, problems)
+        open_items = dict(feed.unsettled())
+        for place, account in enumerate(accounts, first):
+            item = open_items.get(place)
+            argument = None if arguments is None else arguments[place - first]
+            self._open[feed].add(place)
+            self.places[feed, place] = Place(account, argument, item, self.service.version)
+            if item is not None and item not in self.truths:
+                self.truths[item] = Truth(len(self.truths))
+
+    def finish(self, feed: Feed) -> None:
+        """The source of a feed has come to its end; the operation lets go of what is finished."""
+        feed.exhausted = True
+        if feed.finished:
+            self.lane.feeds.discard(feed)
+
+    # What the dispatcher does
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        self.lane.tick(self.now)
+
+    def seal(self) -> Chunk | None:
+        """The next call, if one may leave."""
+        self.lane.tick(self.now)
+        wakeup = self.lane.next_wakeup(self.now)
+        if wakeup is None or wakeup > self.now:
+            return None
+        chunk = self.lane.seal(self.now)
+        assert chunk is not None, "the lane said that something could be sent now"
+        self._check_chunk(chunk)
+        self.calls[chunk] = self.service.version
+        self.made += 1
+        return chunk
+
+    def answer(self, chunk: Chunk, fault: Fault = Fault.NONE, *, resigned: bool = False) -> Effect:
+        """Let the service answer a call, or not."""
+        reply = self.service.answer(chunk, self.calls.pop(chunk), fault)
+        by_account = {item.account: item for item in chunk.items}
+        for item in chunk.items:
+            self.truths[item].delivered |= fault is not Fault.REFUSED
+        for account in self.service.applied:
+            truth = self.truths[by_account[account]]
+            truth.applied = True
+            if self.endpoint.writes:
+                key = (chunk.options, account)
+                assert truth.order >= self.last_applied.get(key, -1), "writes in the order given"
+                self.last_applied[key] = truth.order
+        effect = self.lane.settle(chunk, reply, self.now, resigned=resigned)
+        self.look()
+        return effect
+
+    def run(self, fault: Callable[[], Fault] = lambda: Fault.NONE, *, most_in_flight: int = 128) -> None:
+        """Drive on until every item that was given has its outcome."""
+        while any(feed.open for feed in self.feeds) or self.calls:
+            while len(self.calls) < most_in_flight and self.seal() is not None:
+                pass
+            if self.calls:
+                self.now += self.chance.random() * 0.01
+                self.answer(self.chance.choice(list(self.calls)), fault(), resigned=self.chance.random() < 0.5)
+                continue
+            wakeup = self.lane.next_wakeup(self.now)
+            assert wakeup is not None, "items are open and nothing will ever happen"
+            self.advance(wakeup - self.now)
+
+    # What must be true
+
+    def _check_chunk(self, chunk: Chunk) -> None:
+        accounts = chunk.accounts
+        assert 0 < len(accounts) <= self.endpoint.limit
+        assert all(item.line is FLYING and item.trial is chunk.trial for item in chunk.items)
+        assert all(item.feed.options == chunk.options for item in chunk.items)
+        assert set(chunk.feeds) == {item.feed for item in chunk.items}
+        assert len(chunk.feeds) == len(set(chunk.feeds))
+        assert all(item.feed.stop_reason is None for item in chunk.items)
+        flying = [(chunk.options, account) for account in accounts]
+        flying += [(call.options, account) for call in self.calls for account in call.accounts]
+        assert len(flying) == len(set(flying)), "no account twice in flight"
+
+    def check_counters(self) -> None:
+        """What the lane counts is what there is."""
+        turns = self.lane.turns
+        lines = {item.line for item in self.truths if item.line not in (None, FLYING, GONE)}
+        waiting = [item for item in self.truths if item.line in lines]
+        assert turns.ready == [
+            sum(1 for item in waiting if item.line and item.line.priority == level) for level in range(3)
+        ]
+        for line in lines:
+            assert line is not None
+            assert line.listed
+            assert line.ready == sum(1 for item in waiting if item.line is line)
+            assert {item for item in waiting if item.line is line} <= set(line.items)
+        assert self.lane.in_flight == self.health.in_flight == len(self.calls)
+        assert self.lane.order.joined == sum(1 for item in self.truths if item.joined is not None)
+        for feed in self.feeds:
+            assert feed.open == len(feed.unsettled())
+            assert feed.finished or feed in self.lane.feeds
+
+    def look(self) -> None:
+        """Every outcome that has come is the truth."""
+        for feed in self.feeds:
+            if isinstance(feed, StreamFeed):
+                while feed.outcomes:
+                    outcome = feed.outcomes.popleft()
+                    assert outcome.account == self.places[feed, outcome.index].account
+                    self._settled(feed, outcome.index, outcome)
+            elif isinstance(feed, CallFeed):
+                for place in list(self._open[feed]):
+                    value = feed.values[place]
+                    if type(value) is not Item:
+                        self._open[feed].remove(place)
+                        outcome = value.outcome(place, "") if isinstance(value, Failure) else Ok(place, "", value)
+                        self._settled(feed, place, outcome)
+
+    def _settled(self, feed: Feed, index: int, outcome: Ok[Any] | Rejected | Unknown | NotSent) -> None:
+        assert (feed, index) not in self.outcomes, "one outcome for every place"
+        self.outcomes[feed, index] = outcome
+        item = self.places[feed, index].item
+        truth = Truth(-1) if item is None else self.truths[item]
+        if item is not None and item.line is FLYING and isinstance(outcome, Unknown):
+            truth.left_in_flight = True
+        self.knew[feed, index] = truth if self.endpoint.writes else replace(truth)
+
+    def check_outcomes(self) -> None:
+        """To be asked again and again: an outcome that was true stays true."""
+        for key, outcome in self.outcomes.items():
+            place = self.places[key]
+            truth = self.knew[key]
+            if isinstance(outcome, NotSent):
+                assert not truth.delivered
+            elif isinstance(outcome, Rejected):
+                assert truth.delivered
+                assert not truth.applied
+            elif isinstance(outcome, Unknown):
+                assert truth.delivered or truth.left_in_flight
+            elif not self.endpoint.writes:
+                assert truth.applied
+                assert outcome.value >= place.version, "a read must not miss a write that was made before it"
+            else:
+                assert truth.applied or (place.account in self.service.deleted and self.endpoint.done_again)
+
+    def check_end(self) -> None:
+        """Everything that was taken has its outcome, and nothing is left behind."""
+        self.look()
+        self.check_outcomes()
+        assert self.outcomes.keys() == self.places.keys()
+        for feed in self.feeds:
+            self.finish(feed)
+        lane = self.lane
+        lane.tell(self.now)
+        lane.tick(self.now)
+        assert not lane.feeds
+        assert not lane.order
+        assert lane.order.plain
+        assert not lane.trials
+        assert lane.idle
+        assert not any(lane.turns._lines)
+        assert not any(lane.turns._apart)
+        assert not lane._later
+        assert not lane._lent
+        assert not lane.touched
+        assert lane.next_wakeup(self.now) is None

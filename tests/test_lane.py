@@ -1,0 +1,546 @@
+"""The waiting half of a lane: who goes when, with whom, and before whom (rules 8, 10 and 11)."""
+
+import gc
+import weakref
+from dataclasses import replace
+
+import pytest
+from desk import (
+    FINE,
+    LOST,
+    all_sealed,
+    answered,
+    codes,
+    drive,
+    errors,
+    fine,
+    give,
+    kinds,
+    lane_of,
+    reasons,
+    refusal,
+    sealed,
+    settle,
+    users,
+    values,
+)
+
+from tim_async.checks import Problem
+from tim_async.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer
+from tim_async.errors import APIError, RequestError
+from tim_async.feeds import BULK, INTERACTIVE, NORMAL, CallFeed, StreamFeed
+from tim_async.results import Failure
+from tim_async.waiting import SILENCE_MOST, Chunk
+
+# 8: order, sharing, lending
+
+
+def test_two_writes_of_one_account_are_never_in_flight_together_and_keep_their_order() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    first = give(lane, ["d1", "d2"], [{"a": "1"}, {}], priority=BULK)
+    second = give(lane, ["d1"], [{"a": "2"}], priority=INTERACTIVE)
+    chunk = sealed(lane)
+    assert (chunk.accounts, chunk.arguments[0]) == (["d1", "d2"], {"a": "1"})
+    assert lane.seal(0.0) is None
+    settle(lane, chunk, FINE)
+    chunk = sealed(lane)
+    assert (chunk.accounts, chunk.arguments) == (["d1"], [{"a": "2"}])
+    settle(lane, chunk, FINE)
+    assert kinds(first) == ["Ok", "Ok"]
+    assert kinds(second) == ["Ok"]
+
+
+def test_a_later_write_waits_until_the_earlier_one_has_its_outcome_after_all_its_tries() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    first, second = give(lane, ["d1"], [{"a": "1"}]), give(lane, ["d1"], [{"a": "2"}])
+    seen: list[object] = []
+
+    def answer(chunk: Chunk) -> Answer | RequestError:
+        seen.append(chunk.arguments[0]["a"])
+        return LOST if seen[-1] == "1" else FINE
+
+    drive(lane, answer)
+    assert seen == ["1"] * 6 + ["2"]
+    assert (kinds(first), kinds(second)) == (["Unknown"], ["Ok"])
+
+
+def test_a_later_write_waits_while_the_guilty_are_searched() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    give(lane, ["d1", "d2"], [{}, {}])
+    answered(lane, refusal(90033))
+    second = give(lane, ["d1"], [{"a": "2"}])
+    calls, _ = drive(lane, lambda chunk: refusal(90033) if chunk.accounts == ["d2"] else FINE)
+    assert calls == [["d1"], ["d2"], ["d1"]]
+    assert kinds(second) == ["Ok"]
+
+
+def test_a_more_urgent_write_lends_its_priority_to_the_one_in_back_off_that_it_waits_for() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    give(lane, ["d1"], [{"a": "1"}], priority=BULK)
+    answered(lane, LOST)
+    give(lane, users(1_000), [{}] * 1_000)
+    urgent = give(lane, ["d1"], [{"a": "2"}], priority=INTERACTIVE)
+    chunk = sealed(lane, 0.05)
+    assert chunk.accounts[0] == "d1"
+    assert lane.turns.ready == [0, 901, 0]
+    settle(lane, chunk, FINE, 0.05)
+    assert sealed(lane, 0.05).arguments[0] == {"a": "2"}
+    assert not urgent.finished
+
+
+def test_a_more_urgent_item_lends_its_priority_to_one_that_waits_for_its_turn() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    give(lane, users(500), [{}] * 500, priority=BULK)
+    give(lane, ["user450"], [{"a": "2"}])
+    assert lane.turns.ready == [0, 1, 499]
+    give(lane, ["user450"], [{"a": "3"}], priority=INTERACTIVE)
+    assert lane.turns.ready == [1, 0, 499]
+    assert sealed(lane).accounts[0] == "user450"
+
+
+def test_a_more_urgent_item_lends_its_priority_to_one_that_is_searched_for_guilt() -> None:
+    lane = lane_of()
+    give(lane, users(8), priority=BULK)
+    answered(lane, refusal(90033))
+    give(lane, ["other"])
+    give(lane, ["user6"], priority=INTERACTIVE)
+    chunks = all_sealed(lane)
+    assert chunks[0].accounts == ["user6"]
+    assert chunks[0].trial is not None
+    assert [len(chunk.accounts) for chunk in chunks[1:]] == [1, 4, 3]
+
+
+def test_the_same_item_twice_in_a_batch_is_sent_once_and_ok_twice() -> None:
+    lane = lane_of(ACCOUNTS_DELETE)
+    feed = give(lane, ["d1", "d1"])
+    calls, _ = drive(lane, fine)
+    assert calls == [["d1"]]
+    assert kinds(feed) == ["Ok", "Ok"]
+
+
+def test_an_equal_write_joins_its_own_batch_even_in_flight_but_never_another_batch() -> None:
+    lane = lane_of(ACCOUNTS_DELETE)
+    feed = give(lane, ["d1"], last=False)
+    chunk = sealed(lane)
+    feed.exhausted = True
+    lane.add(feed, ["d1"], None, 0.0)
+    other = give(lane, ["d1"])
+    settle(lane, chunk, fine(chunk))
+    assert kinds(feed) == ["Ok", "Ok"]
+    assert not other.finished
+    answered(lane, errors(d1=70107))
+    assert codes(other) == [("Rejected", 70107)]
+
+
+def test_equal_reads_that_both_wait_share_one_place() -> None:
+    lane = lane_of()
+    feeds = [give(lane, ["d1"]) for _ in range(3)]
+    calls, _ = drive(lane, lambda _: values(["d1"], ("x",)))
+    assert calls == [["d1"]]
+    assert [feed.values for feed in feeds] == [[("x",)]] * 3
+
+
+def test_nobody_joins_a_read_in_flight_for_it_may_miss_a_write() -> None:
+    lane = lane_of()
+    first = give(lane, ["d1"])
+    chunk = sealed(lane)
+    second, third = give(lane, ["d1"]), give(lane, ["d1"])
+    settle(lane, chunk, values(["d1"], ("old",)))
+    answered(lane, values(["d1"], ("new",)))
+    assert [first.values, second.values, third.values] == [[("old",)], [("new",)], [("new",)]]
+
+
+def test_a_read_in_back_off_waits_and_so_may_be_joined() -> None:
+    lane = lane_of()
+    first = give(lane, ["d1"])
+    answered(lane, LOST)
+    second = give(lane, ["d1"])
+    answered(lane, values(["d1"]), 1.0)
+    assert kinds(first) == kinds(second) == ["Ok"]
+
+
+@pytest.mark.parametrize("leaver", [0, 1, 2])
+def test_a_cancelled_asker_leaves_the_place_of_the_others_alone(leaver: int) -> None:
+    lane = lane_of()
+    feeds = [give(lane, ["d1"], priority=priority) for priority in (BULK, INTERACTIVE, BULK)]
+    lane.withdraw(feeds[leaver], "the caller was cancelled", 0.0)
+    assert kinds(feeds.pop(leaver)) == ["NotSent"]
+    answered(lane, values(["d1"]))
+    assert [kinds(feed) for feed in feeds] == [["Ok"], ["Ok"]]
+    assert lane.order.plain
+
+
+@pytest.mark.parametrize("end", ["withdraw", "stop"])
+def test_an_asker_who_leaves_a_read_in_flight_does_not_take_its_retries_along(end: str) -> None:
+    lane = lane_of()
+    first, second = give(lane, ["d1"]), give(lane, ["d1"])
+    chunk = sealed(lane)
+    getattr(lane, end)(first, "it was enough", 0.0)
+    settle(lane, chunk, LOST)
+    assert kinds(first) == ["Unknown"]
+    answered(lane, values(["d1"]), 1.0)
+    assert kinds(second) == ["Ok"]
+
+
+def test_one_who_joined_and_was_stopped_is_settled_by_the_answer_in_flight() -> None:
+    lane = lane_of()
+    first, second = give(lane, ["d1"]), give(lane, ["d1"])
+    chunk = sealed(lane)
+    lane.stop(second, "it was enough", 0.0)
+    assert not second.finished
+    settle(lane, chunk, LOST)
+    assert kinds(second) == ["Unknown"]
+    assert not first.finished
+
+
+def test_an_item_goes_on_in_the_line_of_the_one_who_is_left() -> None:
+    lane = lane_of()
+    first, second = give(lane, ["d1"], priority=BULK), give(lane, ["d1"], priority=BULK)
+    lane.withdraw(first, "the caller was cancelled", 0.0)
+    assert (first.ready, second.ready, lane.turns.ready) == (0, 1, [0, 0, 1])
+    assert sealed(lane).feeds == [second]
+
+
+def test_equal_items_of_a_stopped_batch_are_dropped_in_one_go() -> None:
+    lane = lane_of(ACCOUNTS_DELETE)
+    feed = give(lane, ["d1"] * 50_000)
+    lane.stop(feed, "the source failed", 0.0)
+    assert set(kinds(feed)) == {"NotSent"}
+    assert lane.idle
+    assert not lane.order
+
+
+# 10: callers who go away
+
+
+def test_a_withdrawn_batch_ends_at_once_and_its_call_in_flight_runs_to_its_end() -> None:
+    lane = lane_of()
+    feed = give(lane, users(150))
+    chunk = sealed(lane)
+    lane.withdraw(feed, "its timeout of 1 s was over", 1.0)
+    assert kinds(feed) == ["Unknown"] * 100 + ["NotSent"] * 50
+    assert reasons(feed)[0] == "its timeout of 1 s was over"
+    assert lane.seal(1.0) is None
+    settle(lane, chunk, fine(chunk), 2.0)
+    assert kinds(feed) == ["Unknown"] * 100 + ["NotSent"] * 50, "too late"
+    assert not lane.order
+
+
+def test_what_was_withdrawn_in_flight_is_not_sent_again() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"])
+    chunk = sealed(lane)
+    lane.withdraw(feed, "the caller was cancelled", 0.0)
+    settle(lane, chunk, LOST)
+    assert lane.idle
+    assert not lane.order
+
+
+def test_a_write_behind_one_that_was_withdrawn_in_flight_waits_for_its_answer() -> None:
+    lane = lane_of(ACCOUNTS_DELETE)
+    first = give(lane, ["d1"])
+    chunk = sealed(lane)
+    second = give(lane, ["d1"])
+    lane.withdraw(first, "the caller was cancelled", 0.0)
+    assert lane.seal(0.0) is None
+    settle(lane, chunk, fine(chunk))
+    drive(lane, fine)
+    assert kinds(second) == ["Ok"]
+
+
+def test_one_who_waits_behind_another_can_be_withdrawn_too() -> None:
+    lane = lane_of(ACCOUNTS_DELETE)
+    first, second, third = (give(lane, ["d1"]) for _ in range(3))
+    lane.withdraw(second, "the caller was cancelled", 0.0)
+    assert kinds(second) == ["NotSent"]
+    calls, _ = drive(lane, fine)
+    assert calls == [["d1"], ["d1"]]
+    assert kinds(first) == kinds(third) == ["Ok"]
+
+
+def test_a_withdrawn_batch_does_not_hurt_its_company() -> None:
+    lane = lane_of()
+    first, second = give(lane, ["d1"]), give(lane, ["d2"])
+    chunk = sealed(lane)
+    lane.withdraw(first, "the caller was cancelled", 0.0)
+    settle(lane, chunk, fine(chunk))
+    assert (kinds(first), kinds(second)) == (["Unknown"], ["Ok"])
+
+
+def test_items_that_come_after_their_batch_was_stopped_are_not_sent() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"], last=False)
+    lane.withdraw(feed, "its timeout was over", 0.0)
+    lane.add(feed, ["d2"], None, 0.0)
+    assert kinds(feed) == ["NotSent", "NotSent"]
+    assert lane.idle
+    assert feed not in lane.feeds
+
+
+def test_a_stream_that_was_stopped_gets_an_outcome_for_what_came_too_late() -> None:
+    lane = lane_of()
+    feed = StreamFeed(BULK, None, now=0.0, most_open=100)
+    lane.add(feed, ["d1"], None, 0.0)
+    lane.stop(feed, APIError(71000, "", "sim"), 0.0)
+    lane.add(feed, ["d2"], None, 0.0)
+    assert [(outcome.index, outcome.account) for outcome in feed.outcomes] == [(0, "d1"), (1, "d2")]
+    assert feed.finished
+
+
+# 11: what stands beside the list
+
+
+def test_items_with_unequal_options_never_share_a_call_but_one_account_may_have_both() -> None:
+    lane = lane_of()
+    give(lane, ["d1", "d2"], options=("a",))
+    give(lane, ["d1"], options=("b",))
+    give(lane, ["d3"], options=("a",))
+    chunks = all_sealed(lane)
+    assert [(chunk.options, chunk.accounts) for chunk in chunks] == [(("a",), ["d1", "d2", "d3"]), (("b",), ["d1"])]
+    for chunk in chunks:
+        settle(lane, chunk, fine(chunk))
+    assert not lane.order
+
+
+def test_the_options_of_items_that_were_lent_priority_are_forgotten_with_them() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    for number in range(20):
+        give(lane, ["d1"], [{}], options=(number,), priority=BULK)
+        give(lane, ["d1"], [{}], options=(number,), priority=INTERACTIVE)
+    drive(lane, fine)
+    assert not lane._lent
+
+
+# What stands in the row of the command
+
+
+def test_a_row_may_allow_more_or_fewer_items_in_a_call() -> None:
+    lane = lane_of(replace(PUSH_GET_TAGS, limit=7))
+    give(lane, users(15))
+    assert [len(chunk.accounts) for chunk in all_sealed(lane)] == [7, 7, 1]
+
+
+def test_a_failure_keeps_the_argument_so_that_the_item_can_be_given_again() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES, attempts=1)
+    feed = CallFeed(BULK, None, now=0.0, pairs=True)
+    feed.exhausted = True
+    lane.add(feed, ["d1"], [{"a": "1"}], 0.0)
+    answered(lane, LOST)
+    assert isinstance(feed.values[0], Failure)
+    assert feed.result().retryable() == [("d1", {"a": "1"})]
+
+
+# When something may happen
+
+
+def test_an_idle_lane_has_nothing_to_do_and_nothing_to_send() -> None:
+    lane = lane_of()
+    assert lane.idle
+    assert (lane.next_wakeup(5.0), lane.seal(5.0), lane.urgent()) == (None, None, (False, False))
+    assert lane.closed_for(5.0) == 0.0
+
+
+def test_without_linger_what_waits_may_go_at_once() -> None:
+    lane = lane_of()
+    give(lane, ["d1"], now=7.0)
+    assert lane.next_wakeup(7.0) == 7.0
+    assert lane.next_wakeup(9.0) == 9.0
+
+
+def test_a_lane_that_lingers_waits_for_more_items_unless_the_call_is_full() -> None:
+    lane = lane_of(linger=0.02)
+    give(lane, ["d1"], now=7.0)
+    give(lane, ["d2"], now=7.01)
+    assert lane.next_wakeup(7.01) == 7.02
+    give(lane, users(98), now=7.01)
+    assert lane.next_wakeup(7.01) == 7.01
+    assert len(sealed(lane, 7.01).items) == 100
+    give(lane, users(10, 200), now=7.5)
+    assert lane.next_wakeup(7.5) == 7.52
+
+
+def test_a_lane_whose_way_hangs_on_an_answer_knows_no_time_but_the_end_of_all_patience() -> None:
+    lane = lane_of(proven=False)
+    give(lane, users(500))
+    all_sealed(lane, 10.0)
+    assert lane.next_wakeup(10.0) == 10.0 + SILENCE_MOST
+    assert lane.closed_for(10.0) == 0.0
+    patient = lane_of(proven=False)
+    give(patient, users(500), patient=True)
+    all_sealed(patient, 10.0)
+    assert patient.next_wakeup(10.0) is None
+
+
+def test_a_stopped_batch_in_flight_wakes_nobody() -> None:
+    lane = lane_of(attempts=1_000)
+    give(lane, ["d1"], patient=True)
+    for now in range(5):
+        answered(lane, LOST, float(now))
+    hurried = give(lane, ["d2"])
+    chunk = sealed(lane, 10.0)
+    assert "d2" in chunk.accounts
+    give(lane, ["d3"], patient=True)
+    lane.tick(SILENCE_MOST)
+    assert hurried.stop_reason is not None
+    assert not hurried.finished
+    assert lane.seal(SILENCE_MOST) is None
+    assert lane.next_wakeup(SILENCE_MOST) is None, "else the dispatcher would turn without a rest"
+
+
+def test_an_urgent_call_is_known_before_it_is_sealed_and_so_is_a_full_one() -> None:
+    lane = lane_of()
+    give(lane, users(99))
+    assert lane.urgent() == (False, False)
+    give(lane, ["d1"])
+    assert lane.urgent() == (False, True)
+    give(lane, ["d2"], priority=INTERACTIVE)
+    assert lane.urgent() == (True, False)
+
+
+def test_a_source_is_asked_for_more_when_few_of_its_items_wait() -> None:
+    lane = lane_of()
+    asked: list[int] = []
+    feed = give(lane, users(700), last=False)
+    feed.notify = lambda: asked.append(feed.ready)
+    for _ in range(4):
+        sealed(lane)
+    assert asked == [500, 400, 300]
+    feed.exhausted = True
+    sealed(lane)
+    assert asked == [500, 400, 300]
+
+
+def test_nothing_more_is_taken_of_a_source_that_is_cut_and_what_was_taken_goes_on() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"], last=False)
+    chunk = sealed(lane)
+    lane.cut(0.0)
+    assert not feed.takes_more
+    assert feed in lane.feeds
+    settle(lane, chunk, fine(chunk))
+    assert kinds(feed) == ["Ok"]
+    assert not lane.feeds
+
+
+def test_a_batch_is_stopped_once_and_keeps_the_first_error_that_explains_it() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1", "d2"])
+    chunk = sealed(lane)
+    lane.stop(feed, "the client was closed", 0.0)
+    error = APIError(71000, "", "sim")
+    lane.stop_all(error, 0.0)
+    lane.stop_all(APIError(70009, "", "sim"), 0.0)
+    assert feed.error is error
+    lane.withdraw(feed, "the caller was cancelled", 0.0)
+    assert feed.stop_reason == "the client was closed"
+    settle(lane, chunk, LOST)
+    assert kinds(feed) == ["Unknown"] * 2
+
+
+def test_when_nobody_waits_any_longer_the_back_off_is_forgotten() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"])
+    answered(lane, LOST)
+    assert not lane.idle
+    lane.withdraw(feed, "its timeout was over", 0.0)
+    assert lane.idle
+    assert lane.next_wakeup(0.0) is None
+
+
+def test_what_was_withdrawn_in_back_off_does_not_come_back() -> None:
+    lane = lane_of()
+    feed, other = give(lane, ["d1", "d2"]), give(lane, ["d3", "d4"])
+    answered(lane, LOST)
+    lane.withdraw(feed, "its timeout was over", 0.0)
+    assert answered(lane, values(["d3", "d4"]), 1.0) == ["d3", "d4"]
+    assert kinds(other) == ["Ok"] * 2
+
+
+def test_a_search_of_which_all_were_withdrawn_in_back_off_is_over() -> None:
+    lane = lane_of()
+    feed, other = give(lane, users(4)), give(lane, ["other"], options=1)
+    answered(lane, refusal(90033))
+    answered(lane, LOST)
+    answered(lane, values(["user2", "user3"]))
+    lane.withdraw(feed, "its timeout was over", 0.0)
+    assert not lane.trials
+    answered(lane, values(["other"]), 1.0)
+    assert kinds(other) == ["Ok"]
+    assert lane.idle
+
+
+def test_problems_that_were_found_before_sending_are_those_of_their_items_alone() -> None:
+    lane = lane_of()
+    feed = CallFeed(NORMAL, None, now=0.0)
+    feed.exhausted = True
+    lane.add(feed, ["", "d1", ""], None, 0.0, {0: Problem(90001, "empty"), 2: Problem(90001, "empty")})
+    assert answered(lane, values(["d1"])) == ["d1"]
+    assert codes(feed) == [("NotSent", 90001), ("Ok", None), ("NotSent", 90001)]
+    assert not feed.result().retryable()
+
+
+def test_a_batch_of_which_nothing_can_be_sent_ends_at_once() -> None:
+    lane = lane_of()
+    feed = CallFeed(NORMAL, None, now=0.0)
+    feed.exhausted = True
+    lane.add(feed, [""], None, 0.0, {0: Problem(90001, "empty")})
+    assert codes(feed) == [("NotSent", 90001)]
+    assert lane.idle
+    assert not lane.feeds
+
+
+def test_an_empty_block_changes_nothing() -> None:
+    lane = lane_of()
+    feed = give(lane, [])
+    assert feed.finished
+    assert lane.idle
+    assert lane.seal(0.0) is None
+
+
+def test_a_lane_tells_its_state() -> None:
+    lane = lane_of()
+    give(lane, users(150))
+    answered(lane, LOST)
+    sealed(lane)
+    assert repr(lane) == "<Lane timpush/get_tag: 0 ready, 1 groups in back-off, 1 calls in flight>"
+
+
+def test_the_books_say_how_many_calls_and_how_many_repeats_a_batch_took() -> None:
+    lane = lane_of()
+    feed, urgent = give(lane, users(150), priority=BULK), give(lane, ["d1"], priority=INTERACTIVE)
+    answered(lane, LOST)
+    calls, _ = drive(lane, fine)
+    assert [len(call) for call in calls] == [51, 100]
+    assert (feed.calls, feed.retries) == (3, 1)
+    assert (urgent.calls, urgent.retries) == (2, 1)
+
+
+def test_the_time_of_the_last_outcome_is_noted() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"], now=3.0)
+    answered(lane, values(["d1"]), 4.5)
+    assert feed.stats().seconds == 1.5
+
+
+# What the lane forgets
+
+
+def test_a_lane_keeps_nothing_of_a_batch_that_is_gone() -> None:
+    lane = lane_of()
+    feed = give(lane, users(500))
+    withdrawn = weakref.ref(feed)
+    answered(lane, LOST)
+    lane.withdraw(feed, "the caller was cancelled", 0.0)
+    del feed
+    gc.collect()
+    assert withdrawn() is None
+
+
+def test_a_lane_keeps_nothing_of_a_batch_that_is_done() -> None:
+    lane = lane_of()
+    feed = give(lane, users(500))
+    done = weakref.ref(feed)
+    drive(lane, fine)
+    del feed
+    gc.collect()
+    assert done() is None

@@ -1,0 +1,324 @@
+"""The shared limiter as its users see it: several, here and in other processes, on a real server that may die."""
+
+import asyncio
+import json
+import logging
+import math
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import chain, pairwise
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis_server import RedisServer
+
+from tim_async import Client
+from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.limits import Command
+from tim_async.redis import RedisLimiter
+from tim_async.redis.gate import PROBE
+
+APP = 1400000000
+PATH = "timpush/get_tag"
+COMMAND = Command(APP, PATH, 200)
+TIMEOUT = 0.2
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def redis(server: RedisServer) -> AsyncIterator[Any]:
+    """A client of the server, on which the budget has been used before."""
+    redis: Any = Redis.from_url(server.url)
+    await redis.flushall()
+    await redis.hset(f"{{tim_async:{APP}:{PATH}}}", "next", "1")
+    yield redis
+    await redis.aclose()
+
+
+@pytest.fixture
+async def make(server: RedisServer, redis: Any) -> AsyncIterator[Callable[..., RedisLimiter]]:
+    """Makes limiters, and closes them."""
+    assert redis is not None
+    made: list[RedisLimiter] = []
+
+    def limiter(url: str = server.url, processes: int = 4) -> RedisLimiter:
+        made.append(RedisLimiter(url, processes=processes, timeout=TIMEOUT))
+        return made[-1]
+
+    yield limiter
+    for each in made:
+        await each.aclose()
+
+
+class Caller:
+    """Calls as often as a limiter lets it, as one dispatcher does; a call takes no time."""
+
+    def __init__(self, limiter: RedisLimiter, command: Command = COMMAND) -> None:
+        self.times: list[float] = []
+        self._limiter = limiter
+        self._command = command
+        self._called = asyncio.Condition()
+        self._task = asyncio.create_task(self._call())
+
+    async def _call(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            permit = await self._limiter.acquire(self._command)
+            permit.written = permit.answered = clock()
+            self.times.append(permit.written)
+            self._limiter.report(permit)
+            async with self._called:
+                self._called.notify_all()
+
+    async def calls(self, number: int) -> None:
+        """Waits for so many further calls."""
+        number += len(self.times)
+        async with self._called:
+            await self._called.wait_for(lambda: len(self.times) >= number)
+
+    async def stop(self) -> list[float]:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        assert self._task.cancelled()
+        return self.times
+
+
+def most_in_a_second(times: list[float]) -> int:
+    """The most calls in any second, the end excluded."""
+    times = sorted(times)
+    most = first = 0
+    for place, when in enumerate(times):
+        while when - times[first] >= 1:
+            first += 1
+        most = max(most, place - first + 1)
+    return most
+
+
+# One budget.
+
+
+async def test_processes_share_the_limit_evenly_and_use_it(make: Callable[..., RedisLimiter]) -> None:
+    callers = [Caller(make()) for _ in range(3)]
+    await asyncio.gather(*(caller.calls(110) for caller in callers))
+    every = [await caller.stop() for caller in callers]
+    times = sorted(chain.from_iterable(every))
+    assert most_in_a_second(times) <= COMMAND.rate
+    assert (len(times) - 1) / (times[-1] - times[0]) >= 0.9 * COMMAND.rate
+    assert max(map(len, every)) <= 1.2 * min(map(len, every))
+
+
+WORKER = """
+import asyncio, json, sys, time
+from tim_async.limits import Command
+from tim_async.redis import RedisLimiter
+
+async def main(url, rate, seconds):
+    times = []
+    async with RedisLimiter(url, processes=3) as limiter:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            permit = await limiter.acquire(Command(1400000000, "timpush/get_tag", rate))
+            permit.written = permit.answered = time.monotonic()
+            times.append(permit.written)
+            limiter.report(permit)
+    print(json.dumps(times))
+
+asyncio.run(main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3])))
+"""
+
+
+def test_real_processes_never_call_too_often_together(server: RedisServer) -> None:
+    command = [sys.executable, "-c", WORKER, server.url, "200", "2.5"]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
+    times: list[float] = []
+    for worker in workers:
+        times += json.loads(worker.communicate(timeout=20)[0])
+    assert most_in_a_second(times) <= 200
+    assert len(times) >= 200
+
+
+async def test_a_process_that_was_idle_is_served_soon_beside_busy_ones(make: Callable[..., RedisLimiter]) -> None:
+    callers = [Caller(make()) for _ in range(3)]
+    await callers[0].calls(20)
+    idle = make()
+    began = time.monotonic()
+    idle.report(await idle.acquire(COMMAND))
+    assert time.monotonic() - began < 0.5
+    for caller in callers:
+        await caller.stop()
+
+
+async def test_a_rate_below_one_has_its_calls_as_far_apart(make: Callable[..., RedisLimiter], redis: Any) -> None:
+    slow = Command(APP, PATH, 0.8)
+    await redis.hset(f"{{tim_async:{APP}:{PATH}}}", "next", "1")
+    limiters = [make(), make()]
+    times: list[float] = []
+    for limiter in limiters:
+        permit = await limiter.acquire(slow)
+        permit.written = permit.answered = asyncio.get_running_loop().time()
+        limiter.report(permit)
+        times.append(permit.written)
+    assert times[1] - times[0] >= 1.25
+
+
+async def test_a_client_works_within_the_shared_limit(server: RedisServer, redis: Any) -> None:
+    assert redis is not None
+    async with (
+        Emulator(seed=1, rate=200) as emulator,
+        RedisLimiter(server.url, processes=2) as limiter,
+        Client(
+            sdk_app_id=APP, secret_key=DEMO_KEY, base_url=emulator.url, limits={PATH: 200}, limiter=limiter
+        ) as client,
+    ):
+        result = await client.push.get_tags(f"user-{place}" for place in range(5000))
+        assert len(result) == 5000
+        statistics = emulator.statistics()[PATH]
+        assert (statistics.calls, statistics.refused) == (50, 0)
+        assert statistics.last - statistics.first >= 49 / 200
+
+
+# Without Redis.
+
+
+async def test_when_redis_is_killed_each_keeps_to_its_share_and_no_second_has_too_many(
+    make: Callable[..., RedisLimiter], caplog: pytest.LogCaptureFixture
+) -> None:
+    with RedisServer() as server:
+        await seed(server)
+        callers = [Caller(make(server.url)) for _ in range(4)]
+        await asyncio.gather(*(caller.calls(50) for caller in callers))
+        server.kill()
+        killed = asyncio.get_running_loop().time()
+        await asyncio.gather(*(caller.calls(30) for caller in callers))
+        every = [await caller.stop() for caller in callers]
+    assert most_in_a_second(list(chain.from_iterable(every))) <= COMMAND.rate
+    for times in every:
+        assert most_in_a_second([when for when in times if when > killed + 1]) <= COMMAND.rate / 4
+    texts = [record.getMessage() for record in caplog.records if record.name == "tim_async"]
+    assert len(texts) == 4
+    assert all(text.startswith("the shared rate limit is out of reach (ConnectionError: ") for text in texts)
+    assert all(text.endswith("until it is back, this process keeps to 1/4 of it") for text in texts)
+
+
+async def test_when_redis_is_back_all_share_again_and_no_second_has_too_many(
+    make: Callable[..., RedisLimiter], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It comes back empty. Two processes wake up in their turn, and neither may begin before the other has stopped."""
+    caplog.set_level(logging.WARNING, "tim_async")
+    with RedisServer() as server:
+        server.kill()
+        limiters = [make(server.url, 2) for _ in range(2)]
+        callers = [Caller(limiter) for limiter in limiters]
+        await asyncio.gather(*(caller.calls(60) for caller in callers))
+        assert repr(limiters[0]) == "<RedisLimiter of 2 processes: without Redis>"
+        server.start()
+        back = asyncio.get_running_loop().time()
+        await asyncio.gather(*(caller.calls(80) for caller in callers))
+        every = [await caller.stop() for caller in callers]
+        assert repr(limiters[0]) == "<RedisLimiter of 2 processes: shared>"
+    times = sorted(chain.from_iterable(every))
+    assert most_in_a_second(times) <= COMMAND.rate
+    # Whoever is the first to see it again keeps shut until the other must have seen it too, and a window more.
+    gap = max(later - earlier for earlier, later in pairwise(times) if later > back)
+    assert gap >= 1 + TIMEOUT
+    assert gap <= 1.05 + TIMEOUT + 2 * PROBE
+    assert [record.getMessage() for record in caplog.records].count("the shared rate limit is back") == 2
+
+
+async def seed(server: RedisServer) -> None:
+    redis: Any = Redis.from_url(server.url)
+    await redis.hset(f"{{tim_async:{APP}:{PATH}}}", "next", "1")
+    await redis.aclose()
+
+
+async def test_a_moment_without_an_answer_is_over_before_the_static_share_begins(
+    make: Callable[..., RedisLimiter],
+) -> None:
+    with RedisServer() as server:
+        await seed(server)
+        caller = Caller(make(server.url, 1))
+        await caller.calls(20)
+        server.hold()
+        began = asyncio.get_running_loop().time()
+        asyncio.get_running_loop().call_later(2 * TIMEOUT, server.go_on)
+        await caller.calls(30)
+        times = await caller.stop()
+    first = min(when for when in times if when > began + TIMEOUT)
+    assert first - began >= 1
+    assert most_in_a_second(times) <= COMMAND.rate
+
+
+# Arguments, statistics, the end.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"processes": 0}, "processes must be at least 1, not 0"),
+        ({"processes": 2, "margin": 0}, "margin must be between 0 and 1, not 0"),
+        ({"processes": 2, "margin": 1}, "margin must be between 0 and 1, not 1"),
+        ({"processes": 2, "timeout": 0}, "timeout must be a positive number of seconds, not 0"),
+        ({"processes": 2, "timeout": math.inf}, "timeout must be a positive number of seconds, not inf"),
+    ],
+)
+def test_impossible_arguments_are_refused(arguments: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        RedisLimiter("redis://127.0.0.1:1", **arguments)
+
+
+async def test_a_rate_that_is_no_positive_number_is_refused(make: Callable[..., RedisLimiter]) -> None:
+    with pytest.raises(ValueError, match="positive number"):
+        await make().acquire(Command(APP, PATH, 0))
+
+
+async def test_the_permits_of_this_process_can_be_looked_at(make: Callable[..., RedisLimiter]) -> None:
+    limiter = make()
+    assert limiter.statistics(COMMAND).resting == 0
+    permit = await limiter.acquire(COMMAND)
+    assert limiter.statistics(COMMAND).resting == 1
+    limiter.report(permit)
+    assert limiter.statistics(COMMAND).resting == 0
+    limiter.report(permit)
+    assert limiter.statistics(COMMAND).resting == 0
+
+
+async def test_where_clients_disagree_about_a_rate_the_lower_one_holds(make: Callable[..., RedisLimiter]) -> None:
+    limiter = make()
+    for rate in (200, 100, 150):
+        limiter.report(await limiter.acquire(Command(APP, PATH, rate)))
+    assert limiter.statistics(COMMAND).rate == 100
+
+
+async def test_a_closed_limiter_says_so(make: Callable[..., RedisLimiter]) -> None:
+    limiter = make()
+    permit = await limiter.acquire(COMMAND)
+    await limiter.aclose()
+    limiter.report(permit, refused=True)
+    with pytest.raises(RuntimeError, match="the limiter is closed"):
+        await limiter.acquire(COMMAND)
+    assert repr(limiter) == "<RedisLimiter of 4 processes: closed>"
+
+
+def test_a_limiter_belongs_to_the_loop_that_used_it_first() -> None:
+    limiter = RedisLimiter("redis://127.0.0.1:1", processes=1)
+
+    async def look() -> None:
+        limiter.statistics(COMMAND)
+
+    asyncio.run(look())
+    with pytest.raises(RuntimeError, match="belongs to another event loop"):
+        asyncio.run(look())
+
+
+async def test_no_representation_shows_the_url() -> None:
+    limiter = RedisLimiter("redis://user:secret@127.0.0.1:1", processes=1)
+    assert "secret" not in repr(limiter)
+    await limiter.aclose()

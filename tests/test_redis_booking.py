@@ -1,0 +1,269 @@
+"""The conversation with Redis, against a real server: what is booked, what comes back, and whose clock counts."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis_server import RedisServer
+
+from tim_async.limits import Command
+from tim_async.redis.booking import AHEAD, TROUBLE, Books, Clock, Terms
+
+TERMS = Terms(spacing=0.01, queue=8, settle=30.0)
+COMMAND = Command(1400000000, "timpush/get_tag", 100)
+KEY = "{tests:1400000000:timpush/get_tag}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def redis(server: RedisServer) -> AsyncIterator[Any]:
+    """A client of the server, on which the budget has been used before."""
+    redis: Any = Redis.from_url(server.url)
+    await redis.flushall()
+    await redis.hset(KEY, "next", "1")
+    yield redis
+    await redis.config_set("min-replicas-to-write", "0")
+    await redis.aclose()
+
+
+@pytest.fixture
+async def books(server: RedisServer, redis: Any) -> AsyncIterator[Books]:
+    assert redis is not None
+    books = Books(server.url, prefix="tests", timeout=0.5)
+    yield books
+    await books.aclose()
+
+
+async def now_of(redis: Any) -> int:
+    seconds, micros = await redis.time()
+    return int(seconds) * 1_000_000 + int(micros)
+
+
+# Book.
+
+
+async def test_slots_are_booked_one_after_the_other_whoever_books(server: RedisServer, books: Books) -> None:
+    other = Books(server.url, prefix="tests", timeout=0.5)
+    first = await books.book(COMMAND, 3, TERMS)
+    second = await other.book(COMMAND, 2, TERMS)
+    assert (len(first.slots), len(second.slots)) == (3, 2)
+    slots = first.slots + second.slots
+    # Each process knows Redis' clock no better than its quickest round trip.
+    tolerance = first.seconds + second.seconds
+    assert all(abs(later - earlier - 0.01) <= tolerance for earlier, later in pairwise(slots))
+    assert second.end == first.end + 20_000
+    assert (first.booked, second.booked) == (1, 2)
+    await other.aclose()
+
+
+async def test_commands_and_apps_have_budgets_of_their_own(books: Books, redis: Any) -> None:
+    others = [Command(1400000001, COMMAND.path, 100), Command(COMMAND.sdk_app_id, "timpush/set_attr", 100)]
+    for other in others:
+        await redis.hset(f"{{tests:{other.sdk_app_id}:{other.path}}}", "next", "1")
+    bookings = [await books.book(command, 5, TERMS) for command in (COMMAND, *others)]
+    assert [booking.booked for booking in bookings] == [1, 1, 1]
+
+
+async def test_time_that_nobody_booked_is_gone(books: Books, redis: Any) -> None:
+    """However long nobody called, there is no burst: the first slot is now."""
+    before = await now_of(redis)
+    booking = await books.book(COMMAND, 2, TERMS)
+    assert before + 20_000 <= booking.end <= await now_of(redis) + 20_000
+
+
+async def test_a_run_ends_within_half_a_second_so_that_nobody_waits_long(books: Books) -> None:
+    assert len((await books.book(COMMAND, 1000, TERMS)).slots) == AHEAD / TERMS.spacing
+    assert len((await books.book(COMMAND, 1000, TERMS)).slots) == 1
+
+
+async def test_beyond_the_queue_of_all_nothing_is_booked(books: Books) -> None:
+    """More processes than were declared must not book so far ahead that the beginning without Redis meets them."""
+    await books.book(COMMAND, 1000, TERMS)
+    bookings = [await books.book(COMMAND, 1, Terms(0.01, 3, 30.0)) for _ in range(8)]
+    numbers = [len(booking.slots) for booking in bookings]
+    assert numbers == sorted(numbers, reverse=True)
+    assert 3 <= sum(numbers) <= 5
+    assert bookings[-1].start == pytest.approx(bookings[-2].start, abs=0.05)
+
+
+async def test_to_ask_books_nothing_and_needs_a_server_that_can_be_written_to(books: Books, redis: Any) -> None:
+    asked = await books.book(COMMAND, 0, TERMS)
+    assert (asked.slots, asked.booked) == ([], 0)
+    assert await redis.hget(KEY, "next") == b"1"
+    await redis.config_set("min-replicas-to-write", "1")
+    with pytest.raises(TROUBLE):
+        await books.book(COMMAND, 0, TERMS)
+
+
+async def test_the_keys_end_when_nobody_books_for_an_hour(books: Books, redis: Any) -> None:
+    await books.book(COMMAND, 1, TERMS)
+    assert 3_590_000 < await redis.pttl(KEY) <= 3_600_020
+
+
+# Give back.
+
+
+async def test_what_is_given_back_is_booked_again(books: Books) -> None:
+    booking = await books.book(COMMAND, 5, TERMS)
+    assert await books.give_back(COMMAND, booking.end, 3, booking.spacing)
+    again = await books.book(COMMAND, 5, TERMS)
+    assert again.end == booking.end + 20_000
+
+
+async def test_what_others_have_booked_behind_does_not_come_back(books: Books) -> None:
+    booking = await books.book(COMMAND, 5, TERMS)
+    behind = await books.book(COMMAND, 1, TERMS)
+    assert not await books.give_back(COMMAND, booking.end, 3, booking.spacing)
+    assert (await books.book(COMMAND, 1, TERMS)).end == behind.end + 10_000
+
+
+# Go slower.
+
+
+async def test_a_refusal_makes_everybody_slower_and_is_forgotten_in_time(books: Books, redis: Any) -> None:
+    assert (await books.book(COMMAND, 1, TERMS, refused=0.0)).spacing == 11_112
+    assert (await books.book(COMMAND, 1, TERMS)).spacing == 11_112
+    assert 3000 < await redis.pttl(f"{KEY}:slow") <= 4000  # 2 s, and two more for 10 % at 5 % a second
+
+
+async def test_a_call_from_before_the_last_refusal_says_nothing_new(books: Books) -> None:
+    await books.book(COMMAND, 0, TERMS, refused=0.0)
+    assert (await books.book(COMMAND, 1, TERMS, refused=5.0)).spacing == 11_112
+
+
+async def test_refusals_add_up_to_a_tenth_of_the_pace(books: Books, redis: Any) -> None:
+    await redis.set(f"{KEY}:slow", "0.11", px=19_000)  # its refusal was 0.8 s ago
+    assert (await books.book(COMMAND, 1, TERMS, refused=0.1)).spacing == 100_000
+
+
+async def test_the_pace_grows_again_by_five_percent_a_second(books: Books, redis: Any) -> None:
+    await redis.set(f"{KEY}:slow", "0.5", px=4_000)
+    assert (await books.book(COMMAND, 1, TERMS)).spacing == pytest.approx(12_500, rel=0.01)
+
+
+# What may have been forgotten.
+
+
+async def test_a_young_server_that_knows_nothing_keeps_shut_until_all_have_noticed(server: RedisServer) -> None:
+    with RedisServer() as young:
+        books = Books(young.url, prefix="tests", timeout=0.5)
+        first = await books.book(COMMAND, 5, TERMS)
+        second = await books.book(COMMAND, 5, TERMS)
+        assert (first.slots, second.slots) == ([], [])
+        assert first.start == pytest.approx(second.start, abs=0.05)  # the second does not begin it anew
+        await books.aclose()
+    assert server.url != young.url
+
+
+async def test_a_server_of_age_that_knows_nothing_is_just_idle(books: Books, redis: Any) -> None:
+    await redis.delete(KEY)
+    server = await redis.info("server")
+    old = Terms(0.01, 8, server["uptime_in_seconds"] - 2)
+    assert len((await books.book(COMMAND, 5, old)).slots) == 5
+
+
+async def test_a_server_that_does_not_tell_its_age_counts_as_young(server: RedisServer, redis: Any) -> None:
+    await redis.delete(KEY)
+    await redis.execute_command("ACL", "SETUSER", "shy", "on", "nopass", "~*", "+@all", "-info")
+    books = Books(server.url.replace("//", "//shy:any@"), prefix="tests", timeout=0.5)
+    assert (await books.book(COMMAND, 5, Terms(0.01, 8, 1.0))).slots == []
+    await books.aclose()
+
+
+async def test_who_comes_back_first_keeps_it_shut_until_the_others_have_noticed(books: Books) -> None:
+    asked = await books.book(COMMAND, 0, TERMS)
+    first = await books.book(COMMAND, 1, TERMS, seen=asked.booked)
+    assert first.slots == []
+    second = await books.book(COMMAND, 1, TERMS, seen=asked.booked)
+    assert second.start == pytest.approx(first.start, abs=0.05)
+
+
+async def test_who_comes_back_while_others_book_just_goes_on(books: Books) -> None:
+    asked = await books.book(COMMAND, 0, TERMS)
+    await books.book(COMMAND, 1, TERMS)
+    assert len((await books.book(COMMAND, 1, TERMS, seen=asked.booked)).slots) == 1
+
+
+async def test_a_server_whose_clock_was_set_back_does_not_wait_for_the_old_time(books: Books, redis: Any) -> None:
+    await redis.hset(KEY, "next", str(await now_of(redis) + 3_600_000_000))
+    assert len((await books.book(COMMAND, 1, Terms(0.01, 8, 0.0))).slots) == 1
+
+
+async def test_a_restarted_server_learns_the_script_anew() -> None:
+    with RedisServer() as server:
+        books = Books(server.url, prefix="tests", timeout=0.5)
+        await books.book(COMMAND, 0, TERMS)
+        server.kill()
+        with pytest.raises(TROUBLE):
+            await books.book(COMMAND, 0, TERMS)
+        server.start()
+        assert (await books.book(COMMAND, 0, TERMS)).booked == 0
+        await books.aclose()
+
+
+async def test_a_server_that_does_not_answer_in_time_is_trouble() -> None:
+    with RedisServer() as server:
+        books = Books(server.url, prefix="tests", timeout=0.1)
+        await books.book(COMMAND, 0, TERMS)
+        server.hold()
+        with pytest.raises(TROUBLE):
+            await books.book(COMMAND, 0, TERMS)
+        server.go_on()
+        assert (await books.book(COMMAND, 0, TERMS)).booked == 0
+        await books.aclose()
+
+
+# Whose clock, whose client.
+
+
+def test_the_quickest_round_trip_tells_the_distance_of_the_clocks_best() -> None:
+    clock = Clock()
+    assert clock.distance(10.0, 5.0, 10.5) == 5.5
+    assert clock.distance(11.0, 6.2, 11.3) == pytest.approx(5.1)
+    assert clock.distance(12.0, 7.05, 12.9) == pytest.approx(5.1, abs=0.001)
+
+
+def test_clocks_may_run_apart_slowly() -> None:
+    clock = Clock()
+    clock.distance(0.0, 0.0, 0.001)
+    assert clock.distance(100.0, 99.995, 100.01) == pytest.approx(0.011, abs=1e-4)
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_clock_that_was_set_is_believed_at_once(step: float) -> None:
+    clock = Clock()
+    clock.distance(10.0, 5.0, 10.1)
+    assert clock.distance(11.0, 6.0 + step, 11.1) == pytest.approx(5.1 - step, abs=0.1)
+
+
+async def test_a_client_of_the_caller_is_used_and_not_closed(redis: Any) -> None:
+    books = Books(redis, prefix="tests", timeout=0.5)
+    assert len((await books.book(COMMAND, 2, TERMS)).slots) == 2
+    await books.aclose()
+    assert await redis.ping()
+
+
+async def test_a_client_that_decodes_is_as_good(server: RedisServer, redis: Any) -> None:
+    assert redis is not None
+    decoding: Any = Redis.from_url(server.url, decode_responses=True)
+    books = Books(decoding, prefix="tests", timeout=0.5)
+    booking = await books.book(COMMAND, 2, TERMS)
+    assert await books.give_back(COMMAND, booking.end, 1, booking.spacing)
+    await decoding.aclose()
+
+
+def test_without_the_package_the_error_names_the_extra() -> None:
+    code = "import sys; sys.modules['redis'] = None; import tim_async.redis"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: the shared limiter needs the package redis: pip install 'tim-async[redis]'"
+    )

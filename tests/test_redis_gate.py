@@ -1,0 +1,373 @@
+"""One command in one process, on a real server: who is served, what is booked, and what is given back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Self
+
+import pytest
+from redis.asyncio import Redis
+from redis_server import RedisServer
+
+from tim_async.limits import Command
+from tim_async.permits import Permit
+from tim_async.redis.booking import Books, Terms
+from tim_async.redis.gate import RUN, Common, Gate
+
+COMMAND = Command(1400000000, "timpush/get_tag", 100)
+KEY = "{tests:1400000000:timpush/get_tag}"
+TIMEOUT = 0.1
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def redis(server: RedisServer) -> AsyncIterator[Any]:
+    """A client of the server, on which the budget has been used before."""
+    redis: Any = Redis.from_url(server.url)
+    await redis.flushall()
+    await redis.hset(KEY, "next", "1")
+    yield redis
+    await redis.aclose()
+
+
+@pytest.fixture
+async def make(server: RedisServer, redis: Any) -> AsyncIterator[Callable[..., Gate]]:
+    """Makes gates, each as if in a process of its own, and closes them."""
+    assert redis is not None
+    made: list[tuple[Gate, Books]] = []
+
+    def gate(command: Command = COMMAND, url: str = server.url, processes: int = 4) -> Gate:
+        books = Books(url, prefix="tests", timeout=TIMEOUT)
+        made.append((Gate(command, Common(books, processes=processes, margin=0.98, timeout=TIMEOUT)), books))
+        return made[-1][0]
+
+    yield gate
+    for each, books in made:
+        await each.aclose()
+        await books.aclose()
+
+
+def slow(rate: float) -> Command:
+    return Command(COMMAND.sdk_app_id, COMMAND.path, rate)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def ask(gate: Gate, *, urgent: bool = False) -> "asyncio.Task[Permit]":
+    return asyncio.create_task(gate.acquire(urgent=urgent))
+
+
+async def turn() -> None:
+    """Lets what was just started begin."""
+    await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets the others work until it is so."""
+    deadline = now() + 5
+    while not condition():
+        assert now() < deadline
+        await turn()
+
+
+def use(gate: Gate, permit: Permit, *, refused: bool = False) -> None:
+    """A call that takes no time."""
+    permit.written = permit.answered = now()
+    gate.end(permit, refused=refused)
+
+
+async def drop(*tasks: "asyncio.Task[Permit]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+# Who is served.
+
+
+async def test_urgent_callers_go_first_and_the_others_as_they_came(make: Callable[..., Gate]) -> None:
+    gate = make(slow(20))
+    served: list[str] = []
+
+    async def wait(name: str, *, urgent: bool) -> None:
+        use(gate, await gate.acquire(urgent=urgent))
+        served.append(name)
+
+    waiting = [asyncio.create_task(wait(name, urgent=False)) for name in ("first", "second")]
+    await turn()
+    waiting += [asyncio.create_task(wait(name, urgent=True)) for name in ("urgent", "also urgent")]
+    await asyncio.gather(*waiting)
+    assert served == ["urgent", "also urgent", "first", "second"]
+
+
+async def test_who_gives_up_leaves_the_slot_to_the_next(make: Callable[..., Gate]) -> None:
+    gate = make(slow(1))
+    impatient, patient = ask(gate), ask(gate)
+    await turn()
+    await drop(impatient)
+    began = now()
+    use(gate, await patient)
+    assert now() - began < 0.5
+
+
+async def test_a_permit_that_was_given_and_not_received_goes_to_the_next(make: Callable[..., Gate]) -> None:
+    gate = make(slow(1))
+    impatient, patient = ask(gate), ask(gate)
+    await turn()
+    gate.slots.book([now()])
+    gate._serve()
+    began = now()
+    await drop(impatient)
+    assert impatient.cancelled()
+    use(gate, await patient)
+    assert now() - began < 0.5
+
+
+async def test_a_call_that_was_not_sent_leaves_its_slot_to_the_next(make: Callable[..., Gate]) -> None:
+    gate = make(slow(1))
+    permit = await gate.acquire(urgent=False)
+    began = now()
+    gate.end(permit, refused=False)
+    use(gate, await gate.acquire(urgent=False))
+    assert now() - began < 0.5
+
+
+async def test_closing_tells_those_who_wait(make: Callable[..., Gate]) -> None:
+    gate = make(slow(1))
+    use(gate, await gate.acquire(urgent=False))
+    waiting = ask(gate)
+    await until(lambda: bool(gate.slots.booked))
+    await gate.aclose()
+    with pytest.raises(RuntimeError, match="the limiter is closed"):
+        await waiting
+
+
+async def test_an_error_that_redis_cannot_mend_reaches_those_who_wait(make: Callable[..., Gate]) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        await make(Command(1, "\ud800", 100)).acquire(urgent=False)
+
+
+# What is booked.
+
+
+async def test_a_run_is_as_long_as_callers_wait_but_not_longer_than_five(make: Callable[..., Gate], redis: Any) -> None:
+    gate = make()
+    waiting = [ask(gate) for _ in range(12)]
+    for task in waiting:
+        use(gate, await task)
+    assert int(await redis.hget(KEY, "count")) <= 12 / RUN + 2
+
+
+async def test_one_caller_who_always_comes_again_gets_runs_too(make: Callable[..., Gate], redis: Any) -> None:
+    gate = make()
+    for _ in range(40):
+        use(gate, await gate.acquire(urgent=False))
+    assert int(await redis.hget(KEY, "count")) <= 20
+
+
+async def test_callers_now_and_then_get_single_slots(make: Callable[..., Gate], redis: Any) -> None:
+    gate = make()
+    for place in range(5):
+        use(gate, await gate.acquire(urgent=False))
+        await until(lambda: gate._task is None)
+        assert int(await redis.hget(KEY, "count")) == place + 1
+
+
+async def test_at_low_rates_slots_are_booked_one_by_one(make: Callable[..., Gate], redis: Any) -> None:
+    gate = make(slow(10))
+    waiting = [ask(gate) for _ in range(4)]
+    for task in waiting:
+        use(gate, await task)
+    assert int(await redis.hget(KEY, "count")) == 4
+
+
+async def test_a_slow_redis_is_asked_early_and_for_longer_runs(make: Callable[..., Gate], server: RedisServer) -> None:
+    async with Delay(server.port, 0.015) as delay:
+        gate = make(url=f"redis://127.0.0.1:{delay.port}/0")
+        for _ in range(20):
+            use(gate, await gate.acquire(urgent=False))
+        began = now()
+        for _ in range(50):
+            use(gate, await gate.acquire(urgent=False))
+        assert 50 / (now() - began) >= 85
+
+
+class Delay:
+    """Stands before a server on loopback, and hands on what comes a moment later."""
+
+    def __init__(self, port: int, seconds: float) -> None:
+        self.port = 0
+        self._target = port
+        self._seconds = seconds
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        for ends in ((reader, far_writer), (far_reader, writer)):
+            self._tasks.add(asyncio.create_task(self._carry(*ends)))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while data := await reader.read(65536):
+                loop.call_later(self._seconds, writer.write, data)
+        finally:
+            writer.close()
+
+
+async def test_on_a_young_server_the_first_call_waits_until_all_have_noticed(make: Callable[..., Gate]) -> None:
+    with RedisServer() as young:
+        gate = make(url=young.url)
+        began = now()
+        use(gate, await gate.acquire(urgent=False))
+        assert now() - began >= 1 + TIMEOUT
+        await gate.aclose()
+
+
+# What earlier calls need.
+
+
+async def test_calls_without_an_answer_are_paid_for_with_further_slots(make: Callable[..., Gate]) -> None:
+    gate = make()
+    hanging = await gate.acquire(urgent=False)
+    hanging.written = now()
+    gate.slots._past.clear()  # its slot was a second ago
+    use(gate, await gate.acquire(urgent=False))
+    assert gate.slots._paid(now()) >= 2
+
+
+async def test_a_slot_goes_by_while_calls_need_it(make: Callable[..., Gate]) -> None:
+    gate = make()
+    for _ in range(3):
+        gate.slots.permits.take(now()).written = now()
+    waiting = ask(gate)
+    gate.slots.book([now(), now() + 0.03, now() + 0.06])
+    use(gate, await waiting)
+    assert gate.slots._paid(now()) >= 4
+
+
+async def test_where_waiting_is_quicker_than_paying_nothing_is_booked(make: Callable[..., Gate], redis: Any) -> None:
+    """At one call a second there is one permit: a call that hangs is waited for."""
+    gate = make(slow(1))
+    hanging = await gate.acquire(urgent=False)
+    gate.slots._past.clear()
+    waiting = ask(gate)
+    await turn()
+    await turn()
+    assert int(await redis.hget(KEY, "count")) == 1
+    gate.end(hanging, refused=False)
+    use(gate, await waiting)
+
+
+# What goes back.
+
+
+async def test_what_nobody_wants_any_more_goes_back(make: Callable[..., Gate], redis: Any) -> None:
+    gate = make()
+    waiting = [ask(gate) for _ in range(5)]
+    use(gate, await waiting[0])
+    end = int(await redis.hget(KEY, "next"))
+    await drop(*waiting[1:])
+    await until(lambda: gate._task is None)
+    used = sum(not task.cancelled() for task in waiting)
+    spacing = gate._last.spacing if gate._last else 0
+    assert int(await redis.hget(KEY, "next")) == end - (5 - used) * spacing
+    assert gate.slots._paid(now() + 0.1) == used
+
+
+async def test_what_others_have_booked_behind_is_lost_and_pays(make: Callable[..., Gate], server: RedisServer) -> None:
+    gate = make()
+    waiting = [ask(gate) for _ in range(5)]
+    use(gate, await waiting[0])
+    other = Books(server.url, prefix="tests", timeout=1)
+    await other.book(COMMAND, 1, Terms(0.01, 8, 1))
+    await other.aclose()
+    await drop(*waiting[1:])
+    await until(lambda: gate._task is None)
+    assert gate.slots._paid(now() + 0.1) == 5
+
+
+async def test_a_refusal_slows_all_processes_even_if_nobody_calls_here_any_more(
+    make: Callable[..., Gate], redis: Any
+) -> None:
+    gate = make()
+    permits = [await gate.acquire(urgent=False) for _ in range(2)]
+    for permit in reversed(permits):
+        use(gate, permit, refused=True)
+    await until(lambda: gate._task is None)
+    assert float(await redis.get(f"{KEY}:slow")) == pytest.approx(0.9)
+    other = make()
+    use(other, await other.acquire(urgent=False))
+    assert other._last is not None
+    assert other._last.spacing == pytest.approx(1e6 / 98 / 0.9, rel=0.02)
+
+
+# Without Redis.
+
+
+async def test_the_static_share_serves_the_urgent_first_and_takes_back_what_nobody_wants(
+    make: Callable[..., Gate],
+) -> None:
+    with RedisServer() as server:
+        server.kill()
+        gate = make(slow(8), server.url, 4)  # two calls a second each
+        use(gate, await gate.acquire(urgent=False))
+        served: list[str] = []
+
+        async def wait(name: str, *, urgent: bool) -> None:
+            use(gate, await gate.acquire(urgent=urgent))
+            served.append(name)
+
+        waiting = [asyncio.create_task(wait("bulk", urgent=False))]
+        await turn()
+        waiting.append(asyncio.create_task(wait("urgent", urgent=True)))
+        await asyncio.gather(*waiting)
+        assert served == ["urgent", "bulk"]
+        await drop(ask(gate))
+        last = ask(gate)
+        await turn()
+        await drop(last)
+        share = gate._share_command()
+        await until(lambda: gate._common.local.statistics(share).resting <= 2)
+
+
+async def test_calls_of_the_static_share_are_paid_for_when_redis_is_back(make: Callable[..., Gate]) -> None:
+    with RedisServer() as server:
+        server.kill()
+        gate = make(COMMAND, server.url, 1)
+        hanging = await gate.acquire(urgent=False)
+        hanging.written = now()
+        server.start()
+        await until(lambda: not gate._common.without)
+        use(gate, await gate.acquire(urgent=False))
+        assert gate.slots.elsewhere == 1
+        gate.end(hanging, refused=False)
+
+
+async def test_slots_that_were_to_go_back_when_redis_went_are_lost_and_pay(make: Callable[..., Gate]) -> None:
+    with RedisServer() as server:
+        gate = make(COMMAND, server.url, 1)
+        waiting = [ask(gate) for _ in range(5)]
+        use(gate, await waiting[0])
+        server.kill()
+        await drop(*waiting[1:])
+        await until(lambda: bool(gate._common.without))
+        assert gate._back is None
+        assert gate.slots._paid(now() + 0.1) >= 4

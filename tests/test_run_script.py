@@ -1,0 +1,61 @@
+"""The house: one script for everything, and a lock that any mirror can serve."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+LOCK = (HOUSE / "requirements.lock").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"]])
+def test_the_script_tells_its_commands_and_sets_nothing_up_for_that(tmp_path: Path, arguments: list[str]) -> None:
+    script = tmp_path / "run"
+    script.write_bytes((HOUSE / "run").read_bytes())
+    told = subprocess.run(["sh", str(script), *arguments], capture_output=True, check=True, text=True).stdout
+    assert all(f"./run {name}" in told for name in ("demo", "test", "lock"))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_python_that_will_not_do_is_told(tmp_path: Path) -> None:
+    for name in ("run", "pyproject.toml", "requirements.lock"):
+        (tmp_path / name).write_bytes((HOUSE / name).read_bytes())
+    done = subprocess.run(
+        ["sh", str(tmp_path / "run"), "demo"],
+        env={**os.environ, "PYTHON": "no-such-python"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "Python 3.11 or newer is needed" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["run", ".ci/run"])
+def test_the_scripts_can_be_run(script: str) -> None:
+    assert os.access(HOUSE / script, os.X_OK)
+
+
+def test_the_lock_names_no_host() -> None:
+    assert "://" not in LOCK
+    options = {word for word in LOCK.split() if word.startswith("--")}
+    assert {option.partition("=")[0] for option in options} == {"--hash"}
+
+
+def test_the_lock_has_hashes_for_all_that_is_needed() -> None:
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = [
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["cli"],
+        *project["project"]["optional-dependencies"]["redis"],
+        *project["dependency-groups"]["test"],
+    ]
+    names = {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+    locked = re.findall(r"^([\w-]+)==\S+(?: ;[^\\\n]*)? \\\n +--hash=sha256:", LOCK, re.MULTILINE)
+    assert names <= set(locked)
+    assert len(locked) == len(re.findall(r"^[\w-]+==", LOCK, re.MULTILINE))

@@ -1,0 +1,258 @@
+"""Neither the secret key nor a usersig is ever told: not in a log, not in an error, not in a repr, not by an attribute."""
+
+import asyncio
+import gc
+import json
+import logging
+import pickle
+import secrets
+import traceback
+from collections.abc import Callable, Iterator
+from types import FrameType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+from servers import Call, Puppet, client_of, yes
+
+from tim_async import BatchResult, CallEvent, Client, TIMError
+from tim_async.emulator import Emulator, Faults
+
+
+@pytest.fixture
+def key() -> str:
+    """A secret that stands nowhere else in memory, as that of a program that was given it does."""
+    return secrets.token_hex(32)
+
+
+class Listener(logging.Handler):
+    """Keeps every line of every logger, with the tracebacks and all that was handed to it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines += [self.format(record), repr(record.__dict__)]
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    listener = Listener()
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(listener)
+    root.setLevel(logging.DEBUG)
+    yield listener.lines
+    root.removeHandler(listener)
+    root.setLevel(level)
+
+
+def every_word_of(error: BaseException | None) -> Iterator[str]:
+    """All that can be read from an error and from what stands behind it, shown or not."""
+    while error is not None:
+        yield str(error)
+        yield repr(error)
+        yield repr(error.args)
+        yield repr(vars(error))
+        yield "".join(traceback.format_exception(error))
+        if isinstance(error, TIMError):
+            yield repr(pickle.dumps(error))
+            yield repr(pickle.loads(pickle.dumps(error)))  # noqa: S301 - what was pickled a line above
+        yield from every_word_of(error.__cause__)
+        error = error.__context__
+
+
+def every_word_of_result(result: BatchResult[Any]) -> Iterator[str]:
+    yield repr(result)
+    yield repr(list(result))
+    yield repr(result.stats)
+    yield msgspec.json.encode(result).decode()
+    yield repr(pickle.dumps(result))
+
+
+# What a server may do, and what may go wrong with it
+
+
+def echo(call: Call) -> dict[str, Any]:
+    """A service that says our URL back to us."""
+    said = f"bad request: https://console.tim.qq.com{call.target}"
+    items = [{"UserID": account, "ResultCode": 70107, "ResultInfo": said} for account in call.accounts]
+    return {"ErrorCode": 0, "ErrorInfo": said, "ResultItem": items}
+
+
+def refused_with_echo(call: Call) -> dict[str, Any]:
+    return {"ErrorCode": 70009, "ErrorInfo": f"no: {call.target}"}
+
+
+TROUBLE: dict[str, Callable[[Call], object]] = {
+    "reset": lambda call: call.reset(),
+    "closed": lambda call: call.transport.close(),
+    "half": lambda call: (call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), call.transport.close()),
+    "no http": lambda call: call.send(b"SSH-2.0\r\n\r\n"),
+    "bad header": lambda call: call.send(f"HTTP/1.1 200 OK\r\n{call.target}\r\n\r\n".encode()),
+    "502": lambda call: call.answer(call.target.encode(), status=502),
+    "302": lambda call: call.answer(b"", status=302, headers=f"Location: {call.target}\r\n"),
+    "no json": lambda call: call.answer(call.target.encode()),
+    "wrong json": lambda call: call.answer(json.dumps({"ErrorCode": call.target}).encode()),
+    "busy with echo": lambda call: call.answer({"ErrorCode": 91000, "ErrorInfo": call.target}),
+    "silence": lambda call: call.answer({"ErrorCode": 0, "ErrorInfo": call.target}),
+    "echo": lambda call: call.answer(echo(call)),
+    "refused with echo": lambda call: call.answer(refused_with_echo(call)),
+    "hang": lambda _: None,
+}
+
+
+async def words_of_a_run(tim: Client) -> list[str]:
+    """Asks in all three ways, and gives back every word that comes of it."""
+    words: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: words.append(repr(context)))
+    for ask in (
+        lambda: tim.accounts.delete(["Mary", "Tom", ""], timeout=0.5),
+        lambda: tim.accounts.delete.one("Mary", timeout=0.5),
+        lambda: _streamed(tim),
+        lambda: tim.call("openim/sendmsg", {"To_Account": ["Mary"]}, timeout=0.5),
+    ):
+        try:
+            got: Any = await ask()
+        except TIMError as exc:
+            words += every_word_of(exc)
+        else:
+            words += every_word_of_result(got) if isinstance(got, BatchResult) else [repr(got)]
+        words += [
+            repr(thing) for thing in (tim, tim.accounts, tim.accounts.delete, tim._transport, tim._transport.signer)
+        ]
+        words += [repr(dispatcher.lane) for dispatcher in tim._dispatchers.values()]
+        words += [repr(task) for task in asyncio.all_tasks()]
+    return words
+
+
+async def _streamed(tim: Client) -> list[Any]:
+    async with tim.accounts.delete.stream(["Mary", "Tom"]) as outcomes:
+        return [outcome async for outcome in outcomes]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+async def test_no_trouble_makes_it_tell(trouble: str, puppet: Puppet, key: str, lines: list[str]) -> None:
+    events: list[CallEvent] = []
+    asyncio.get_running_loop().set_debug(enabled=True)
+
+    def respond(call: Call) -> None:
+        TROUBLE[trouble](call)
+
+    puppet.respond = respond
+    tim = client_of(
+        puppet, secret_key=key, hooks=[events.append], attempts=2, call_timeout=0.1, close_timeout=0, limiter=None
+    )
+    async with tim:
+        words = await words_of_a_run(tim)
+    usersigs = {call.query["usersig"] for call in puppet.calls}
+    assert usersigs
+    assert_nothing_told([*words, *lines, repr(events)], key, usersigs)
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:1", "https://127.0.0.1:1"])
+async def test_a_service_that_is_not_there_does_not_make_it_tell(base_url: str, key: str, lines: list[str]) -> None:
+    asyncio.get_running_loop().set_debug(enabled=True)
+    tim = Client(sdk_app_id=1, secret_key=key, base_url=base_url, attempts=2, limiter=None)
+    async with tim:
+        words = await words_of_a_run(tim)
+        usersig = tim._transport.signer.current(0)
+    assert_nothing_told([*words, *lines], key, {usersig})
+
+
+async def test_a_hook_that_raises_does_not_make_it_tell(puppet: Puppet, key: str, lines: list[str]) -> None:
+    def hook(event: CallEvent) -> None:
+        raise LookupError(event)
+
+    puppet.respond = echo
+    async with client_of(puppet, secret_key=key, hooks=[hook]) as tim:
+        words = await words_of_a_run(tim)
+    assert any("LookupError" in line for line in lines)
+    assert_nothing_told([*words, *lines], key, {call.query["usersig"] for call in puppet.calls})
+
+
+async def test_a_run_with_faults_of_all_kinds_tells_nothing(lines: list[str], key: str) -> None:
+    asyncio.get_running_loop().set_debug(enabled=True)
+    async with Emulator(secret_key=key, rate=float("inf"), seed=7) as emulator:
+        emulator.faults = Faults(
+            {
+                "reset_before": 0.1,
+                "reset_after": 0.1,
+                "half_body": 0.1,
+                "not_json": 0.1,
+                "bad_gateway": 0.1,
+                "busy": 0.1,
+                "expired": 0.05,
+                "string_numbers": 0.1,
+            },
+            seed=7,
+        )
+        names = [f"u{number}" for number in range(3000)]
+        emulator.accounts.add(*names[::2])
+        async with client_of(emulator, secret_key=key, limiter=None, attempts=3) as tim:
+            words: list[str] = []
+            try:
+                words += every_word_of_result(await tim.accounts.delete(names, timeout=10))
+            except TIMError as exc:
+                words += every_word_of(exc)
+            usersig = tim._transport.signer.current(0)
+        assert emulator.faults.struck.total() > 5
+    assert_nothing_told([*words, *lines], key, {usersig})
+
+
+def test_a_constructor_that_refuses_does_not_tell(key: str) -> None:
+    for options in ({"sdk_app_id": 0}, {"identifier": "\n"}, {"region": "nowhere"}, {"secret_key": f"{key}\n"}):
+        good: dict[str, Any] = {"sdk_app_id": 1, "secret_key": key}
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 - each says something else, and none the key
+            Client(**(good | options))
+        assert_nothing_told(every_word_of(caught.value), key, set())
+
+
+def assert_nothing_told(words: Iterator[str] | list[str], key: str, usersigs: set[str]) -> None:
+    for word in words:
+        assert key not in word
+        assert "usersig=" not in word.lower()
+        assert not any(usersig in word for usersig in usersigs)
+
+
+# What can be reached
+
+
+def reachable(start: object) -> Iterator[object]:
+    """Everything that hangs on an object: attributes, slots, closures, items. Not what the whole program shares."""
+    seen: set[int] = set()
+    stack = [start]
+    while stack:
+        thing = stack.pop()
+        shared = isinstance(thing, type | ModuleType | FrameType | asyncio.AbstractEventLoop | asyncio.Task)
+        if id(thing) in seen or shared:
+            continue
+        seen.add(id(thing))
+        yield thing
+        if isinstance(thing, FunctionType):
+            stack += [thing.__closure__, thing.__defaults__, thing.__kwdefaults__, thing.__dict__]
+        elif isinstance(thing, MethodType):
+            stack += [thing.__self__, thing.__func__]
+        else:
+            stack += gc.get_referents(thing)
+
+
+async def test_the_bare_key_cannot_be_reached_from_a_client(puppet: Puppet, key: str) -> None:
+    puppet.respond = yes
+    async with client_of(puppet, secret_key=key) as tim:
+        await tim.push.get_tags(["Mary"])
+        task = asyncio.create_task(_streamed(tim))
+        things = list(reachable(tim))
+        await task
+    texts = [thing for thing in things if isinstance(thing, str | bytes | bytearray)]
+    assert len(things) > 500
+    assert any(text == "https" or puppet.url in str(text) for text in texts)  # it does look into the transport
+    assert not [text for text in texts if key in (text if isinstance(text, str) else bytes(text).decode("latin-1"))]
+
+
+async def test_a_client_cannot_be_pickled_with_its_key(key: str) -> None:
+    tim = Client(sdk_app_id=1, secret_key=key)
+    with pytest.raises(TypeError):
+        pickle.dumps(tim)

@@ -1,0 +1,207 @@
+"""A "no" to a whole call: the guilty are found, and the innocent succeed (rule 6 of judging)."""
+
+import pytest
+from desk import (
+    LOST,
+    all_sealed,
+    answered,
+    codes,
+    drive,
+    fine,
+    give,
+    kinds,
+    lane_of,
+    reasons,
+    refusal,
+    sealed,
+    settle,
+    users,
+    values,
+)
+
+from tim_async.endpoints import PUSH_SET_ATTRIBUTES, Answer
+from tim_async.errors import InvalidRequest, RequestError
+from tim_async.feeds import BULK
+from tim_async.waiting import Chunk
+
+
+@pytest.mark.parametrize("guilty", [0, 37, 50, 99])
+def test_one_guilty_among_a_hundred_is_found_in_fourteen_calls_and_the_innocent_succeed(guilty: int) -> None:
+    lane = lane_of()
+    feed = give(lane, users(100))
+    calls, _ = drive(lane, lambda chunk: refusal(90033) if f"user{guilty}" in chunk.accounts else fine(chunk))
+    assert len(calls) <= 1 + 14
+    expected = ["Ok"] * 100
+    expected[guilty] = "Rejected"
+    assert kinds(feed) == expected
+    assert feed.error is None
+
+
+def test_the_halves_of_a_refused_chunk_are_asked_apart_from_everybody_else() -> None:
+    lane = lane_of()
+    give(lane, users(4))
+    answered(lane, refusal(40003))
+    give(lane, ["other"], priority=BULK)
+    assert [chunk.accounts for chunk in all_sealed(lane)] == [["user0", "user1"], ["user2", "user3"], ["other"]]
+
+
+def test_asking_on_for_the_guilty_costs_the_innocent_no_attempt() -> None:
+    lane = lane_of(attempts=2)
+    feed = give(lane, users(64))
+    lost: list[Chunk] = []
+
+    def answer(chunk: Chunk) -> Answer | RequestError:
+        if len(chunk.accounts) == 2 and not lost:
+            lost.append(chunk)
+            return LOST
+        return refusal(90033) if "user0" in chunk.accounts else fine(chunk)
+
+    calls, _ = drive(lane, answer)
+    assert len(calls) == 1 + 2 * 6 + 1
+    assert kinds(feed) == ["Rejected", *["Ok"] * 63]
+
+
+def test_a_single_item_that_is_refused_with_its_call_is_rejected() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"])
+    answered(lane, refusal(12345))
+    assert codes(feed) == [("Rejected", 12345)]
+
+
+def test_a_whole_call_that_is_already_as_wished_is_asked_apart_and_ok() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    feed = give(lane, ["d1", "d2"], [{}, {}])
+    calls, _ = drive(lane, lambda _: refusal(31704))
+    assert (len(calls), kinds(feed)) == (3, ["Ok", "Ok"])
+
+
+def test_a_whole_no_that_names_the_guilty_accuses_only_those_whom_it_does_not_name() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1", "d2", "d3", "d4"])
+    named = Answer(40003, "no", {"d4": ("tag",)}, {"d1": (90048, "no such account")})
+    settle(lane, sealed(lane), named)
+    chunks = all_sealed(lane)
+    assert [chunk.accounts for chunk in chunks] == [["d2"], ["d3"]]
+    settle(lane, chunks[0], refusal(40003))
+    settle(lane, chunks[1], fine(chunks[1]))
+    assert codes(feed) == [("Rejected", 90048), ("Rejected", 40003), ("Ok", None), ("Ok", None)]
+
+
+def test_a_whole_no_that_names_all_but_one_has_found_the_guilty() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1", "d2"])
+    settle(lane, sealed(lane), Answer(40003, "no", None, {"d1": (91000, "busy")}))
+    settle(lane, sealed(lane, 1.0), values(["d1"]), 1.0)
+    assert codes(feed) == [("Ok", None), ("Rejected", 40003)]
+
+
+@pytest.mark.parametrize("in_flight", [1, 8, 128])
+def test_ten_thousand_guilty_items_end_after_a_few_hundred_calls(in_flight: int) -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    feed = give(lane, users(10_000), [{"never": "declared"}] * 10_000)
+    calls, _ = drive(lane, lambda _: refusal(90033), in_flight=in_flight)
+    assert len(calls) < 800
+    assert isinstance(feed.error, InvalidRequest)
+    assert feed.error.code == 90033
+    found = kinds(feed)
+    assert set(found) <= {"Rejected", "NotSent"}
+    assert found.count("Rejected") >= 300
+    assert len(feed.result().retryable()) == 9_700, "all but those that were asked alone"
+
+
+def test_three_guilty_chunks_of_two_do_not_stop_a_batch() -> None:
+    lane = lane_of()
+    feed = give(lane, [], last=False)
+    for first in range(0, 8, 2):
+        lane.add(feed, users(2, first), None, 0.0)
+        drive(lane, lambda _: refusal(90033))
+    assert feed.error is None
+    assert feed.stop_reason is None
+
+
+def test_chunks_with_one_innocent_item_do_not_stop_a_batch() -> None:
+    lane = lane_of()
+    feed = give(lane, users(400))
+    drive(
+        lane,
+        lambda chunk: fine(chunk) if len(chunk.accounts) == 1 and chunk.accounts[0].endswith("7") else refusal(90033),
+    )
+    assert feed.error is None
+    assert kinds(feed).count("Ok") == 40
+
+
+def test_chunks_that_are_guilty_of_different_things_do_not_stop_a_batch() -> None:
+    lane = lane_of()
+    feed = give(lane, users(400))
+    drive(lane, lambda chunk: refusal(90034 if chunk.accounts[0].endswith("7") else 90033))
+    assert feed.error is None
+    assert set(kinds(feed)) == {"Rejected"}
+
+
+def test_chunks_in_flight_when_a_batch_was_stopped_are_not_asked_about() -> None:
+    lane = lane_of()
+    feed = give(lane, users(200))
+    first, second = sealed(lane), sealed(lane)
+    lane.stop(feed, "the source failed", 0.0)
+    settle(lane, first, refusal(90033))
+    settle(lane, second, refusal(90033))
+    assert lane.idle
+    assert codes(feed) == [("Rejected", 90033)] * 200
+    assert reasons(feed)[0].startswith("the source failed; before that: invalid attribute")
+    assert not lane.trials
+
+
+def test_a_half_whose_answer_is_lost_is_asked_again_apart() -> None:
+    lane = lane_of()
+    feed = give(lane, users(4))
+    answered(lane, refusal(90033))
+    assert answered(lane, LOST) == ["user0", "user1"]
+    give(lane, ["other"])
+    assert answered(lane, values(["user2", "user3"])) == ["user2", "user3"]
+    assert [chunk.accounts for chunk in all_sealed(lane)] == [["other"]]
+    chunk = sealed(lane, 1.0)
+    assert chunk.accounts == ["user0", "user1"]
+    settle(lane, chunk, values(["user0", "user1"]), 1.0)
+    assert kinds(feed) == ["Ok"] * 4
+    assert not lane.trials
+
+
+def test_a_half_that_is_refused_for_frequency_is_asked_again_apart() -> None:
+    lane = lane_of()
+    feed = give(lane, users(4))
+    answered(lane, refusal(90033))
+    answered(lane, refusal(60007))
+    assert [chunk.accounts for chunk in all_sealed(lane, 1.0)] == [["user0", "user1"], ["user2", "user3"]]
+    assert not feed.finished
+
+
+def test_what_is_withdrawn_while_the_guilty_are_searched_was_refused_but_may_be_tried_again() -> None:
+    lane = lane_of()
+    feed = give(lane, users(4))
+    answered(lane, refusal(90033))
+    lane.withdraw(feed, "its timeout was over", 0.0)
+    assert codes(feed) == [("Rejected", 90033)] * 4
+    assert feed.result().retryable() == users(4)
+    assert lane.idle
+    assert not lane.trials
+
+
+def test_what_was_refused_with_its_call_after_a_lost_answer_is_unknown_until_it_stands_alone() -> None:
+    lane = lane_of()
+    feed = give(lane, users(4))
+    answered(lane, LOST)
+    answered(lane, refusal(90033), 1.0)
+    lane.withdraw(feed, "its timeout was over", 1.0)
+    assert codes(feed) == [("Unknown", 90033)] * 4
+
+
+def test_few_searches_run_at_once_and_the_next_begins_when_one_ends() -> None:
+    lane = lane_of()
+    give(lane, users(500))
+    for chunk in [sealed(lane) for _ in range(5)]:
+        settle(lane, chunk, refusal(90033))
+    halves = all_sealed(lane)
+    assert (len(halves), len(lane.trials)) == (6, 5)
+    for half in halves[-2:]:
+        settle(lane, half, fine(half))
+    assert (len(all_sealed(lane)), len(lane.trials)) == (2, 4)
