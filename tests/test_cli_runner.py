@@ -184,15 +184,13 @@ def test_nobody_deletes_without_being_asked_or_saying_yes(
 
 
 AT_A_TERMINAL = (
-    # Makes standard input the controlling terminal, so that ctrl-c typed there is a signal; a shell that runs the tests
-    # in the background has it ignored.
-    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    "signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    # Makes standard input the controlling terminal, as it is for somebody who sits there.
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     "os.execv(sys.executable, [sys.executable, '-m', 'tim_async', *sys.argv[1:]])"
 )
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"y\n", 0), (b"n\n", 2), (b"\x03", 130)])
+@pytest.mark.parametrize(("answer", "code"), [(b"y\n", 0), (b"n\n", 2)])
 def test_at_a_terminal_delete_asks(
     emulator: Emulator, options: list[str], tmp_path: Path, answer: bytes, code: int
 ) -> None:

@@ -207,8 +207,13 @@ async def test_a_limiter_that_fails_ends_what_waits_and_tells_no_secret(
     assert "password" not in caplog.text
 
 
-async def test_a_call_that_foreign_hands_cut_short_is_asked_again(puppet: Puppet) -> None:
-    async with client_of(puppet) as tim:
+@pytest.mark.parametrize("limiter", [None, ...])
+async def test_a_call_that_foreign_hands_cut_short_is_asked_again(limiter: Any, puppet: Puppet) -> None:
+    async with client_of(puppet, limiter=limiter) as tim:
+        first = asked_for(tim, "Tom")
+        call = await puppet.call()
+        call.answer(yes(call))
+        await first
         task = asked_for(tim, "Mary")
         await puppet.call()
         for call in list(dispatcher_of(tim)._calls):

@@ -441,7 +441,7 @@ def test_when_nobody_waits_any_longer_the_back_off_is_forgotten() -> None:
     lane = lane_of()
     feed = give(lane, ["d1"])
     answered(lane, LOST)
-    assert not lane.idle
+    assert lane.next_wakeup(0.0) == 0.05
     lane.withdraw(feed, "its timeout was over", 0.0)
     assert lane.idle
     assert lane.next_wakeup(0.0) is None

@@ -138,7 +138,7 @@ class LaneMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize("endpoint", ROWS, ids=lambda row: row.path)
 def test_whatever_happens_every_item_ends_once_and_with_the_truth(endpoint: Endpoint[Any, Any]) -> None:
     machine = type("Machine", (LaneMachine,), {"endpoint": endpoint})
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=150, stateful_step_count=50, deadline=None))
 
 
 # One long run
@@ -168,7 +168,7 @@ def test_after_twenty_thousand_items_and_every_fault_the_books_of_the_service_ag
     endpoint: Endpoint[Any, Any],
 ) -> None:
     world = World(endpoint, seed=20_000)
-    faults, weights = [*Fault], [300.0 if fault is Fault.NONE else 0.4 if fault in FATAL else 8.0 for fault in Fault]
+    faults, weights = [*Fault], [300.0 if fault is Fault.NONE else 0.8 if fault in FATAL else 8.0 for fault in Fault]
     for _ in range(10):
         give_much(world, 2_000)
         world.run(lambda: world.chance.choices(faults, weights)[0])
@@ -178,7 +178,8 @@ def test_after_twenty_thousand_items_and_every_fault_the_books_of_the_service_ag
     assert len(world.outcomes) == 20_000
     found = Counter(type(outcome) for outcome in world.outcomes.values())
     assert found[Ok] > 10_000
-    assert min(found[Rejected], found[NotSent], found[Unknown]) > 0
+    assert min(found[Rejected], found[Unknown]) > 0
+    assert found[NotSent] > 0 or not endpoint.repeatable
     if endpoint.writes:
         compare_books(world)
 

@@ -20,6 +20,7 @@ PURE = [
     "wire",
     "retry",
     "permits",
+    "statistics",
     "usersig",
     "errors",
     "results",

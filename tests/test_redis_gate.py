@@ -1,6 +1,7 @@
 """One command in one process, on a real server: who is served, what is booked, and what is given back."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Self
 
@@ -40,9 +41,9 @@ async def make(server: RedisServer, redis: Any) -> AsyncIterator[Callable[..., G
     assert redis is not None
     made: list[tuple[Gate, Books]] = []
 
-    def gate(command: Command = COMMAND, url: str = server.url, processes: int = 4) -> Gate:
-        books = Books(url, prefix="tests", timeout=TIMEOUT)
-        made.append((Gate(command, Common(books, processes=processes, margin=0.98, timeout=TIMEOUT)), books))
+    def gate(command: Command = COMMAND, url: str = server.url, processes: int = 4, timeout: float = TIMEOUT) -> Gate:
+        books = Books(url, prefix="tests", timeout=timeout)
+        made.append((Gate(command, Common(books, processes=processes, margin=0.98, timeout=timeout)), books))
         return made[-1][0]
 
     yield gate
@@ -68,12 +69,25 @@ async def turn() -> None:
     await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Lets the others work until it is so."""
-    deadline = now() + 5
-    while not condition():
-        assert now() < deadline
-        await turn()
+class Ear(logging.Handler):
+    """Hears what the limiter says, and lets a test wait for it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self.heard = asyncio.Event()
+        logging.getLogger("tim_async").addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._text in record.getMessage():
+            self.heard.set()
+            logging.getLogger("tim_async").removeHandler(self)
+
+
+async def idle(gate: Gate) -> None:
+    """Waits until it has nothing to say to Redis any more."""
+    if gate._task is not None:
+        await asyncio.wait([gate._task])
 
 
 def use(gate: Gate, permit: Permit, *, refused: bool = False) -> None:
@@ -140,12 +154,14 @@ async def test_a_call_that_was_not_sent_leaves_its_slot_to_the_next(make: Callab
 
 async def test_closing_tells_those_who_wait(make: Callable[..., Gate]) -> None:
     gate = make(slow(1))
-    use(gate, await gate.acquire(urgent=False))
+    permit = await gate.acquire(urgent=False)
     waiting = ask(gate)
-    await until(lambda: bool(gate.slots.booked))
+    await turn()
     await gate.aclose()
     with pytest.raises(RuntimeError, match="the limiter is closed"):
         await waiting
+    gate.end(permit, refused=True)
+    assert gate._task is None
 
 
 async def test_an_error_that_redis_cannot_mend_reaches_those_who_wait(make: Callable[..., Gate]) -> None:
@@ -171,11 +187,12 @@ async def test_one_caller_who_always_comes_again_gets_runs_too(make: Callable[..
     assert int(await redis.hget(KEY, "count")) <= 20
 
 
-async def test_callers_now_and_then_get_single_slots(make: Callable[..., Gate], redis: Any) -> None:
-    gate = make()
-    for place in range(5):
+async def test_callers_who_are_not_kept_waiting_get_single_slots(make: Callable[..., Gate], redis: Any) -> None:
+    gate = make(slow(10))
+    for place in range(3):
+        await redis.hset(KEY, "next", "1")  # as if the last call was long ago
         use(gate, await gate.acquire(urgent=False))
-        await until(lambda: gate._task is None)
+        await idle(gate)
         assert int(await redis.hget(KEY, "count")) == place + 1
 
 
@@ -189,7 +206,7 @@ async def test_at_low_rates_slots_are_booked_one_by_one(make: Callable[..., Gate
 
 async def test_a_slow_redis_is_asked_early_and_for_longer_runs(make: Callable[..., Gate], server: RedisServer) -> None:
     async with Delay(server.port, 0.015) as delay:
-        gate = make(url=f"redis://127.0.0.1:{delay.port}/0")
+        gate = make(url=f"redis://127.0.0.1:{delay.port}/0", timeout=1)
         for _ in range(20):
             use(gate, await gate.acquire(urgent=False))
         began = now()
@@ -285,10 +302,9 @@ async def test_what_nobody_wants_any_more_goes_back(make: Callable[..., Gate], r
     use(gate, await waiting[0])
     end = int(await redis.hget(KEY, "next"))
     await drop(*waiting[1:])
-    await until(lambda: gate._task is None)
+    await idle(gate)
     used = sum(not task.cancelled() for task in waiting)
-    spacing = gate._last.spacing if gate._last else 0
-    assert int(await redis.hget(KEY, "next")) == end - (5 - used) * spacing
+    assert int(await redis.hget(KEY, "next")) == end - (5 - used) * gate._last.spacing
     assert gate.slots._paid(now() + 0.1) == used
 
 
@@ -300,8 +316,18 @@ async def test_what_others_have_booked_behind_is_lost_and_pays(make: Callable[..
     await other.book(COMMAND, 1, Terms(0.01, 8, 1))
     await other.aclose()
     await drop(*waiting[1:])
-    await until(lambda: gate._task is None)
+    await idle(gate)
     assert gate.slots._paid(now() + 0.1) == 5
+
+
+async def test_slots_that_nobody_wants_pay_for_calls_that_need_them(make: Callable[..., Gate]) -> None:
+    gate = make()
+    use(gate, await gate.acquire(urgent=False))
+    gate.slots._past.clear()
+    gate.slots.book([now()])
+    gate._serve()
+    await idle(gate)
+    assert gate.slots._paid(now()) == 1
 
 
 async def test_a_refusal_slows_all_processes_even_if_nobody_calls_here_any_more(
@@ -309,26 +335,31 @@ async def test_a_refusal_slows_all_processes_even_if_nobody_calls_here_any_more(
 ) -> None:
     gate = make()
     permits = [await gate.acquire(urgent=False) for _ in range(2)]
-    for permit in reversed(permits):
-        use(gate, permit, refused=True)
-    await until(lambda: gate._task is None)
+    use(gate, permits[0], refused=True)
+    await turn()
+    use(gate, permits[1], refused=True)  # while the first is being told; it was sent before, and says nothing new
+    await idle(gate)
     assert float(await redis.get(f"{KEY}:slow")) == pytest.approx(0.9)
     other = make()
     use(other, await other.acquire(urgent=False))
-    assert other._last is not None
     assert other._last.spacing == pytest.approx(1e6 / 98 / 0.9, rel=0.02)
+
+
+async def test_a_lower_limit_spreads_the_slots(make: Callable[..., Gate]) -> None:
+    gate = make()
+    for rate, spacing in ((50, 1e6 / 49), (200, 1e6 / 49)):
+        gate.lower(rate)
+        use(gate, await gate.acquire(urgent=False))
+        assert gate._last.spacing == pytest.approx(spacing, abs=1)
 
 
 # Without Redis.
 
 
-async def test_the_static_share_serves_the_urgent_first_and_takes_back_what_nobody_wants(
-    make: Callable[..., Gate],
-) -> None:
+async def test_the_static_share_serves_the_urgent_first(make: Callable[..., Gate]) -> None:
     with RedisServer() as server:
         server.kill()
-        gate = make(slow(8), server.url, 4)  # two calls a second each
-        use(gate, await gate.acquire(urgent=False))
+        gate = make(slow(40), server.url, 4)
         served: list[str] = []
 
         async def wait(name: str, *, urgent: bool) -> None:
@@ -340,12 +371,46 @@ async def test_the_static_share_serves_the_urgent_first_and_takes_back_what_nobo
         waiting.append(asyncio.create_task(wait("urgent", urgent=True)))
         await asyncio.gather(*waiting)
         assert served == ["urgent", "bulk"]
-        await drop(ask(gate))
-        last = ask(gate)
+
+
+async def test_of_the_static_share_nothing_is_lost_when_somebody_gives_up(make: Callable[..., Gate]) -> None:
+    with RedisServer() as server:
+        server.kill()
+        gate = make(slow(40), server.url, 4)
+        gate.end(await gate.acquire(urgent=False), refused=False)
+        local, share = gate._common.local, gate._share_command()
+        held = [await local.acquire(share, urgent=True, full=True) for _ in range(10)]
+        impatient = ask(gate)
+        for _ in range(3):
+            await turn()
+        behind = asyncio.create_task(local.acquire(share))
         await turn()
-        await drop(last)
-        share = gate._share_command()
-        await until(lambda: gate._common.local.statistics(share).resting <= 2)
+        await drop(impatient)
+        local.report(held[0])
+        local.report(await behind)
+
+
+async def test_it_is_told_once_that_redis_is_gone_and_once_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    with RedisServer() as server:
+        server.kill()
+        books = Books(server.url, prefix="tests", timeout=TIMEOUT)
+        common = Common(books, processes=1, margin=0.98, timeout=TIMEOUT)
+        gates = [Gate(Command(1, path, 100), common) for path in ("a", "b")]
+        gone, back = Ear("out of reach"), Ear("is back")
+        waiting = [ask(gate) for gate in gates]
+        await gone.heard.wait()
+        server.start()
+        for gate, task in zip(gates, waiting, strict=True):
+            use(gate, await task)
+        await back.heard.wait()
+        assert not common.without
+        for gate in gates:
+            await gate.aclose()
+        await books.aclose()
+    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
+        "the shared rate limit is out of reach",
+        "the shared rate limit is back",
+    ]
 
 
 async def test_calls_of_the_static_share_are_paid_for_when_redis_is_back(make: Callable[..., Gate]) -> None:
@@ -354,8 +419,9 @@ async def test_calls_of_the_static_share_are_paid_for_when_redis_is_back(make: C
         gate = make(COMMAND, server.url, 1)
         hanging = await gate.acquire(urgent=False)
         hanging.written = now()
+        back = Ear("is back")
         server.start()
-        await until(lambda: not gate._common.without)
+        await back.heard.wait()
         use(gate, await gate.acquire(urgent=False))
         assert gate.slots.elsewhere == 1
         gate.end(hanging, refused=False)
@@ -363,11 +429,16 @@ async def test_calls_of_the_static_share_are_paid_for_when_redis_is_back(make: C
 
 async def test_slots_that_were_to_go_back_when_redis_went_are_lost_and_pay(make: Callable[..., Gate]) -> None:
     with RedisServer() as server:
+        redis: Any = Redis.from_url(server.url)
+        await redis.hset(KEY, "next", "1")
+        await redis.aclose()
         gate = make(COMMAND, server.url, 1)
         waiting = [ask(gate) for _ in range(5)]
         use(gate, await waiting[0])
-        server.kill()
+        server.hold()
+        gone = Ear("out of reach")
         await drop(*waiting[1:])
-        await until(lambda: bool(gate._common.without))
-        assert gate._back is None
-        assert gate.slots._paid(now() + 0.1) >= 4
+        await gone.heard.wait()
+        await turn()
+        assert not gate._back
+        assert gate.slots._paid(now()) == 5

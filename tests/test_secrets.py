@@ -1,4 +1,4 @@
-"""Neither the secret key nor a usersig is ever told: not in a log, not in an error, not in a repr, not by an attribute."""
+"""Neither the secret key nor a usersig is ever told: by no log, error or repr, and the key by no attribute."""
 
 import asyncio
 import gc
@@ -85,10 +85,15 @@ def refused_with_echo(call: Call) -> dict[str, Any]:
     return {"ErrorCode": 70009, "ErrorInfo": f"no: {call.target}"}
 
 
+def half_of(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+    call.transport.close()
+
+
 TROUBLE: dict[str, Callable[[Call], object]] = {
     "reset": lambda call: call.reset(),
     "closed": lambda call: call.transport.close(),
-    "half": lambda call: (call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), call.transport.close()),
+    "half": half_of,
     "no http": lambda call: call.send(b"SSH-2.0\r\n\r\n"),
     "bad header": lambda call: call.send(f"HTTP/1.1 200 OK\r\n{call.target}\r\n\r\n".encode()),
     "502": lambda call: call.answer(call.target.encode(), status=502),
@@ -98,6 +103,7 @@ TROUBLE: dict[str, Callable[[Call], object]] = {
     "busy with echo": lambda call: call.answer({"ErrorCode": 91000, "ErrorInfo": call.target}),
     "silence": lambda call: call.answer({"ErrorCode": 0, "ErrorInfo": call.target}),
     "echo": lambda call: call.answer(echo(call)),
+    "a bare signature": lambda call: call.answer({"ErrorCode": 70003, "ErrorInfo": f"sig {call.query['usersig']}!"}),
     "refused with echo": lambda call: call.answer(refused_with_echo(call)),
     "hang": lambda _: None,
 }
@@ -119,10 +125,12 @@ async def words_of_a_run(tim: Client) -> list[str]:
         except TIMError as exc:
             words += every_word_of(exc)
         else:
-            words += every_word_of_result(got) if isinstance(got, BatchResult) else [repr(got)]
-        words += [
-            repr(thing) for thing in (tim, tim.accounts, tim.accounts.delete, tim._transport, tim._transport.signer)
-        ]
+            if isinstance(got, BatchResult):
+                words += every_word_of_result(got)
+            elif not isinstance(got, dict):  # the raw reply of tim.call is the service's word to the one who asked
+                words.append(repr(got))
+        inside = (tim._transport, tim._transport.signer)
+        words += [repr(thing) for thing in (tim, tim.accounts, tim.accounts.delete, *inside)]
         words += [repr(dispatcher.lane) for dispatcher in tim._dispatchers.values()]
         words += [repr(task) for task in asyncio.all_tasks()]
     return words
@@ -203,7 +211,13 @@ async def test_a_run_with_faults_of_all_kinds_tells_nothing(lines: list[str], ke
 
 
 def test_a_constructor_that_refuses_does_not_tell(key: str) -> None:
-    for options in ({"sdk_app_id": 0}, {"identifier": "\n"}, {"region": "nowhere"}, {"secret_key": f"{key}\n"}):
+    wrong: list[dict[str, Any]] = [
+        {"sdk_app_id": 0},
+        {"identifier": "\n"},
+        {"region": "nowhere"},
+        {"secret_key": f"{key}\n"},
+    ]
+    for options in wrong:
         good: dict[str, Any] = {"sdk_app_id": 1, "secret_key": key}
         with pytest.raises(ValueError) as caught:  # noqa: PT011 - each says something else, and none the key
             Client(**(good | options))

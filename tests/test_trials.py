@@ -87,12 +87,13 @@ def test_a_whole_no_that_names_the_guilty_accuses_only_those_whom_it_does_not_na
     assert codes(feed) == [("Rejected", 90048), ("Rejected", 40003), ("Ok", None), ("Ok", None)]
 
 
-def test_a_whole_no_that_names_all_but_one_has_found_the_guilty() -> None:
+def test_the_only_one_whom_a_whole_no_does_not_name_is_asked_alone_for_the_named_may_be_the_guilty() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1", "d2"])
-    settle(lane, sealed(lane), Answer(40003, "no", None, {"d1": (91000, "busy")}))
-    settle(lane, sealed(lane, 1.0), values(["d1"]), 1.0)
-    assert codes(feed) == [("Ok", None), ("Rejected", 40003)]
+    feed = give(lane, ["d1", "d2", "d3"])
+    settle(lane, sealed(lane), Answer(40003, "no", None, {"d1": (91000, "busy"), "d2": (90048, "no such account")}))
+    assert answered(lane, values(["d3"])) == ["d3"]
+    assert answered(lane, values(["d1"]), 1.0) == ["d1"]
+    assert codes(feed) == [("Ok", None), ("Rejected", 90048), ("Ok", None)]
 
 
 @pytest.mark.parametrize("in_flight", [1, 8, 128])

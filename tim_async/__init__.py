@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .client import Client
     from .dispatch import CallEvent
+    from .endpoints.values import (
+        AttributeNames,
+        Device,
+        Friend,
+        ImportedFriend,
+        NewAccount,
+        NewFriend,
+        Presence,
+        Profile,
+    )
     from .errors import (
         AccountError,
         APIError,
@@ -23,10 +33,12 @@ if TYPE_CHECKING:
         TIMError,
     )
     from .results import BatchResult, NotSent, Ok, Outcome, Rejected, Stats, Unknown
+    from .statistics import LaneStatistics
 
 __all__ = [
     "APIError",
     "AccountError",
+    "AttributeNames",
     "BadStatus",
     "BatchError",
     "BatchResult",
@@ -35,11 +47,19 @@ __all__ = [
     "ClientClosed",
     "ConnectError",
     "CredentialsError",
+    "Device",
+    "Friend",
+    "ImportedFriend",
     "InvalidReply",
     "InvalidRequest",
+    "LaneStatistics",
+    "NewAccount",
+    "NewFriend",
     "NotSent",
     "Ok",
     "Outcome",
+    "Presence",
+    "Profile",
     "RateLimited",
     "Rejected",
     "RequestError",
@@ -53,15 +73,30 @@ __all__ = [
 __version__ = "0.1.0"
 
 # Imported when first asked for: aiohttp alone takes 0.2 s, which nobody should wait for who only wants --help.
-_HOMES = {"Client": "client", "CallEvent": "dispatch"}
-_RESULTS = ("BatchResult", "NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown")
+_ROOMS = {
+    "client": ("Client",),
+    "dispatch": ("CallEvent",),
+    "endpoints.values": (
+        "AttributeNames",
+        "Device",
+        "Friend",
+        "ImportedFriend",
+        "NewAccount",
+        "NewFriend",
+        "Presence",
+        "Profile",
+    ),
+    "results": ("BatchResult", "NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"),
+    "statistics": ("LaneStatistics",),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOMES.get(name) or ("results" if name in _RESULTS else "errors")
-    value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+    room = import_module(f".{_HOMES.get(name, 'errors')}", __name__)
+    value = globals()[name] = getattr(room, name)
     return value
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,10 @@ import msgspec
 
 from .codes import Action, code
 from .errors import APIError, RequestError
+from .feeds import PRIORITIES
 from .lane import Lane
-from .limits import Command, Limiter
+from .limits import Command, Limiter, Observable, Slowable
+from .statistics import LaneStatistics
 
 if TYPE_CHECKING:
     from .endpoints import Answer
@@ -79,6 +82,9 @@ class Dispatcher:
         self._call_name = f"tim_async {command.path} call"
         self._task: asyncio.Task[None] | None = None
         self._calls: dict[asyncio.Task[None], tuple[Chunk, Permit | None]] = {}
+        self._refused = 0
+        self._seconds_waited = 0.0
+        self._sealed_at: deque[float] = deque(maxlen=1_000)
         self._changed = asyncio.Event()
         self._token_scope: anyio.CancelScope | None = None
         self._token_for = (False, False)
@@ -108,6 +114,32 @@ class Dispatcher:
     def tasks(self) -> set[asyncio.Task[None]]:
         """What runs for this lane."""
         return {*self._calls} if self._task is None or self._task.done() else {*self._calls, self._task}
+
+    def statistics(self) -> LaneStatistics:
+        """How the command stands at this moment."""
+        now = asyncio.get_running_loop().time()
+        limiter = self._limiter
+        permits = limiter.statistics(self.command) if isinstance(limiter, Observable) else None
+        return LaneStatistics(
+            waiting=dict(zip(PRIORITIES, self.lane.turns.ready, strict=True)),
+            in_backoff=self.lane.in_backoff,
+            in_flight=self.lane.in_flight,
+            calls=self.lane.calls,
+            calls_per_second=float(sum(now - at <= 1 for at in self._sealed_at)),
+            seconds_waited=round(self._seconds_waited, 6),
+            retries=self.lane.retries,
+            refused=self._refused,
+            failures=self.lane.failures,
+            limit=self.command.rate,
+            share=1.0 if permits is None else permits.share,
+            cap=None if permits is None else permits.cap,
+        )
+
+    def told(self, limit: float) -> None:
+        """The service has sounded its alarm: keep to the limit that it names, and go slower for some seconds."""
+        self.command = Command(self.command.sdk_app_id, self.command.path, min(self.command.rate, limit))
+        if isinstance(self._limiter, Slowable):
+            self._limiter.slow(self.command)
 
     def wait_ahead(self, level: int) -> float:
         """Seconds for which an item of this urgency would wait for its turn, as far as is known; often less."""
@@ -162,6 +194,8 @@ class Dispatcher:
             self._report(permit)
             return
         waited = sealed - began
+        self._seconds_waited += waited
+        self._sealed_at.append(sealed)
         for feed in chunk.feeds:
             feed.seconds_waited += waited
         task = asyncio.create_task(self._run_calls(chunk, permit, waited), name=self._call_name)
@@ -196,6 +230,7 @@ class Dispatcher:
         self.lane.tick(now)
         chunk = self.lane.seal(now)
         if chunk is not None:
+            self._sealed_at.append(now)
             self._calls[task] = chunk, None
         return chunk
 
@@ -220,6 +255,7 @@ class Dispatcher:
             action = code(answer.code).action if answer.code else None
             if permit is not None:
                 permit.answered = now
+        self._refused += action is Action.PAUSE
         self._report(permit, refused=action is Action.PAUSE)
         health = self.lane.health
         gated = not health.proven or health.suspect is not None
@@ -246,6 +282,7 @@ class Dispatcher:
         if not chunk.settled:
             lost = RequestError(self.command.path, "the call was cut short")
             self._settle(chunk, permit, lost, self._transport.signer.version)
+            self.wake()
 
     async def _ask(self, chunk: Chunk, permit: Permit | None) -> Answer | RequestError:
         endpoint = self.lane.endpoint

@@ -163,7 +163,7 @@ class Lane(Waiting):
 
     def _guilty(self, chunk: Chunk, items: Sequence[Item], verdict: Code, now: float) -> None:
         """The call was refused and one of these items may have caused it: find out which."""
-        if len(items) == 1:
+        if len(chunk.items) == 1:
             self._convict(chunk.trial, items[0], verdict, now)
             return
         for item in items:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -25,7 +25,7 @@ from aiolimiter import AsyncLimiter
 
 from .permits import Permit, Permits, PermitStatistics
 
-__all__ = ["Command", "Limiter", "LocalLimiter", "local_limiter"]
+__all__ = ["Command", "Limiter", "LocalLimiter", "Observable", "Slowable", "local_limiter"]
 
 BURST: Final = 3.0
 """Calls that may follow each other at once after a late timer. With 1 lateness is lost for ever: 93 % of the rate."""
@@ -82,6 +82,24 @@ class Limiter(Protocol):
         ...
 
 
+@runtime_checkable
+class Observable(Limiter, Protocol):
+    """A limiter that can tell how it stands."""
+
+    def statistics(self, command: Command) -> PermitStatistics:
+        """The permits of a command at this moment."""
+        ...
+
+
+@runtime_checkable
+class Slowable(Limiter, Protocol):
+    """A limiter that can be told that a limit is near."""
+
+    def slow(self, command: Command) -> None:
+        """Let fewer calls of a command through for some seconds."""
+        ...
+
+
 class LocalLimiter:
     """The limits of one event loop, for all of its clients: two clients of one app share each command's limit."""
 
@@ -102,6 +120,10 @@ class LocalLimiter:
         gate = self._running.pop(permit, None)
         if gate is not None:
             gate.end(permit, refused=refused)
+
+    def slow(self, command: Command) -> None:
+        """The limit of a command is near, says the service: a tenth less for some seconds; to be called in the loop."""
+        self._gate(command).permits.slow(asyncio.get_running_loop().time())
 
     def statistics(self, command: Command) -> PermitStatistics:
         """The permits of a command at this moment; to be called in the loop."""

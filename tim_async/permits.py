@@ -154,6 +154,11 @@ class Permits:
         _check_rate(rate)
         self._rate = min(self._rate, rate)
 
+    def slow(self, now: float) -> None:
+        """Takes a tenth off the rate, as a refusal does: somebody says that the limit is near."""
+        self._low_share = max(SLOWEST, SLOWER * self.share(now))
+        self._slowed_at = now
+
     def share(self, now: float) -> float:
         """The part of the rate in use, 0.1 to 1: each refusal takes a tenth off, and it grows again afterwards."""
         if self._low_share == 1.0:
@@ -320,8 +325,7 @@ class Permits:
         if permit.taken <= self._slowed_at:
             return  # sent before the last refusal was known: it says nothing new
         self._wide_cap = min(WIDEST, 2 * self.cap(now))
-        self._low_share = max(SLOWEST, SLOWER * self.share(now))
-        self._slowed_at = now
+        self.slow(now)
 
 
 def _check_rate(rate: float) -> None:

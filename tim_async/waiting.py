@@ -108,6 +108,9 @@ class Waiting:
         self.feeds: set[Feed] = set()
         """The batches that are not finished."""
         self.in_flight = 0
+        self.calls = 0
+        self.retries = 0
+        """Calls that carried an item which had gone out before."""
         self.failures = 0
         """Calls in a row without a useful answer."""
         self.suspect: APIError | None = None
@@ -132,6 +135,11 @@ class Waiting:
             f"<Lane {self.endpoint.path}: {len(self.turns)} ready, {len(self._later)} groups in back-off, "
             f"{self.in_flight} calls in flight>"
         )
+
+    @property
+    def in_backoff(self) -> int:
+        """Items that wait for another try."""
+        return sum(len(items) for _, _, items, _ in self._later)
 
     @property
     def idle(self) -> bool:
@@ -270,6 +278,8 @@ class Waiting:
             return None
         items, feeds, line = taken
         repeats = self._returned and any(item.reached or item.attempts for item in items)
+        self.calls += 1
+        self.retries += repeats
         for feed in feeds:
             feed.calls += 1
             feed.retries += repeats

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
@@ -23,6 +24,8 @@ Errors: TypeAlias = Mapping[str, tuple[int, str]]
 Body: TypeAlias = Callable[[Sequence[str], Sequence[Any], Any], object]
 """(accounts, arguments, options) -> what is sent as JSON."""
 
+# In a URL, or bare: a usersig is base64 of zlib data, which begins with 78 9c or 78 da.
+_SIGNATURE = re.compile(r"(usersig=|e[JN][\w*-]{60}).*", re.DOTALL | re.IGNORECASE)
 _ENCODER = msgspec.json.Encoder()
 _BINDING = frozenset({"from_account", "group_id"})
 _ITEMS_MOST = 500  # that a call which is counted in items may hold, where we don't know how many it holds
@@ -143,7 +146,7 @@ def said(info: str | None) -> str:
     """The service's words, which must not carry a signature even if the service echoes our URL."""
     if not info:
         return ""
-    return info if "usersig=" not in info else info.partition("usersig=")[0] + "[the rest held a signature]"
+    return _SIGNATURE.sub("[the rest held a signature]", info)
 
 
 def reading(

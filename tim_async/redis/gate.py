@@ -92,8 +92,8 @@ class Gate:
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
-        self._last: Booking | None = None
-        self._back: tuple[Booking, list[float]] | None = None
+        self._last = Booking(-math.inf, [], 0, 0, 0, 0.0)
+        self._back: list[tuple[Booking, list[float]]] = []
         self._row = 0
         self._trip = 0.0
         self._opens = -math.inf
@@ -159,6 +159,8 @@ class Gate:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._closed:
+            return
         loop = asyncio.get_running_loop()
         now = loop.time()
         self.slots.elsewhere = self._resting_without()
@@ -175,7 +177,6 @@ class Gate:
         booked = self.slots.booked
         while booked:
             waiter = self._first()
-            slot = booked[0]
             if self.slots.stale(now):
                 self._pass_by(now, wanted=waiter is not None)
                 continue
@@ -183,7 +184,8 @@ class Gate:
             if waiter is None or permit is None:
                 return
             waiter.future.set_result(permit)
-            self._row = self._row + 1 if waiter.since < slot else 0
+            # Who waited less than that was not kept by the limit, nor by a Redis that is too slow for it.
+            self._row = self._row + 1 if now - waiter.since > self.slots.spacing / 2 else 0
 
     def _pass_by(self, now: float, *, wanted: bool) -> None:
         """The first slot was not used: earlier calls needed it, or nobody wants it, nor those behind it."""
@@ -191,9 +193,8 @@ class Gate:
             self.slots.drop()
             return
         self._row = 0
-        if self._last is not None and self._back is None:
-            spare = self.slots.withdraw(len(self._last.slots), now)
-            self._back = (self._last, spare) if spare else None
+        if spare := self.slots.withdraw(len(self._last.slots), now):
+            self._back.append((self._last, spare))
         while self.slots.booked:
             self.slots.drop()
 
@@ -203,13 +204,13 @@ class Gate:
         if wanted and not self.slots.booked:
             when = max(self._opens, self._book_at(now))
             when = when if when > now else math.inf
-        return min(when, now + RECHECK) if self.slots.elsewhere else when
+        return min(when, now + RECHECK) if wanted and self.slots.elsewhere else when
 
     # Talk to Redis.
 
     def _idle(self) -> bool:
-        wanted = self._back is not None or self._refused is not None or self._first() is not None
-        return self._closed or not (wanted or self.slots.booked)
+        wanted = self._refused is not None or self._first() is not None
+        return self._closed or not (wanted or self._back or self.slots.booked)
 
     async def _run(self) -> None:
         while not self._idle():
@@ -235,8 +236,8 @@ class Gate:
         while not self._idle():
             self._changed.clear()
             lack = self._lack(clock())
-            if self._back is not None:
-                await self._give_back(*self._back)
+            if self._back:
+                await self._give_back(*self._back[0])
             elif lack or self._refused is not None:
                 await self._book(lack, clock())
             else:
@@ -295,7 +296,7 @@ class Gate:
         """What nobody here wants is for whoever books next, unless others have booked behind it."""
         if not await self._common.books.give_back(self._command, run.end, len(slots), run.spacing):
             self.slots.forfeit(slots)
-        self._back = None
+        self._back.pop(0)
 
     # Do without Redis.
 
@@ -303,10 +304,9 @@ class Gate:
         """Keeps to the static share until Redis is back, and a window apart from what is booked there."""
         self._common.lost(self, trouble)
         self._was_without = True
-        if self._back is not None:
-            self.slots.forfeit(self._back[1])
-            self._back = None
-        spacing = self.slots.spacing if self._last is None else self._last.spacing / 1e6
+        while self._back:
+            self.slots.forfeit(self._back.pop()[1])
+        spacing = max(self.slots.spacing, self._last.spacing / 1e6)  # others may have booked as far ahead
         quiet = AHEAD + 2 * self._common.processes * spacing + self.slots.span
         async with anyio.create_task_group() as group:
             group.start_soon(self._hand_out_share, quiet)
