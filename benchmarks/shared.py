@@ -10,6 +10,7 @@ the limit, or an account has no outcome.
 
 import argparse
 import asyncio
+import importlib
 import json
 import subprocess
 import sys
@@ -24,8 +25,6 @@ from judge import judge, read
 from tim_async.emulator import Emulator, serve
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from redis_server import RedisServer
 
 APP = 1400000000
 PATH = "timpush/get_tag"
@@ -57,7 +56,12 @@ def emulate(listening: Callable[[str], object], *, latency: float, rate: float) 
     asyncio.run(serve(emulator, listening))
 
 
-def run_workers(setting: Setting, url: str, server: RedisServer) -> tuple[list[dict[str, int]], Times]:
+def redis_server() -> Any:
+    """A `RedisServer`, from the tests."""
+    return importlib.import_module("redis_server").RedisServer()
+
+
+def run_workers(setting: Setting, url: str, server: Any) -> tuple[list[dict[str, int]], Times]:
     """What the workers say at their end; kills Redis meanwhile, if that is to be."""
     seconds = setting.seconds + setting.kill
     arguments = (url, server.url, setting.processes, seconds, setting.rate)
@@ -81,7 +85,7 @@ def percent(arrivals: list[float], begin: float, end: float, rate: float) -> flo
 
 def measure(setting: Setting) -> dict[str, Any]:
     """One run with a fresh emulator and a fresh Redis: the verdict of the judge, and what the run yielded."""
-    with apart(emulate, latency=setting.latency, rate=setting.rate) as url, RedisServer() as server:
+    with apart(emulate, latency=setting.latency, rate=setting.rate) as url, redis_server() as server:
         told, times = run_workers(setting, url, server)
         rows: list[list[Any]] = read(f"{url}/emulator/arrivals?path={PATH}")["arrivals"]
     arrivals = sorted(float(row[0]) for row in rows)

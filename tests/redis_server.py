@@ -1,6 +1,8 @@
-"""A real server on a free port, which can be killed, held, and started again, empty."""
+"""A real server on a free port, which can be killed, held, and started again, empty; and what tests need around it."""
 
+import asyncio
 import importlib.util
+import logging
 import os
 import shutil
 import signal
@@ -12,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["RedisServer"]
+__all__ = ["Delay", "Ear", "RedisServer"]
 
 START = 10.0
 
@@ -94,3 +96,52 @@ class RedisServer:
     ) -> None:
         self.kill()
         self._folder.cleanup()
+
+
+class Delay:
+    """Stands before a server on loopback, and hands on what comes a moment later."""
+
+    def __init__(self, port: int, seconds: float) -> None:
+        self.port = 0
+        self._target = port
+        self._seconds = seconds
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        for ends in ((reader, far_writer), (far_reader, writer)):
+            self._tasks.add(asyncio.create_task(self._carry(*ends)))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while data := await reader.read(65536):
+                loop.call_later(self._seconds, writer.write, data)
+        finally:
+            writer.close()
+
+
+class Ear(logging.Handler):
+    """Hears what the limiter says, and lets a test wait for it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self.heard = asyncio.Event()
+        logging.getLogger("tim_async").addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._text in record.getMessage():
+            self.heard.set()
+            logging.getLogger("tim_async").removeHandler(self)

@@ -216,8 +216,8 @@ async def test_a_call_that_foreign_hands_cut_short_is_asked_again(limiter: Any, 
         await first
         task = asked_for(tim, "Mary")
         await puppet.call()
-        for call in list(dispatcher_of(tim)._calls):
-            call.cancel()
+        for running in list(dispatcher_of(tim)._calls):
+            running.cancel()
         again = await puppet.call()
         again.answer(yes(again))
         assert await task == ("tag of Mary",)

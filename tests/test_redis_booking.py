@@ -135,9 +135,10 @@ async def test_a_refusal_makes_everybody_slower_and_is_forgotten_in_time(books: 
     assert 3000 < await redis.pttl(f"{KEY}:slow") <= 4000  # 2 s, and two more for 10 % at 5 % a second
 
 
-async def test_a_call_from_before_the_last_refusal_says_nothing_new(books: Books) -> None:
+@pytest.mark.parametrize("ago", [0.0, 5.0])
+async def test_a_call_booked_before_the_last_refusal_was_known_says_nothing_new(books: Books, ago: float) -> None:
     await books.book(COMMAND, 0, TERMS, refused=0.0)
-    assert (await books.book(COMMAND, 1, TERMS, refused=5.0)).spacing == 11_112
+    assert (await books.book(COMMAND, 1, TERMS, refused=ago)).spacing == 11_112
 
 
 async def test_refusals_add_up_to_a_tenth_of_the_pace(books: Books, redis: Any) -> None:

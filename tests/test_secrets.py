@@ -58,7 +58,6 @@ def every_word_of(error: BaseException | None) -> Iterator[str]:
         yield "".join(traceback.format_exception(error))
         if isinstance(error, TIMError):
             yield repr(pickle.dumps(error))
-            yield repr(pickle.loads(pickle.dumps(error)))  # noqa: S301 - what was pickled a line above
         yield from every_word_of(error.__cause__)
         error = error.__context__
 
@@ -219,7 +218,7 @@ def test_a_constructor_that_refuses_does_not_tell(key: str) -> None:
     ]
     for options in wrong:
         good: dict[str, Any] = {"sdk_app_id": 1, "secret_key": key}
-        with pytest.raises(ValueError) as caught:  # noqa: PT011 - each says something else, and none the key
+        with pytest.raises(ValueError, match=r"must be|white space") as caught:
             Client(**(good | options))
         assert_nothing_told(every_word_of(caught.value), key, set())
 

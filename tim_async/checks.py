@@ -5,7 +5,7 @@ Lengths are counted in bytes of UTF-8, as the service counts them, not in charac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
@@ -50,7 +50,7 @@ def _byte_length(text: str) -> int | None:
         return None
 
 
-def _are_str(texts: Sequence[object]) -> TypeGuard[Sequence[str]]:
+def _are_str(texts: Collection[object]) -> TypeGuard[Collection[str]]:
     """Whether all are plain ``str``."""
     return set(map(type, texts)) == {str}
 
@@ -173,7 +173,11 @@ def _are_plain_attributes(arguments: Sequence[object]) -> TypeGuard[Sequence[dic
     if set(map(type, arguments)) != {dict} or not all(arguments):
         return False
     dicts: Sequence[Any] = arguments
-    texts = [*chain.from_iterable(dicts), *chain.from_iterable(map(dict.values, dicts))]
+    try:
+        # Names and values recur, so only the different ones are looked at.
+        texts = {*chain.from_iterable(dicts), *chain.from_iterable(map(dict.values, dicts))}
+    except TypeError:
+        return False  # a value that has no hash is no text
     return _are_str(texts) and max(map(len, texts)) <= MOST_VALUE_BYTES and "".join(texts).isascii()
 
 

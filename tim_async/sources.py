@@ -19,6 +19,7 @@ from collections.abc import (
     Mapping,
 )
 from itertools import islice
+from types import TracebackType
 from typing import Any, TypeAlias
 
 from .feeds import Feed
@@ -62,6 +63,23 @@ def source_failed(error: Exception) -> str:
     """Why the items of a source that failed are not sent."""
     # Its words are not ours, and they may be long: whoever wants them finds them in __cause__.
     return f"the source failed: {type(error).__name__}"
+
+
+class _Caught:
+    """Takes what the caller's own code raises, whatever it is, but no cancellation."""
+
+    def __init__(self, take: Callable[[Exception], None]) -> None:
+        self._take = take
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._take(error)
+        return True
 
 
 class Pump:
@@ -124,13 +142,11 @@ class Pump:
         self.notify()
 
     async def _close(self) -> None:
-        try:
+        with _Caught(self._fail):
             if isinstance(self._source, Generator):
                 self._source.close()
             elif isinstance(self._source, AsyncGenerator):
                 await self._source.aclose()
-        except Exception as exc:  # noqa: BLE001 - the caller's own code: whatever it raises is his to see
-            self._fail(exc)
 
     async def _read(self, source: Iterator[Any]) -> None:
         while self._reads_on:
@@ -139,11 +155,8 @@ class Pump:
                 await self.wait()
                 continue
             block: list[Any] = []
-            try:
+            with _Caught(self._fail):
                 block.extend(islice(source, most))
-            except Exception as exc:  # noqa: BLE001 - as above
-                self._fail(exc)
-            else:
                 self._feed.exhausted = len(block) < most
             self._take(block)
             # Not all that is taken waits: a million items that are refused here must not stop the loop.
@@ -165,7 +178,7 @@ class Pump:
     async def _pull(self, source: AsyncIterator[Any]) -> None:
         loop = asyncio.get_running_loop()
         block = self._block
-        try:
+        with _Caught(self._fail):
             async for item in source:
                 block.append(item)
                 if len(block) == 1:
@@ -178,9 +191,6 @@ class Pump:
                         await self.wait()
                 if not self._reads_on:
                     return
-        except Exception as exc:  # noqa: BLE001 - as above
-            self._fail(exc)
-        else:
             self._feed.exhausted = True
 
     def _flush(self) -> None:
@@ -198,7 +208,5 @@ class Pump:
             self._fail(TypeError(f"every item must be an (account, argument) pair, not {name}"))
             block = [] if self.mistaken else block[:wrong]
         if block:
-            try:
+            with _Caught(self._fail):  # an argument is the caller's own code too, once it is looked at
                 self._give(block)
-            except Exception as exc:  # noqa: BLE001 - an argument is the caller's own code too, once it is looked at
-                self._fail(exc)

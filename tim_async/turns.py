@@ -97,8 +97,9 @@ class Turns:
         else:
             line = self._first_line(turn)
             self._fill(turn, line.options, most, items, feeds)
-            for level in _LEVELS:
-                self._fill(level, line.options, most, items, feeds)
+            if len(items) < most:
+                for level in _LEVELS:
+                    self._fill(level, line.options, most, items, feeds)
         for level in _LEVELS:
             if not self.ready[level]:
                 self._forget(level)

@@ -26,7 +26,16 @@ Body: TypeAlias = Callable[[Sequence[str], Sequence[Any], Any], object]
 
 # In a URL, or bare: a usersig is base64 of zlib data, which begins with 78 9c or 78 da.
 _SIGNATURE = re.compile(r"(usersig=|e[JN][\w*-]{60}).*", re.DOTALL | re.IGNORECASE)
-_ENCODER = msgspec.json.Encoder()
+
+
+def _as_str(value: object) -> str:
+    """A str of a class of its own (numpy's, a template engine's) is written like any other."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise NotImplementedError(f"{type(value).__name__} cannot be written as JSON")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_as_str)
 _BINDING = frozenset({"from_account", "group_id"})
 _ITEMS_MOST = 500  # that a call which is counted in items may hold, where we don't know how many it holds
 

@@ -42,7 +42,8 @@ if low and left > 0 then
   share = math.max(low, 1 - left * 0.00005)
   slowed = 2000 + (1 - low) * 20000 - left
 end
-if refused >= 0 and refused < slowed then  -- else it was sent before the last refusal was known, and says nothing new
+-- A call whose slot was booked before the last refusal was known says nothing new.
+if refused >= 0 and refused < slowed - ahead / 1000 then
   share = math.max(0.1, 0.9 * share)
   redis.call('SET', KEYS[2], share, 'PX', math.ceil(2000 + (1 - share) * 20000))
 end
