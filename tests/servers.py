@@ -77,9 +77,8 @@ class _Connection(asyncio.Protocol):
         self._buffer = b""
         self._call: Call | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+    def connection_made(self, transport: Any) -> None:  # uvloop's is no subclass of asyncio.Transport
+        self._transport: asyncio.Transport = transport
         self._puppet.connections += 1
         self._puppet.open.add(transport)
         self._puppet.connected.set()

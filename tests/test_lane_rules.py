@@ -213,6 +213,53 @@ def test_after_five_failures_in_a_row_the_lane_sends_one_probe_at_a_time() -> No
     assert len(all_sealed(lane, now + 5.0)) > 1, "one useful answer ends it"
 
 
+def test_four_failures_in_a_row_are_not_enough_for_that() -> None:
+    lane = lane_of()
+    give(lane, users(1_000))
+    for chunk in [sealed(lane) for _ in range(4)]:
+        settle(lane, chunk, LOST)
+    assert len(all_sealed(lane)) > 1
+    lane = lane_of()
+    give(lane, users(1_000))
+    for chunk in [sealed(lane) for _ in range(5)]:
+        settle(lane, chunk, LOST)
+    assert len(all_sealed(lane)) == 0
+    assert len(all_sealed(lane, 1.0)) == 1
+
+
+def test_a_late_good_answer_opens_the_way_before_it_is_time_for_a_probe() -> None:
+    lane = lane_of()
+    give(lane, users(1_000))
+    late = sealed(lane)
+    for chunk in [sealed(lane) for _ in range(5)]:
+        settle(lane, chunk, LOST)
+    assert lane.seal(0.01) is None
+    settle(lane, late, fine(late), 0.01)
+    assert lane.seal(0.01) is not None
+
+
+@pytest.mark.parametrize(
+    "useless", [refusal(91000), values([]), errors(whoever=70500)], ids=["busy", "silence", "each busy"]
+)
+def test_an_answer_that_decides_nothing_is_a_failure_too(useless: Answer) -> None:
+    lane = lane_of()
+    give(lane, users(1_000))
+    for chunk in [sealed(lane) for _ in range(5)]:
+        items = dict.fromkeys(chunk.accounts, (70500, "busy")) if useless.errors else {}
+        settle(lane, chunk, useless._replace(errors=items))
+    assert lane.failures == 5
+    assert lane.seal(0.0) is None
+
+
+def test_a_refusal_that_one_item_may_have_caused_is_a_useful_answer() -> None:
+    lane = lane_of()
+    give(lane, users(1_000))
+    for chunk in [sealed(lane) for _ in range(5)]:
+        settle(lane, chunk, LOST)
+    settle(lane, sealed(lane, 1.0), refusal(40003), 1.0)
+    assert len(all_sealed(lane, 1.0)) > 1
+
+
 def test_late_failures_of_calls_sent_before_the_back_off_do_not_make_it_longer() -> None:
     lane = lane_of(chance=1.0)
     give(lane, users(1_000))
@@ -264,6 +311,29 @@ def test_a_useful_answer_begins_the_two_minutes_anew() -> None:
     assert kinds(feed) == ["Ok"]
     lane.tick(SILENCE_MOST + 1.0)
     assert not lane.idle
+
+
+def test_the_two_minutes_run_from_the_last_useful_answer_and_not_from_the_next_call() -> None:
+    lane = lane_of(attempts=1_000)
+    feed = give(lane, users(200))
+    good, lost = sealed(lane), sealed(lane)
+    settle(lane, good, fine(good), 10.0)
+    settle(lane, lost, LOST, 15.0)
+    lose_until(lane, 10.0 + SILENCE_MOST, now=15.0)
+    assert kinds(feed) == ["Ok"] * 100 + ["Unknown"] * 100
+
+
+def test_an_old_silence_does_not_shorten_the_patience_with_what_comes_later() -> None:
+    lane = lane_of(attempts=1)
+    give(lane, ["d1"])
+    answered(lane, LOST)
+    assert lane.idle
+    lane.attempts = 1_000
+    feed = give(lane, ["d2"], now=100.0)
+    lose_until(lane, 219.0, now=100.0)
+    assert not feed.finished
+    lose_until(lane, 221.0, now=219.0)
+    assert kinds(feed) == ["Unknown"]
 
 
 def test_a_source_that_is_silent_for_minutes_is_not_a_service_that_is() -> None:
@@ -330,6 +400,19 @@ def test_a_frequency_code_pauses_the_lane_until_a_time_and_costs_no_attempt(code
         settle(lane, chunk, fine(chunk), 25.0)
     assert kinds(feed) == ["Ok"] * 150
     assert feed.retries == len(chunks) + 3
+
+
+@pytest.mark.parametrize("code", [60007, 60011])
+def test_a_good_answer_after_the_pause_makes_the_next_pause_short_again(code: int) -> None:
+    lane = lane_of()
+    give(lane, users(1_000))
+    settle(lane, sealed(lane), refusal(code), 10.0)
+    settle(lane, sealed(lane, 11.0), refusal(code), 11.0)
+    assert lane._gate() == 13.0
+    chunk = sealed(lane, 13.0)
+    settle(lane, chunk, fine(chunk), 13.0)
+    settle(lane, sealed(lane, 13.0), refusal(code), 14.0)
+    assert lane._gate() == 15.0
 
 
 def test_a_frequency_code_of_the_app_pauses_all_its_lanes() -> None:

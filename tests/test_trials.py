@@ -139,6 +139,22 @@ def test_chunks_that_are_guilty_of_different_things_do_not_stop_a_batch() -> Non
     assert set(kinds(feed)) == {"Rejected"}
 
 
+def test_a_last_item_that_is_guilty_of_something_else_is_no_proof_either() -> None:
+    lane = lane_of()
+    feed = give(lane, users(400))
+    last = {account for account in users(400) if account.endswith("99")}
+    drive(lane, lambda chunk: refusal(90034 if last.issuperset(chunk.accounts) else 90033))
+    assert feed.error is None
+    assert kinds(feed) == ["Rejected"] * 400
+
+
+def test_a_whole_no_that_names_only_who_is_fine_accuses_the_others() -> None:
+    lane = lane_of()
+    give(lane, ["d1", "d2", "d3"])
+    settle(lane, sealed(lane), Answer(40003, "no", {"d1": ()}, {}))
+    assert [chunk.accounts for chunk in all_sealed(lane)] == [["d2"], ["d3"]]
+
+
 def test_chunks_in_flight_when_a_batch_was_stopped_are_not_asked_about() -> None:
     lane = lane_of()
     feed = give(lane, users(200))
