@@ -285,3 +285,14 @@ def test_an_item_whose_account_is_bad_already_keeps_that_problem() -> None:
     problems = check_accounts(["", "Mary"], 32, CODE)
     prepare(prepare_words, [[], []], problems)
     assert problems == {0: Problem(CODE, "the account is empty"), 1: Problem(90037, "the list of names is empty")}
+
+
+def test_an_argument_that_raises_when_it_is_read_is_that_items_problem_alone() -> None:
+    def broken() -> Iterator[str]:
+        yield "vip"
+        raise LookupError("the cursor is gone")
+
+    problems: dict[int, Problem] = {}
+    tags = prepare(prepare_names("a tag", 90020), [["a"], broken(), ["b"]], problems)
+    assert problems == {1: Problem(90001, "the argument cannot be read: LookupError")}
+    assert (tags[0], tags[2]) == (("a",), ("b",))

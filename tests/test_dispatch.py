@@ -273,6 +273,16 @@ async def test_a_signature_that_is_refused_is_made_anew_once(limiter: Any, puppe
         assert [read(call.query["usersig"]).time > old for call in puppet.calls] == [False, False, True, True]
 
 
+async def test_a_fresh_signature_that_is_refused_gets_another_try_and_no_third(puppet: Puppet) -> None:
+    async with client_of(puppet) as tim:
+        task = asyncio.create_task(tim.push.get_tags(["Mary"]))
+        for _ in range(2):
+            (await puppet.call()).answer(refuse(70001))
+        with pytest.raises(CredentialsError):
+            await task
+    assert len(puppet.calls) == 2
+
+
 async def test_a_wrong_key_ends_what_waits_in_every_lane(puppet: Puppet) -> None:
     async with client_of(puppet, max_in_flight=1) as tim:
         reading = asyncio.create_task(tim.push.get_tags([f"u{number}" for number in range(150)]))

@@ -195,4 +195,8 @@ def prepare(check: Callable[[object], Any], arguments: Sequence[object], problem
         except Unfit as exc:
             problems.setdefault(place, exc.problem)
             prepared.append(argument)
+        except Exception as exc:  # noqa: BLE001 - the caller's own object: a mistake in an item is that item's alone
+            reason = f"the argument cannot be read: {type(exc).__name__}"
+            problems.setdefault(place, Problem(90001, reason))
+            prepared.append(argument)
     return prepared

@@ -259,8 +259,9 @@ class Dispatcher:
         self._report(permit, refused=action is Action.PAUSE)
         health = self.lane.health
         gated = not health.proven or health.suspect is not None
-        resigned = action is Action.RESIGN and self._resigned(version)
-        effect = self.lane.settle(chunk, answer, now, resigned=resigned)
+        if action is Action.RESIGN:
+            self._sign_anew(version)
+        effect = self.lane.settle(chunk, answer, now, resigned=action is Action.RESIGN)
         if effect.stop_all is not None:
             self._stop_all(effect.stop_all)
         if gated or effect.wide:
@@ -292,10 +293,11 @@ class Dispatcher:
         except RequestError as exc:
             return exc
 
-    def _resigned(self, version: int) -> bool:
-        """Whether another signature is at hand than the one that was refused."""
+    def _sign_anew(self, version: int) -> None:
+        """Sign anew, unless that was done since, or moments ago: that one gets another try, and the lane no third."""
         signer = self._transport.signer
-        return signer.version > version or signer.renew(time.time())
+        if signer.version == version:
+            signer.renew(time.time())
 
     def _tell(self, answer: Answer | RequestError, facts: tuple[int, int, float, float]) -> None:
         number = None if isinstance(answer, RequestError) else answer.code

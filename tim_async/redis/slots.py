@@ -69,8 +69,8 @@ class Slots:
 
     @property
     def patience(self) -> float:
-        """Seconds after its time for which a slot may be used: later the call would outlast what pays for it."""
-        return max(SLACK, self.span - self.window - SLACK)
+        """Seconds after its time for which a slot may be used: half of what is to spare, and half is for the way."""
+        return max(SLACK, (self.span - self.window) / 2)
 
     def take(self, now: float) -> Permit | None:
         """A permit for the first slot; None before its time, or while earlier calls need it."""
