@@ -104,7 +104,7 @@ class Delay:
     def __init__(self, port: int, seconds: float) -> None:
         self.port = 0
         self._target = port
-        self._seconds = seconds
+        self.seconds = seconds
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -127,7 +127,7 @@ class Delay:
         loop = asyncio.get_running_loop()
         try:
             while data := await reader.read(65536):
-                loop.call_later(self._seconds, writer.write, data)
+                loop.call_later(self.seconds, writer.write, data)
         finally:
             writer.close()
 

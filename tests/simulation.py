@@ -150,12 +150,8 @@ class _Batch(CallFeed):
 
 
 class _Stream(StreamFeed):
-    """The same."""
-
     number = 0
-
-    def __hash__(self) -> int:
-        return self.number
+    __hash__ = _Batch.__hash__
 
 
 class Place(NamedTuple):

@@ -341,7 +341,7 @@ async def test_under_a_service_that_hangs_closing_ends_and_every_item_has_an_out
     result, streamed = await batch, await source
     assert [type(outcome) for outcome in result] == [Unknown] * 100 + [NotSent] * (len(result) - 100)
     assert {error.reason for error in result.errors if isinstance(error, NotSent)} == {"the client was closed"}
-    assert result.unread
+    assert (len(result), result.unread) == (3000, False)
     assert streamed.unread
     assert {type(outcome) for outcome in streamed} <= {Unknown, NotSent}
     with pytest.raises(AccountError, match="NotSent"):

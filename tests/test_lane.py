@@ -118,6 +118,20 @@ def test_the_same_item_twice_in_a_batch_is_sent_once_and_ok_twice() -> None:
     assert kinds(feed) == ["Ok", "Ok"]
 
 
+def test_unequal_writes_of_one_account_in_a_batch_are_both_sent_in_their_order() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    feed = give(lane, ["d1", "d1", "d1"], [{"a": "1"}, {"a": "2"}, {"a": "1"}])
+    seen: list[object] = []
+
+    def answer(chunk: Chunk) -> Answer:
+        seen.extend(chunk.arguments)
+        return FINE
+
+    drive(lane, answer)
+    assert seen == [{"a": "1"}, {"a": "2"}, {"a": "1"}]
+    assert kinds(feed) == ["Ok"] * 3
+
+
 def test_an_equal_write_joins_its_own_batch_even_in_flight_but_never_another_batch() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
     feed = give(lane, ["d1"], last=False)
@@ -451,9 +465,19 @@ def test_what_was_withdrawn_in_back_off_does_not_come_back() -> None:
     lane = lane_of()
     feed, other = give(lane, ["d1", "d2"]), give(lane, ["d3", "d4"])
     answered(lane, LOST)
+    assert lane.in_backoff == 4
     lane.withdraw(feed, "its timeout was over", 0.0)
+    assert lane.in_backoff == 2
     assert answered(lane, values(["d3", "d4"]), 1.0) == ["d3", "d4"]
     assert kinds(other) == ["Ok"] * 2
+
+
+def test_what_comes_back_goes_before_what_has_waited_all_the_time() -> None:
+    lane = lane_of()
+    give(lane, users(300))
+    first = sealed(lane)
+    settle(lane, first, LOST)
+    assert sealed(lane, 1.0).accounts == first.accounts == users(100)
 
 
 def test_a_search_of_which_all_were_withdrawn_in_back_off_is_over() -> None:
@@ -532,6 +556,18 @@ def test_a_lane_keeps_nothing_of_a_batch_that_is_gone() -> None:
     answered(lane, LOST)
     lane.withdraw(feed, "the caller was cancelled", 0.0)
     del feed
+    gc.collect()
+    assert withdrawn() is None
+
+
+def test_a_lane_keeps_nothing_of_a_batch_that_was_withdrawn_while_others_waited() -> None:
+    lane = lane_of()
+    give(lane, users(100))
+    feed = give(lane, ["d1"])
+    withdrawn = weakref.ref(feed)
+    lane.withdraw(feed, "the caller was cancelled", 0.0)
+    del feed
+    answered(lane, values(users(100)))
     gc.collect()
     assert withdrawn() is None
 

@@ -3,7 +3,7 @@
 import asyncio
 import enum
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -519,3 +519,37 @@ async def test_a_cancelled_caller_of_one_item_withdraws_it(puppet: Puppet) -> No
         call.answer(yes(call))
         await task
     assert [call.accounts for call in puppet.calls] == [["Tom"]]
+
+
+# What is owed
+
+
+@pytest.mark.parametrize("kind", [list, tuple, dict.fromkeys])
+async def test_a_batch_with_a_length_gets_an_outcome_for_each_of_its_items_though_few_were_sent(
+    kind: Callable[[list[str]], Iterable[str]], puppet: Puppet
+) -> None:
+    names = [f"user{number}" for number in range(5000)]
+    async with client_of(puppet, close_timeout=0) as tim:
+        result = await tim.accounts.delete(kind(names), timeout=0.05)
+    assert [outcome.account for outcome in result] == names
+    assert {type(outcome) for outcome in result} == {Unknown, NotSent}
+    assert not result.unread
+    assert len(result.retryable()) == 5000
+
+
+async def test_without_a_length_there_is_an_outcome_for_what_was_taken(puppet: Puppet) -> None:
+    async with client_of(puppet, close_timeout=0) as tim:
+        result = await tim.accounts.delete((f"user{number}" for number in range(5000)), timeout=0.05)
+    assert 0 < len(result) < 5000
+    assert result.unread
+
+
+async def test_a_wrong_key_leaves_none_of_a_long_list_without_an_outcome(emulator: Emulator) -> None:
+    async with client_of(emulator, secret_key="not the key") as tim:
+        with pytest.raises(CredentialsError) as caught:
+            await tim.push.set_attributes({f"user{number}": {"city": "Oslo"} for number in range(4000)})
+    assert caught.value.result is not None
+    assert len(caught.value.result) == 4000
+    assert {type(outcome) for outcome in caught.value.result} == {Rejected, NotSent}
+    assert {error.code for error in caught.value.result.errors} == {70009}
+    assert len(caught.value.result.retryable()) == 4000

@@ -199,6 +199,19 @@ async def test_a_slow_redis_is_asked_early_and_for_longer_runs(make: Callable[..
         assert 50 / (now() - began) >= 85
 
 
+async def test_a_redis_that_has_become_slow_still_gives_slots_that_can_be_used(
+    make: Callable[..., Gate], server: RedisServer
+) -> None:
+    async with Delay(server.port, 0.0) as delay:
+        gate = make(url=f"redis://127.0.0.1:{delay.port}/0", timeout=1)
+        use(gate, await gate.acquire(urgent=False))
+        delay.seconds = 0.04
+        began = now()
+        for _ in range(5):
+            use(gate, await gate.acquire(urgent=False))
+        assert now() - began < 1
+
+
 async def test_on_a_young_server_the_first_call_waits_until_all_have_noticed(make: Callable[..., Gate]) -> None:
     with RedisServer() as young:
         gate = make(url=young.url)

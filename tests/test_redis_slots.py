@@ -130,15 +130,15 @@ def test_a_slot_that_pays_no_more_does_not_come_back() -> None:
 
 
 def test_a_late_call_costs_the_next_slot_until_its_permit_is_back() -> None:
-    """Rate 40: the margin covers 20 ms; the permits of forty calls that were 30 ms late rest longer than that."""
+    """Rate 40: the margin covers 20 ms; the permits of forty calls that were 28 ms late rest longer than that."""
     slots, now = practised(rate=40)
     times = [now + place * slots.spacing for place in range(41)]
     slots.book(times)
     for time in times[:40]:
-        slots.end(use(slots, time, late=0.03), time + 0.05, refused=False)
+        slots.end(use(slots, time, late=0.028), time + 0.048, refused=False)
     assert slots.take(times[40]) is None
-    assert slots.next_at(times[40], wanted=True) == pytest.approx(now + 1.001 + 0.03)
-    assert slots.take(now + 1.0311) is not None
+    assert slots.next_at(times[40], wanted=True) == pytest.approx(now + 1.001 + 0.028)
+    assert slots.take(now + 1.0291) is not None
 
 
 def test_a_call_in_time_costs_nothing_but_its_slot() -> None:

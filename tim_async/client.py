@@ -21,7 +21,7 @@ from .plain import Calls
 from .statistics import LaneStatistics, read_alarm
 from .transport import REGIONS, Hosts, Transport, check_base_url
 from .usersig import Signer
-from .waiting import Health
+from .waiting import CLOSED, Health
 
 if TYPE_CHECKING:
     import aiohttp
@@ -317,7 +317,7 @@ class Client:
             # Also when the loop itself is shut down meanwhile.
             for lane in lanes:
                 for feed in list(lane.feeds):
-                    lane.stop(feed, "the client was closed", loop.time())
+                    lane.stop(feed, CLOSED, loop.time())
             await self._end_tasks()
             self._closed = True
             await self._ends_with_loop.aclose()

@@ -157,7 +157,12 @@ class Feed(Line, ABC):
     @property
     def takes_more(self) -> bool:
         """Whether more items may come from the source."""
-        return not (self.exhausted or self.cut or self.stop_reason is not None)
+        return not (self.exhausted or self.refuses)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether what still comes from the source is not sent any more."""
+        return self.cut or self.stop_reason is not None
 
     @property
     def wants_items(self) -> int:

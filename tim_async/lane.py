@@ -161,6 +161,11 @@ class Lane(Waiting):
         self.stop_all(error, now)
         return effect
 
+    def stop_all(self, error: APIError, now: float) -> None:
+        """End what waits, unsent."""
+        for feed in list(self.feeds):
+            self.stop(feed, error, now)
+
     def _guilty(self, chunk: Chunk, items: Sequence[Item], verdict: Code, now: float) -> None:
         """The call was refused and one of these items may have caused it: find out which."""
         if len(chunk.items) == 1:

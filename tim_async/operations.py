@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterable, Hashable, Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
 from .checks import check_accounts, prepare
@@ -108,7 +108,8 @@ class Operation(Generic[V]):
         dispatcher = self._host.dispatcher(self.endpoint)
         loop = asyncio.get_running_loop()
         feed = CallFeed(level, options, now=loop.time(), pairs=self._pairs, patient=timeout is not None)
-        pump = Pump(source, feed, lambda block: self._give(dispatcher, feed, block), pairs=self._pairs)
+        owed = isinstance(batch, Sized)
+        pump = Pump(source, feed, lambda block: self._give(dispatcher, feed, block), pairs=self._pairs, owed=owed)
         # Known to the lane before it has an item: a client that closes must reach a source that gave nothing yet.
         dispatcher.lane.feeds.add(feed)
         timer = _end_after(timeout, dispatcher, feed)

@@ -22,7 +22,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from .feeds import Feed
+from .feeds import WAITING_MOST, Feed
 
 __all__ = ["Pump", "Source", "source_failed", "source_of"]
 
@@ -85,8 +85,20 @@ class _Caught:
 class Pump:
     """Brings the items of one source to a lane, in the task that calls `run`."""
 
-    def __init__(self, source: Source, feed: Feed, give: Callable[[list[Any]], None], *, pairs: bool) -> None:
+    def __init__(
+        self, source: Source, feed: Feed, give: Callable[[list[Any]], None], *, pairs: bool, owed: bool = False
+    ) -> None:
+        """The pump of one source.
+
+        Args:
+            source: from `source_of`.
+            feed: whose items they become.
+            give: lets a block of them enter the lane.
+            pairs: whether items are (account, argument) pairs.
+            owed: every item of the source is owed an outcome, for the caller knows how many there are.
+        """
         self._source = source
+        self._owed = owed
         self._feed = feed
         self._give = give
         self._pairs = pairs
@@ -132,6 +144,8 @@ class Pump:
                 await self._read_async(self._source)
             else:
                 await self._read(self._source)
+                if self._owed:
+                    await self._read_rest(self._source)
         finally:
             await self._close()
 
@@ -154,13 +168,22 @@ class Pump:
             if not most:
                 await self.wait()
                 continue
-            block: list[Any] = []
-            with _Caught(self._fail):
-                block.extend(islice(source, most))
-                self._feed.exhausted = len(block) < most
-            self._take(block)
+            self._pull_block(source, most)
             # Not all that is taken waits: a million items that are refused here must not stop the loop.
             await asyncio.sleep(0)
+
+    async def _read_rest(self, source: Iterator[Any]) -> None:
+        """Nothing more is sent, and the lane refuses what still comes: so each item gets the outcome it is owed."""
+        while self.failure is None and not self._feed.exhausted:
+            self._pull_block(source, WAITING_MOST)
+            await asyncio.sleep(0)
+
+    def _pull_block(self, source: Iterator[Any], most: int) -> None:
+        block: list[Any] = []
+        with _Caught(self._fail):
+            block.extend(islice(source, most))
+            self._feed.exhausted = len(block) < most
+        self._take(block)
 
     async def _read_async(self, source: AsyncIterator[Any]) -> None:
         if not self._reads_on:

@@ -26,6 +26,7 @@ __all__ = ["Chunk", "Health", "Waiting"]
 
 UNPROVEN_MOST = 4  # calls in flight before the first good answer: a wrong key costs a handful of calls, not a hundred
 FAILURES_MOST = 5  # in a row; then one probe at a time
+CLOSED = "the client was closed"
 SILENCE_MOST = 120.0  # seconds without a useful answer, then what waits is settled
 
 
@@ -139,7 +140,7 @@ class Waiting:
     @property
     def in_backoff(self) -> int:
         """Items that wait for another try."""
-        return sum(len(items) for _, _, items, _ in self._later)
+        return sum(item.line is not GONE for _, _, items, _ in self._later for item in items)
 
     @property
     def idle(self) -> bool:
@@ -168,7 +169,7 @@ class Waiting:
         if not self.turns:
             self._ready_since = now
         # A source may be read while its feed is stopped: then these come too late.
-        if problems or feed.stop_reason is not None or not self.order.claim_all(accounts, items, feed.options):
+        if problems or feed.refuses or not self.order.claim_all(accounts, items, feed.options):
             self._add_each(feed, items, problems or {})
         else:
             self.turns.put_new(items, feed)
@@ -191,8 +192,8 @@ class Waiting:
         """Why an item does not enter, if it does not."""
         if problem is not None:
             return Failure(NotSent, problem.code, "", problem.reason, again=False, argument=item.argument)
-        if feed.stop_reason is not None:
-            return self.failure_of(item, feed, feed.stop_reason)
+        if feed.refuses:
+            return self.failure_of(item, feed, feed.stop_reason or CLOSED)
         return None
 
     def _lend(self, head: Item, priority: int) -> None:
@@ -339,11 +340,6 @@ class Waiting:
         self._drop(feed, [item for _, item in feed.unsettled() if item.line is not FLYING])
         self.touched.add(feed)
         self.tell(now)
-
-    def stop_all(self, error: APIError, now: float) -> None:
-        """End what waits, unsent."""
-        for feed in list(self.feeds):
-            self.stop(feed, error, now)
 
     def withdraw(self, feed: Feed, why: str, now: float) -> None:
         """Settle every item of a feed at once, for nobody waits any longer; what is in flight runs to its end."""

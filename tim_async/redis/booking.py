@@ -26,8 +26,8 @@ TROUBLE: Final = (RedisError, OSError)
 """Redis is gone, or is of no use: a refused connection, a time-out (an `OSError` too), a replica, a script's error."""
 AHEAD: Final = 0.5
 """Seconds from now within which runs end: what is booked ahead delays others, and the beginning without Redis."""
-DRIFT: Final = 1e-4
-"""Seconds per second by which two clocks may run apart."""
+DRIFT: Final = 0.01
+"""Seconds per second by which the least distance is forgotten: clocks drift by less, but the way may become longer."""
 
 BOOK: Final = """
 local time = redis.call('TIME')
@@ -126,7 +126,7 @@ class Clock:
     """How far the loop's clock is from Redis'.
 
     A reply says what Redis' clock showed at some moment between the question and the answer. The quickest replies say
-    it best, so the least distance holds, and grows by no more than clocks drift. A distance that no longer lies
+    it best, so the least distance holds, and grows again slowly. A distance that no longer lies
     between question and answer means that Redis' clock was set: then the reply is right.
     """
 

@@ -60,9 +60,8 @@ class Common:
         """A command can't reach Redis."""
         if not self.without:
             log.warning(
-                "the shared rate limit is out of reach (%s: %s); until it is back, this process keeps to 1/%d of it",
-                type(trouble).__name__,
-                trouble,
+                "the shared rate limit is out of reach (%s); until it is back, this process keeps to 1/%d of it",
+                f"{type(trouble).__name__}: {trouble}".removesuffix(": "),
                 self.processes,
             )
         self.without.add(gate)
@@ -191,6 +190,7 @@ class Gate:
         """The first slot was not used: earlier calls needed it, or nobody wants it, nor those behind it."""
         if wanted:
             self.slots.drop()
+            self._row += 1  # longer runs reach beyond a Redis that answers when its first slot is over
             return
         self._row = 0
         if spare := self.slots.withdraw(len(self._last.slots), now):
