@@ -291,6 +291,15 @@ def test_items_that_come_after_their_batch_was_stopped_are_not_sent() -> None:
     assert feed not in lane.feeds
 
 
+def test_items_that_come_while_the_client_closes_are_not_sent() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"], last=False)
+    lane.cut(0.0)
+    lane.add(feed, ["d2"], None, 0.0)
+    assert answered(lane, values(["d1"])) == ["d1"]
+    assert reasons(feed) == ["", "the client was closed"]
+
+
 def test_a_stream_that_was_stopped_gets_an_outcome_for_what_came_too_late() -> None:
     lane = lane_of()
     feed = StreamFeed(BULK, None, now=0.0, most_open=100)

@@ -236,8 +236,8 @@ def test_the_quickest_round_trip_tells_the_distance_of_the_clocks_best() -> None
 def test_clocks_may_drift_and_ways_become_longer() -> None:
     clock = Clock()
     clock.distance(0.0, 0.0, 0.001)
-    assert clock.distance(1.0, 1.0, 1.04) == pytest.approx(0.0114)
-    assert clock.distance(2.0, 2.0, 2.04) == pytest.approx(0.0214)
+    assert clock.distance(1.0, 1.0, 1.04) == pytest.approx(0.0114, abs=1e-4)
+    assert clock.distance(2.0, 2.0, 2.04) == pytest.approx(0.0214, abs=1e-4)
     assert clock.distance(9.0, 9.0, 9.04) == pytest.approx(0.04)
 
 

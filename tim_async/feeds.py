@@ -165,6 +165,11 @@ class Feed(Line, ABC):
         return self.cut or self.stop_reason is not None
 
     @property
+    def hurried(self) -> bool:
+        """Whether it is stopped when the service is silent for long."""
+        return not self.patient and self.stop_reason is None
+
+    @property
     def wants_items(self) -> int:
         """How many items the source is asked for now; 0 while enough wait."""
         if self.ready > WAITING_LOW or not self.takes_more:

@@ -228,7 +228,7 @@ class Waiting:
             else:
                 self._ready(waiting[::-1], first=True)
         if self._silent_for(now) >= SILENCE_MOST:
-            for feed in list(filter(_hurried, self.feeds)):
+            for feed in [feed for feed in self.feeds if feed.hurried]:
                 self.stop(feed, f"the service gave no useful answer for {SILENCE_MOST:.0f} s", now)
 
     def _silent_for(self, now: float) -> float:
@@ -249,7 +249,7 @@ class Waiting:
             A time, which may have passed; or None while only an answer or a new item can change anything.
         """
         times = [self._later[0][0]] if self._later else []
-        if self._silent_since < math.inf and any(map(_hurried, self.feeds)):
+        if self._silent_since < math.inf and any(feed.hurried for feed in self.feeds):
             times.append(self._silent_since + SILENCE_MOST)
         if self.turns and (gate := self._gate()) < math.inf:
             lingers = self.linger and len(self.turns) < self.endpoint.limit
@@ -393,8 +393,3 @@ class Waiting:
         elif item.refused and not item.unsure and item.line is not FLYING:
             kind = Rejected
         return Failure(kind, number, item.info, reason, again=True, argument=item.argument)
-
-
-def _hurried(feed: Feed) -> bool:
-    """Whether its items are settled after a long silence."""
-    return not feed.patient and feed.stop_reason is None
