@@ -138,7 +138,7 @@ class LaneMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize("endpoint", ROWS, ids=lambda row: row.path)
 def test_whatever_happens_every_item_ends_once_and_with_the_truth(endpoint: Endpoint[Any, Any]) -> None:
     machine = type("Machine", (LaneMachine,), {"endpoint": endpoint})
-    run_state_machine_as_test(machine, settings=settings(max_examples=150, stateful_step_count=50, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=100, stateful_step_count=50, deadline=None))
 
 
 # One long run

@@ -1,0 +1,263 @@
+"""The waiting half of a lane: when something may happen, and what is forgotten."""
+
+import gc
+import weakref
+
+from desk import (
+    LOST,
+    all_sealed,
+    answered,
+    codes,
+    drive,
+    fine,
+    give,
+    kinds,
+    lane_of,
+    refusal,
+    sealed,
+    settle,
+    users,
+    values,
+)
+
+from tim_async.checks import Problem
+from tim_async.errors import APIError
+from tim_async.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
+from tim_async.waiting import SILENCE_MOST
+
+# When something may happen
+
+
+def test_an_idle_lane_has_nothing_to_do_and_nothing_to_send() -> None:
+    lane = lane_of()
+    assert lane.idle
+    assert (lane.next_wakeup(5.0), lane.seal(5.0), lane.urgent()) == (None, None, (False, False))
+    assert lane.closed_for(5.0) == 0.0
+
+
+def test_without_linger_what_waits_may_go_at_once() -> None:
+    lane = lane_of()
+    give(lane, ["d1"], now=7.0)
+    assert lane.next_wakeup(7.0) == 7.0
+    assert lane.next_wakeup(9.0) == 9.0
+
+
+def test_a_lane_that_lingers_waits_for_more_items_unless_the_call_is_full() -> None:
+    lane = lane_of(linger=0.02)
+    give(lane, ["d1"], now=7.0)
+    give(lane, ["d2"], now=7.01)
+    assert lane.next_wakeup(7.01) == 7.02
+    give(lane, users(98), now=7.01)
+    assert lane.next_wakeup(7.01) == 7.01
+    assert len(sealed(lane, 7.01).items) == 100
+    give(lane, users(10, 200), now=7.5)
+    assert lane.next_wakeup(7.5) == 7.52
+
+
+def test_a_lane_whose_way_hangs_on_an_answer_knows_no_time_but_the_end_of_all_patience() -> None:
+    lane = lane_of(proven=False)
+    give(lane, users(500))
+    all_sealed(lane, 10.0)
+    assert lane.next_wakeup(10.0) == 10.0 + SILENCE_MOST
+    assert lane.closed_for(10.0) == 0.0
+    patient = lane_of(proven=False)
+    give(patient, users(500), patient=True)
+    all_sealed(patient, 10.0)
+    assert patient.next_wakeup(10.0) is None
+
+
+def test_a_stopped_batch_in_flight_wakes_nobody() -> None:
+    lane = lane_of(attempts=1_000)
+    give(lane, ["d1"], patient=True)
+    for now in range(5):
+        answered(lane, LOST, float(now))
+    hurried = give(lane, ["d2"])
+    chunk = sealed(lane, 10.0)
+    assert "d2" in chunk.accounts
+    give(lane, ["d3"], patient=True)
+    lane.tick(SILENCE_MOST)
+    assert hurried.stop_reason is not None
+    assert not hurried.finished
+    assert lane.seal(SILENCE_MOST) is None
+    assert lane.next_wakeup(SILENCE_MOST) is None, "else the dispatcher would turn without a rest"
+
+
+def test_an_urgent_call_is_known_before_it_is_sealed_and_so_is_a_full_one() -> None:
+    lane = lane_of()
+    give(lane, users(99))
+    assert lane.urgent() == (False, False)
+    give(lane, ["d1"])
+    assert lane.urgent() == (False, True)
+    give(lane, ["d2"], priority=INTERACTIVE)
+    assert lane.urgent() == (True, False)
+
+
+def test_a_source_is_asked_for_more_when_few_of_its_items_wait() -> None:
+    lane = lane_of()
+    asked: list[int] = []
+    feed = give(lane, users(700), last=False)
+    feed.notify = lambda: asked.append(feed.ready)
+    for _ in range(4):
+        sealed(lane)
+    assert asked == [500, 400, 300]
+    feed.exhausted = True
+    sealed(lane)
+    assert asked == [500, 400, 300]
+
+
+def test_nothing_more_is_taken_of_a_source_that_is_cut_and_what_was_taken_goes_on() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"], last=False)
+    chunk = sealed(lane)
+    lane.cut(0.0)
+    assert not feed.takes_more
+    assert feed in lane.feeds
+    settle(lane, chunk, fine(chunk))
+    assert kinds(feed) == ["Ok"]
+    assert not lane.feeds
+
+
+def test_a_batch_is_stopped_once_and_keeps_the_first_error_that_explains_it() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1", "d2"])
+    chunk = sealed(lane)
+    lane.stop(feed, "the client was closed", 0.0)
+    error = APIError(71000, "", "sim")
+    lane.stop_all(error, 0.0)
+    lane.stop_all(APIError(70009, "", "sim"), 0.0)
+    assert feed.error is error
+    lane.withdraw(feed, "the caller was cancelled", 0.0)
+    assert feed.stop_reason == "the client was closed"
+    settle(lane, chunk, LOST)
+    assert kinds(feed) == ["Unknown"] * 2
+
+
+def test_when_nobody_waits_any_longer_the_back_off_is_forgotten() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"])
+    answered(lane, LOST)
+    assert lane.next_wakeup(0.0) == 0.05
+    lane.withdraw(feed, "its timeout was over", 0.0)
+    assert lane.idle
+    assert lane.next_wakeup(0.0) is None
+
+
+def test_what_was_withdrawn_in_back_off_does_not_come_back() -> None:
+    lane = lane_of()
+    feed, other = give(lane, ["d1", "d2"]), give(lane, ["d3", "d4"])
+    answered(lane, LOST)
+    assert lane.in_backoff == 4
+    lane.withdraw(feed, "its timeout was over", 0.0)
+    assert lane.in_backoff == 2
+    assert answered(lane, values(["d3", "d4"]), 1.0) == ["d3", "d4"]
+    assert kinds(other) == ["Ok"] * 2
+
+
+def test_what_comes_back_goes_before_what_has_waited_all_the_time() -> None:
+    lane = lane_of()
+    give(lane, users(300))
+    first = sealed(lane)
+    settle(lane, first, LOST)
+    assert sealed(lane, 1.0).accounts == first.accounts == users(100)
+
+
+def test_a_search_of_which_all_were_withdrawn_in_back_off_is_over() -> None:
+    lane = lane_of()
+    feed, other = give(lane, users(4)), give(lane, ["other"], options=1)
+    answered(lane, refusal(90033))
+    answered(lane, LOST)
+    answered(lane, values(["user2", "user3"]))
+    lane.withdraw(feed, "its timeout was over", 0.0)
+    assert not lane.trials
+    answered(lane, values(["other"]), 1.0)
+    assert kinds(other) == ["Ok"]
+    assert lane.idle
+
+
+def test_problems_that_were_found_before_sending_are_those_of_their_items_alone() -> None:
+    lane = lane_of()
+    feed = CallFeed(NORMAL, None, now=0.0)
+    feed.exhausted = True
+    lane.add(feed, ["", "d1", ""], None, 0.0, {0: Problem(90001, "empty"), 2: Problem(90001, "empty")})
+    assert answered(lane, values(["d1"])) == ["d1"]
+    assert codes(feed) == [("NotSent", 90001), ("Ok", None), ("NotSent", 90001)]
+    assert not feed.result().retryable()
+
+
+def test_a_batch_of_which_nothing_can_be_sent_ends_at_once() -> None:
+    lane = lane_of()
+    feed = CallFeed(NORMAL, None, now=0.0)
+    feed.exhausted = True
+    lane.add(feed, [""], None, 0.0, {0: Problem(90001, "empty")})
+    assert codes(feed) == [("NotSent", 90001)]
+    assert lane.idle
+    assert not lane.feeds
+
+
+def test_an_empty_block_changes_nothing() -> None:
+    lane = lane_of()
+    feed = give(lane, [])
+    assert feed.finished
+    assert lane.idle
+    assert lane.seal(0.0) is None
+
+
+def test_a_lane_tells_its_state() -> None:
+    lane = lane_of()
+    give(lane, users(150))
+    answered(lane, LOST)
+    sealed(lane)
+    assert repr(lane) == "<Lane timpush/get_tag: 0 ready, 1 groups in back-off, 1 calls in flight>"
+
+
+def test_the_books_say_how_many_calls_and_how_many_repeats_a_batch_took() -> None:
+    lane = lane_of()
+    feed, urgent = give(lane, users(150), priority=BULK), give(lane, ["d1"], priority=INTERACTIVE)
+    answered(lane, LOST)
+    calls, _ = drive(lane, fine)
+    assert [len(call) for call in calls] == [51, 100]
+    assert (feed.calls, feed.retries) == (3, 1)
+    assert (urgent.calls, urgent.retries) == (2, 1)
+
+
+def test_the_time_of_the_last_outcome_is_noted() -> None:
+    lane = lane_of()
+    feed = give(lane, ["d1"], now=3.0)
+    answered(lane, values(["d1"]), 4.5)
+    assert feed.stats().seconds == 1.5
+
+
+# What the lane forgets
+
+
+def test_a_lane_keeps_nothing_of_a_batch_that_is_gone() -> None:
+    lane = lane_of()
+    feed = give(lane, users(500))
+    withdrawn = weakref.ref(feed)
+    answered(lane, LOST)
+    lane.withdraw(feed, "the caller was cancelled", 0.0)
+    del feed
+    gc.collect()
+    assert withdrawn() is None
+
+
+def test_a_lane_keeps_nothing_of_a_batch_that_was_withdrawn_while_others_waited() -> None:
+    lane = lane_of()
+    give(lane, users(100))
+    feed = give(lane, ["d1"])
+    withdrawn = weakref.ref(feed)
+    lane.withdraw(feed, "the caller was cancelled", 0.0)
+    del feed
+    answered(lane, values(users(100)))
+    gc.collect()
+    assert withdrawn() is None
+
+
+def test_a_lane_keeps_nothing_of_a_batch_that_is_done() -> None:
+    lane = lane_of()
+    feed = give(lane, users(500))
+    done = weakref.ref(feed)
+    drive(lane, fine)
+    del feed
+    gc.collect()
+    assert done() is None
