@@ -319,11 +319,14 @@ async def test_the_static_share_serves_the_urgent_first(make: Callable[..., Gate
     with RedisServer() as server:
         server.kill()
         gate = make(slow(40), server.url, 4)
+        served: list[asyncio.Task[Permit]] = []
         bulk = ask(gate)
         await turn()
-        use(gate, await ask(gate, urgent=True))
-        assert not bulk.done()
-        use(gate, await bulk)
+        urgent = ask(gate, urgent=True)
+        for task in (bulk, urgent):
+            task.add_done_callback(served.append)
+        await asyncio.gather(bulk, urgent)
+        assert served == [urgent, bulk]
 
 
 async def test_of_the_static_share_nothing_is_lost_when_somebody_gives_up(make: Callable[..., Gate]) -> None:
