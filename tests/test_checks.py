@@ -296,3 +296,9 @@ def test_an_argument_that_raises_when_it_is_read_is_that_items_problem_alone() -
     tags = prepare(prepare_names("a tag", 90020), [["a"], broken(), ["b"]], problems)
     assert problems == {1: Problem(90001, "the argument cannot be read: LookupError")}
     assert (tags[0], tags[2]) == (("a",), ("b",))
+
+
+def test_a_value_that_has_no_hash_is_that_items_problem_alone() -> None:
+    problems: dict[int, Problem] = {}
+    prepare(prepare_attributes, [{"city": "Oslo"}, {"city": ["Oslo"]}], problems)
+    assert problems == {1: Problem(90033, "the value of attribute 'city' must be a str, not list")}

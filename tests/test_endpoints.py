@@ -488,3 +488,17 @@ def test_the_page_of_commands_is_the_table() -> None:
     script = Path(__file__).parent.parent / "docs" / "commands.py"
     written = runpy.run_path(str(script))["text"]()
     assert script.with_suffix(".md").read_text(encoding="utf-8") == written, "run: python docs/commands.py"
+
+
+def test_a_str_of_a_class_of_its_own_is_written_like_any_other() -> None:
+    class Name(str):
+        __slots__ = ()
+
+    row = any_command("openim/sendmsg", repeatable=False)
+    assert row.encode(["call 1"], [{Name("To_Account"): Name("Mary")}], None) == b'{"To_Account":"Mary"}'
+
+
+def test_what_json_has_no_word_for_is_refused_by_its_type_alone() -> None:
+    row = any_command("openim/sendmsg", repeatable=False)
+    with pytest.raises(NotImplementedError, match="^object cannot be written as JSON$"):
+        row.encode(["call 1"], [{"To_Account": object()}], None)
