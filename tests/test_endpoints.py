@@ -500,5 +500,5 @@ def test_a_str_of_a_class_of_its_own_is_written_like_any_other() -> None:
 
 def test_what_json_has_no_word_for_is_refused_by_its_type_alone() -> None:
     row = any_command("openim/sendmsg", repeatable=False)
-    with pytest.raises(NotImplementedError, match="^object cannot be written as JSON$"):
+    with pytest.raises(NotImplementedError, match=r"^object cannot be written as JSON$"):
         row.encode(["call 1"], [{"To_Account": object()}], None)
