@@ -206,6 +206,8 @@ def test_a_block_without_repeats_claims_its_accounts_together(writes: bool, opti
     assert order.claim_all(accounts, items, options)
     assert len(order) == 2
     assert order.claim(new(feed, "Paul"), options) is items[1]
+    assert order.claim_all(["Anna"], [new(feed, "Anna")], options)
+    assert len(order) == 3  # the others hold theirs still
 
 
 @pytest.mark.parametrize("options", [None, "a"])

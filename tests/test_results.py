@@ -120,8 +120,9 @@ def test_an_account_that_was_not_asked_for_is_a_key_error() -> None:
 def test_what_is_no_account_was_not_asked_for(key: object) -> None:
     result = result_of(("Mary", "x"))
     assert key not in result
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError) as caught:
         result[key]
+    assert caught.value.args == (key,)
 
 
 @pytest.mark.parametrize("key", [0, 1, -1, True])

@@ -45,6 +45,13 @@ def test_the_halves_of_a_refused_chunk_are_asked_apart_from_everybody_else() -> 
     assert [chunk.accounts for chunk in all_sealed(lane)] == [["user0", "user1"], ["user2", "user3"], ["other"]]
 
 
+def test_the_halves_go_with_the_options_of_their_items() -> None:
+    lane = lane_of()
+    give(lane, users(4), options=("Mary",))
+    answered(lane, refusal(40003))
+    assert [chunk.options for chunk in all_sealed(lane)] == [("Mary",), ("Mary",)]
+
+
 def test_asking_on_for_the_guilty_costs_the_innocent_no_attempt() -> None:
     lane = lane_of(attempts=2)
     feed = give(lane, users(64))

@@ -109,6 +109,7 @@ def test_being_passed_over_is_forgotten_when_nothing_waits() -> None:
     turns.put(bulk_items, last.feed)
     takes(turns, 10, 8)
     turns.leave(last, GONE)
+    assert last.line is GONE
     takes(turns, 10, 1)
     enter(turns, BULK, 10)
     assert [line.priority for _, _, line in takes(turns, 10, 10)] == [INTERACTIVE] * 9 + [BULK]
