@@ -1,18 +1,34 @@
-"""An emulator in a thread, for tests whose subject runs its own event loop; and a command line that talks to it."""
+"""A server in a thread, for tests whose subject runs its own event loop; and a command line that talks to it."""
 
 import asyncio
+import os
+import pty
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from tim_async.emulator import DEMO_KEY, Emulator, serve
+from tim_async.emulator import DEMO_KEY
+
+
+class Server(Protocol):
+    """Whatever listens somewhere while it is open."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        ...
+
+
+S = TypeVar("S", bound=AbstractAsyncContextManager[Any])
 
 
 @contextmanager
-def running(emulator: Emulator) -> Generator[Emulator, None, None]:
+def running(server: S) -> Generator[S, None, None]:
     """Serve while the block runs."""
     ready = threading.Event()
     loops: list[asyncio.AbstractEventLoop] = []
@@ -20,45 +36,84 @@ def running(emulator: Emulator) -> Generator[Emulator, None, None]:
 
     async def main() -> None:
         loops.append(asyncio.get_running_loop())
-        serving = asyncio.create_task(serve(emulator, lambda _: ready.set()))
-        await stop.wait()
-        serving.cancel()
-        await asyncio.wait([serving])
+        async with server:
+            ready.set()
+            await stop.wait()
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()
     try:
-        assert ready.wait(10)
-        yield emulator
+        assert ready.wait(30)
+        yield server
     finally:
         loops[0].call_soon_threadsafe(stop.set)
         thread.join()
 
 
-def connection(emulator: Emulator, folder: Path) -> list[str]:
-    """The options with which the command line reaches an emulator."""
+def connection(server: Server, folder: Path) -> list[str]:
+    """The options with which the command line reaches an emulator, or what stands for it."""
     key = folder / "key"
     key.write_text(DEMO_KEY + "\n")
     return [
-        *("--sdk-app-id", str(emulator.sdk_app_id)),
+        *("--sdk-app-id", "1400000000"),
         *("--secret-key-file", str(key)),
-        *("--base-url", emulator.url),
+        *("--base-url", server.url),
     ]
 
 
 @contextmanager
-def start(*arguments: str) -> Generator["subprocess.Popen[bytes]", None, None]:
+def start(*arguments: str, out: int = subprocess.PIPE) -> Generator["subprocess.Popen[bytes]", None, None]:
     """``python -m tim_async`` with these arguments, and pipes at its ends; the block waits for its end."""
-    with running_process([sys.executable, "-m", "tim_async", *arguments], subprocess.PIPE) as process:
+    with running_process([sys.executable, "-m", "tim_async", *arguments], subprocess.PIPE, out) as process:
         yield process
 
 
 @contextmanager
-def running_process(command: list[str], end: int) -> Generator["subprocess.Popen[bytes]", None, None]:
+def running_process(
+    command: list[str], end: int, out: int | None = None
+) -> Generator["subprocess.Popen[bytes]", None, None]:
     """A process with its three ends; the block waits for its end, unless the test fails."""
-    with subprocess.Popen(command, stdin=end, stdout=end, stderr=end, start_new_session=True) as process:
+    out = end if out is None else out
+    with subprocess.Popen(command, stdin=end, stdout=out, stderr=end, start_new_session=True) as process:
         try:
             yield process
         except BaseException:
             process.kill()
             raise
+
+
+AT_A_TERMINAL = (
+    # Makes standard input the controlling terminal, as it is for somebody who sits there.
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "os.execv(sys.executable, [sys.executable, '-m', 'tim_async', *sys.argv[1:]])"
+)
+
+
+def at_a_terminal(*arguments: str, answer: bytes = b"", columns: int = 80) -> tuple[int, str]:
+    """``python -m tim_async`` as somebody at a terminal runs it, who answers its one question.
+
+    Returns:
+        The exit code, and all that was seen.
+    """
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    seen = b""
+    try:
+        with running_process([sys.executable, "-c", AT_A_TERMINAL, *arguments], theirs) as process:
+            os.close(theirs)
+            while block := _read(ours):
+                seen += block
+                if answer and b"[y/N]" in seen:
+                    os.write(ours, answer)
+                    answer = b""
+    finally:
+        os.close(ours)
+    return process.returncode, seen.decode().replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> bytes:
+    """What is written to a terminal; nothing when nobody has it open any more, which Linux calls an error."""
+    try:
+        return os.read(terminal, 10_000)
+    except OSError:
+        return b""

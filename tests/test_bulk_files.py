@@ -59,6 +59,12 @@ def test_what_can_be_read_only_once_is_read_whole_first(tmp_path: Path) -> None:
         assert list(opened.rows()) == [Row(1, "Mary", {}), Row(2, "John", {})]
 
 
+def test_whether_any_row_brings_an_argument_is_known_after_the_first_pass() -> None:
+    for line, known in (b'{"account": "Mary", "argument": []}\n', True), (b'{"account": "Mary"}\n', False):
+        with AccountFile("-", stdin=io.BytesIO(b'{"account": "John"}\n' + line)) as opened:
+            assert opened.has_arguments == known
+
+
 def test_a_dash_is_standard_input() -> None:
     with AccountFile("-", column="account", stdin=io.BytesIO(b"account\nMary\n")) as opened:
         assert opened.name == "standard input"
@@ -68,7 +74,7 @@ def test_a_dash_is_standard_input() -> None:
 def test_standard_input_is_that_of_the_process_and_is_read_from_where_it_stands() -> None:
     program = "from tim_async.bulk.files import AccountFile\nwith AccountFile('-') as opened: print(*opened.rows())"
     got = subprocess.run([sys.executable, "-c", program], input=b"Mary\n", capture_output=True, check=True)
-    assert got.stdout == b"Row(number=1, account='Mary', columns={}, problem='')\n"
+    assert got.stdout == b"Row(number=1, account='Mary', columns={}, problem='', argument=None)\n"
     half_read = io.BytesIO(b"Mary\nJohn\n")
     half_read.readline()
     with AccountFile("-", stdin=half_read) as opened:

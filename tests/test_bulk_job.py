@@ -7,7 +7,7 @@ import pytest
 
 from tim_async import BatchError, Client, CredentialsError
 from tim_async.bulk.job import Job
-from tim_async.bulk.reading import InputError, Row
+from tim_async.bulk.reading import InputError, Row, RowError
 from tim_async.bulk.writing import Record
 from tim_async.emulator import DEMO_KEY, Emulator
 
@@ -48,6 +48,24 @@ async def test_a_broken_row_is_not_sent_and_the_others_are() -> None:
     assert [by_row[row].outcome for row in (2, 3, 4, 5)] == ["Ok", "NotSent", "NotSent", "Ok"]
     assert by_row[3].reason == "it is broken"
     assert by_row[4].code == 70402
+
+
+async def test_a_row_of_which_nothing_can_be_made_is_not_sent_and_the_others_are() -> None:
+    records: list[Record] = []
+
+    def item(row: Row) -> str:
+        if row.account == "u3":
+            raise RowError("it makes no sense")
+        return row.account
+
+    async with Emulator() as emulator, client(emulator) as tim:
+        emulator.accounts.add("u2", "u4")
+        await Job(rows(3), item=item, settle=records.append).run(tim.push.get_tags.stream)
+    assert {record.row: (record.outcome, record.reason) for record in records} == {
+        2: ("Ok", ""),
+        3: ("NotSent", "it makes no sense"),
+        4: ("Ok", ""),
+    }
 
 
 async def test_a_source_that_breaks_is_told_by_its_own_error_after_all_that_was_taken() -> None:

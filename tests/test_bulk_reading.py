@@ -105,6 +105,26 @@ def test_without_a_column_every_line_is_an_account_as_it_stands() -> None:
     assert rows("", None) == []
 
 
+def test_json_lines_have_an_account_and_may_have_an_argument() -> None:
+    text = '\ufeff {"account": "Mary", "argument": ["a"], "row": 7}\r\n\n{"argument": {"b": 1}, "account": "يوسف"}\n'
+    assert rows(text, None) == [Row(1, "Mary", {}, argument=["a"]), Row(3, "يوسف", {}, argument={"b": 1})]
+    assert rows('{"account": ""}\n', None) == [Row(1, "", {})]
+
+
+@pytest.mark.parametrize("line", ["Mary", '{"account": 1}', "[]", "{", '{"account": "\\ud800"}', "[" * 100_000])
+def test_a_json_line_that_cannot_be_read_costs_only_itself(line: str) -> None:
+    first, broken, last = rows('{"account": "a"}\n' + line + '\n{"account": "b"}\n', None)
+    assert (first.account, last.account, broken.account) == ("a", "b", "")
+    assert broken.problem.startswith("not a JSON line with an account, ")
+    assert len(broken.problem) < 200
+
+
+def test_json_lines_have_no_columns() -> None:
+    assert told('{"account": "Mary"}\n') == (
+        'accounts.csv holds JSON lines, whose accounts always stand in "account"; leave out --column'
+    )
+
+
 def test_a_header_alone_has_no_rows() -> None:
     assert rows("account,city\n") == []
 

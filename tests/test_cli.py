@@ -12,6 +12,17 @@ from tim_async.cli.app import app, run
 
 BLOCKED = "import sys; sys.modules[{name!r}] = None; from tim_async.cli import main; sys.exit(main())"
 
+INTERRUPTED = """
+import sys
+class Interrupted:
+    def find_spec(self, name, path, target=None):
+        if name == "tim_async.cli.app":
+            raise KeyboardInterrupt
+from tim_async.cli import main
+sys.meta_path.insert(0, Interrupted())
+sys.exit(main())
+"""
+
 
 @app.command(hidden=True)
 def closed() -> None:
@@ -23,6 +34,12 @@ def closed() -> None:
 def interrupted() -> None:
     """End as Ctrl-C ends a command."""
     raise KeyboardInterrupt
+
+
+@app.command(hidden=True)
+def full() -> None:
+    """Write where there is no room."""
+    raise OSError(28, "No space left on device")
 
 
 @app.command(hidden=True)
@@ -40,7 +57,7 @@ def test_python_m_is_the_command() -> None:
 def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in ("accounts", "push", "all-member-push", "demo", "emulator"))
+    assert all(name in out for name in ("accounts", "push", "call", "commands", "demo", "emulator"))
 
 
 @pytest.mark.parametrize("arguments", [["push"], ["push", "--help"]])
@@ -49,7 +66,10 @@ def test_a_group_alone_tells_its_commands(arguments: list[str], capsys: pytest.C
     assert "set-attributes" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["accounts", "delete", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["demo", "--help"], ["accounts", "delete", "--help"], ["push", "send", "--help"], ["commands"]],
+)
 def test_help_waits_for_no_slow_import(arguments: list[str]) -> None:
     program = (
         "import sys; from tim_async.cli.app import run; run(sys.argv[1:]);"
@@ -89,6 +109,11 @@ def test_a_mistake_is_one_line_and_the_exit_code_is_2(
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "--accounts", str(tmp_path / "none.csv")]) == 2
     assert capsys.readouterr().err == f"tim-async: there is no file {tmp_path / 'none.csv'}\n"
+
+
+def test_ctrl_c_while_modules_are_imported_is_one_line() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"tim-async: interrupted\n")
 
 
 def test_ctrl_c_is_one_line_and_130(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from tim_async.bulk.reading import InputError
 from tim_async.bulk.report import Tally
 from tim_async.bulk.writing import Record
 from tim_async.cli.app import run
-from tim_async.cli.demonstration import STEPS, Counted, Done, _emulator, _report, _table
+from tim_async.cli.demonstration import STEPS, Arrivals, Done, _emulator, _report, _table
 
 
 def cells(out: str) -> dict[str, list[str]]:
@@ -39,9 +39,12 @@ def test_without_options_it_takes_the_accounts_of_the_package(capsys: pytest.Cap
     assert list(rows) == ["import", "read tags", "set city", "read city", "remove city", "delete"]
     for title, row in rows.items():
         long = 2 if title == "set city" else 0
-        assert row == ["300", "3", "0", "3.0", "3.0%", str(300 - long), "0", "0", str(long)]
+        assert row == ["300", "3", "0", "-", "-", str(300 - long), "0", "0", str(long)]
     assert "set city: NotSent 90033, 2 rows (59, 205): the value of attribute 'city'" in captured.out
-    assert "Every row got exactly one outcome in every step.\nCalls over the limit: 0.\n" in captured.out
+    assert (
+        "Every row got exactly one outcome in every step.\nCalls over the limit of 100 a second: 0.\n" in captured.out
+    )
+    assert "How close the calls come to the limit shows with more rows: --accounts FILE," in captured.out
     assert captured.err.startswith("300 rows of accounts.csv, emulator at http://127.0.0.1:")
     assert all(len(line) <= 80 for line in captured.out.splitlines())
 
@@ -74,8 +77,27 @@ def test_a_table_without_the_column_is_told(tmp_path: Path, capsys: pytest.Captu
     assert "say which one holds the accounts: --column NAME" in capsys.readouterr().err
 
 
-def counted(refused: int = 0) -> dict[str, Counted]:
-    return {step.endpoint.path: Counted(1000, refused, 5.0, 15.0) for step in STEPS}
+def arrivals(refused: int = 0) -> dict[str, Arrivals]:
+    """A hundred calls a second for ten seconds, of each command; so many of them refused."""
+    came = [(5.0 + number / 100, number < refused) for number in range(1000)]
+    return {step.endpoint.path: Arrivals(came) for step in STEPS}
+
+
+@pytest.mark.parametrize(
+    ("times", "rate"),
+    [
+        ([], None),
+        ([7.0] * 3, None),
+        ([7.0, 8.9], None),
+        ([7.0, 7.5, 8.96], 1.5),
+        ([7.0] * 100 + [8.0] * 100 + [9.0] * 100, 100.0),
+        ([7.0] * 100 + [8.0] * 100 + [9.5] * 90, 100.0),
+    ],
+)
+def test_a_rate_is_that_of_the_whole_seconds_of_a_step_that_took_two_at_least(
+    times: list[float], rate: float | None
+) -> None:
+    assert Arrivals([(at, False) for at in times]).rate == rate
 
 
 @pytest.mark.parametrize(("records", "refused", "code"), [(2, 0, 0), (1, 0, 1), (2, 1, 1)])
@@ -88,10 +110,11 @@ def test_only_complete_and_within_the_limit_is_0(
     for row in range(1, records + 1):
         tally.add(Record(row, "x", "Ok"))
     with AccountFile(str(path)) as file:
-        assert _report([Done(step, tally) for step in STEPS], counted(refused), file, 100.0) == code
+        assert _report([Done(step, tally) for step in STEPS], arrivals(refused), file, 100.0) == code
     out = capsys.readouterr().out
     complete = "Every row got exactly one outcome in every step." if records == 2 else "Some rows got no outcome."
-    assert f"{complete}\nCalls over the limit: {refused * len(STEPS)}.\n" in out
+    assert f"{complete}\nCalls over the limit of 100 a second: {refused * len(STEPS)}.\n" in out
+    assert "How close" not in out
     assert cells(out)["delete"][1:5] == ["1,000", str(refused), "100.0", "100.0%"]
 
 
@@ -105,7 +128,7 @@ def statistics(address: str) -> dict[str, object]:
 def test_the_table_of_a_million_rows_has_80_columns() -> None:
     tally = Tally()
     tally.counts.update(Ok=8_765_432, Rejected=1_234_567)
-    table = _table([Done(step, tally) for step in STEPS], counted(), 100.0)
+    table = _table([Done(step, tally) for step in STEPS], arrivals(), 100.0)
     console = Console(file=io.StringIO(), width=80)
     with console.capture() as printed:
         console.print(table)

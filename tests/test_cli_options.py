@@ -7,11 +7,13 @@ import click
 import pytest
 
 from tim_async.bulk.reading import InputError
-from tim_async.cli.options import COMMON, Connection, options_from, seconds
+from tim_async.cli.options import CONNECTION, OUTCOMES, SOURCE, TIMEOUT, Connection, options_from, seconds
+
+ALL = [*SOURCE, *OUTCOMES, TIMEOUT, *CONNECTION]
 
 
 def parsed(*arguments: str) -> dict[str, Any]:
-    command = click.Command("test", params=list(COMMON))
+    command = click.Command("test", params=list(ALL))
     return command.make_context("test", ["--from", "x", "--sdk-app-id", "14", *arguments]).params
 
 
@@ -75,4 +77,4 @@ def test_a_file_with_the_key_that_cannot_be_read_is_told(tmp_path: Path) -> None
 def test_the_key_is_not_shown_and_is_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIM_SECRET_KEY", "a-secret")
     assert "a-secret" not in repr(options_from(parsed()))
-    assert "--secret-key" not in {name for option in COMMON for name in option.opts}
+    assert "--secret-key" not in {name for option in ALL for name in option.opts}

@@ -3,19 +3,15 @@
 import csv
 import json
 import os
-import pty
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from box import connection, running, running_process, start
+from box import at_a_terminal, connection, running, start
 
-from tim_async import InvalidRequest
 from tim_async.cli.app import run
-from tim_async.cli.runner import _advice
 from tim_async.emulator import Emulator
 
 GET_TAGS = ("push", "get-tags", "--column", "account")
@@ -113,10 +109,6 @@ def test_wrong_credentials_are_2_and_one_line_that_says_what_to_check(
     assert "a-wrong-key" not in captured.err + captured.out
 
 
-def test_another_refusal_of_the_whole_command_comes_without_that_advice() -> None:
-    assert _advice(InvalidRequest(90033, "", "timpush/set_attr")) == ""
-
-
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
@@ -183,45 +175,17 @@ def test_nobody_deletes_without_being_asked_or_saying_yes(
     assert len(emulator.accounts) == 3
 
 
-AT_A_TERMINAL = (
-    # Makes standard input the controlling terminal, as it is for somebody who sits there.
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    "os.execv(sys.executable, [sys.executable, '-m', 'tim_async', *sys.argv[1:]])"
-)
-
-
 @pytest.mark.parametrize(("answer", "code"), [(b"y\n", 0), (b"n\n", 2)])
 def test_at_a_terminal_delete_asks(
     emulator: Emulator, options: list[str], tmp_path: Path, answer: bytes, code: int
 ) -> None:
-    ours, theirs = pty.openpty()
     arguments = [*DELETE, *options, *table(tmp_path, emulator, 3), "--to", str(tmp_path / "o.jsonl")]
-    with running_process([sys.executable, "-c", AT_A_TERMINAL, *arguments], theirs) as process:
-        os.close(theirs)
-        seen = b""
-        while b"[y/N]" not in seen:
-            seen += os.read(ours, 1000)
-        assert b"accounts.csv: delete 3 accounts of app 1400000000 for good?" in b" ".join(seen.split())
-        os.write(ours, answer)
-        seen = everything(ours)
-    assert process.returncode == code
+    returned, seen = at_a_terminal(*arguments, answer=answer)
+    assert returned == code
+    assert "accounts.csv: delete 3 accounts of app 1400000000 for good?" in " ".join(seen.split())
     assert len(emulator.accounts) == (0 if code == 0 else 3)
     # At a terminal there is a bar, too.
-    assert (b"3/3" in seen) == (code == 0)
-
-
-def everything(terminal: int) -> bytes:
-    """What is written to a terminal until nobody has it open any more."""
-    seen = b""
-    while True:
-        try:
-            block = os.read(terminal, 10_000)
-        except OSError:
-            block = b""
-        if not block:
-            os.close(terminal)
-            return seen
-        seen += block
+    assert ("3/3" in seen) == (code == 0)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

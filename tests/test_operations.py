@@ -552,4 +552,5 @@ async def test_a_wrong_key_leaves_none_of_a_long_list_without_an_outcome(emulato
     assert len(caught.value.result) == 4000
     assert {type(outcome) for outcome in caught.value.result} == {Rejected, NotSent}
     assert {error.code for error in caught.value.result.errors} == {70009}
-    assert len(caught.value.result.retryable()) == 4000
+    assert caught.value.result.retryable() == [(f"user{number}", {"city": "Oslo"}) for number in range(4000)]
+    assert (caught.value.code, caught.value.path) == (70009, "timpush/set_attr")

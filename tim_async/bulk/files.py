@@ -32,7 +32,7 @@ class AccountFile:
     Args:
         source: a path, or ``-`` for standard input. What can be read only once (a pipe) is copied to a temporary file
             first, because all of it is checked before anything is sent.
-        column: the column with the accounts, or None for one account per line; see `read_rows`.
+        column: the column with the accounts, or None for one account or JSON object per line; see `read_rows`.
         needs: other columns that must be there.
         stdin: what ``-`` stands for; None for the standard input of the process.
 
@@ -42,6 +42,8 @@ class AccountFile:
 
     count: int
     """Rows, sound and broken."""
+    has_arguments: bool
+    """Whether any row brings an argument of its own."""
 
     def __init__(
         self, source: str, *, column: str | None = None, needs: Sequence[str] = (), stdin: IO[bytes] | None = None
@@ -60,9 +62,10 @@ class AccountFile:
             self._bytes = stream if stream.seekable() else _copied(stream, opened)
             self._start = self._bytes.tell()
             self._repeats = opened.enter_context(Repeats())
-            self.count = 0
+            self.count, self.has_arguments = 0, False
             for row in self.rows():
                 self.count += 1
+                self.has_arguments = self.has_arguments or row.argument is not None
                 if row.account:
                     self._repeats.add(row.number, row.account)
             self._opened = opened.pop_all()

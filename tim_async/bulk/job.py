@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from tim_async.errors import BatchError
 from tim_async.results import NotSent, Outcome, Unknown
 
-from .reading import Row
+from .reading import Row, RowError
 from .writing import Record, record
 
 __all__ = ["Job", "Stream"]
@@ -24,7 +24,8 @@ class Job:
 
     Args:
         rows: the rows, read as they are needed.
-        item: makes of a row what the operation takes: the account, or an (account, argument) pair.
+        item: makes of a row what the operation takes: the account, or an (account, argument) pair; raises `RowError`
+            for a row of which nothing can be made.
         settle: told of every record; its errors stop the job.
     """
 
@@ -70,13 +71,20 @@ class Job:
     def _source(self) -> Iterator[Any]:
         for row in self._rows:
             self.last_row = row.number
-            if row.problem:
-                self._settle(record(row.number, NotSent(self._taken, row.account, None, "", row.problem)))
-            else:
-                self._open[self._taken] = row
-                self._taken += 1
-                yield self._item(row)
+            try:
+                item = self._made_of(row)
+            except RowError as exc:
+                self._settle(record(row.number, NotSent(self._taken, row.account, None, "", str(exc))))
+                continue
+            self._open[self._taken] = row
+            self._taken += 1
+            yield item
         self.unread = False
+
+    def _made_of(self, row: Row) -> Any:
+        if row.problem:
+            raise RowError(row.problem)
+        return self._item(row)
 
     def _settle_rest(self) -> None:
         rest, self._open = self._open, {}

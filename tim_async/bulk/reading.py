@@ -1,4 +1,4 @@
-"""Rows of a file of accounts: CSV with a header, or one account per line. Pure: lines in, rows out.
+"""Rows of a file of accounts: CSV with a header, one account per line, or JSON lines. Pure: lines in, rows out.
 
 Real files have broken rows. They come out with their number and with what is wrong, so that nothing is lost, and a row
 that cannot be read costs only itself: a quote that is never closed does not swallow the rows behind it.
@@ -10,9 +10,11 @@ import csv
 import difflib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["InputError", "Row", "read_rows"]
+import msgspec
+
+__all__ = ["InputError", "Row", "RowError", "read_rows"]
 
 _DELIMITERS = ",;\t"  # the comma, what spreadsheets write where the comma is the decimal sign, and a pasted table
 _MOST_LINES = 20  # of one row: an address in quotes may have line breaks, a quote that is never closed has no end
@@ -23,6 +25,10 @@ class InputError(ValueError):
     """The input cannot be used at all; the text says in one line what is wrong and what to do."""
 
 
+class RowError(ValueError):
+    """One row cannot be used; the text says why."""
+
+
 class Row(NamedTuple):
     """One row of the file."""
 
@@ -31,9 +37,21 @@ class Row(NamedTuple):
     account: str
     """Exactly as it stands in the file: spaces around it may belong to it. Empty if it could not be read."""
     columns: Mapping[str, str]
-    """The other columns by name; empty for a file with one account per line."""
+    """The other columns by name; empty where the file is no CSV."""
     problem: str = ""
     """Why the row cannot be used; empty when it is sound."""
+    argument: Any = None
+    """What a JSON line says of the account; None if it says nothing, and in other files."""
+
+
+class _JSONLine(msgspec.Struct):
+    """What is read of a JSON line; whatever else it holds is left alone, so outcomes can be read as they are."""
+
+    account: str
+    argument: Any = None
+
+
+_JSON = msgspec.json.Decoder(_JSONLine)
 
 
 class _Lines:
@@ -96,6 +114,8 @@ def _header(line: str | None, column: str, name: str) -> tuple[str, list[str]]:
     """The delimiter and the names of the columns."""
     if line is None:
         raise InputError(f"{name} is empty; its first line must name the columns, one of them {column!r}")
+    if _is_json(line):
+        raise InputError(f'{name} holds JSON lines, whose accounts always stand in "account"; leave out --column')
     headers = {mark: [cell.strip() for cell in _parse([line], mark) or ()] for mark in _DELIMITERS}
     # The mark that makes the column appear; without one, that which makes most of the line.
     mark = max(_DELIMITERS, key=lambda mark: (column in headers[mark], len(headers[mark])))
@@ -144,17 +164,30 @@ def _start(line: str) -> str:
 
 def _plain_rows(lines: _Lines, name: str) -> Iterator[Row]:
     line = _first_line(lines)
+    is_json = _is_json(line)
     # With a forgotten --column every line of a table would be taken for an account.
     for delimiter in _DELIMITERS:
-        if line is not None and len(columns := _parse([line], delimiter) or ()) > 1:
+        if line is not None and not is_json and len(columns := _parse([line], delimiter) or ()) > 1:
             there = ", ".join(repr(column.strip()) for column in columns)
             raise InputError(
                 f"{name} looks like a table with the columns {there}; say which one holds the accounts: --column NAME"
             )
     while line is not None:
         if line.strip():
-            yield Row(lines.number, line.rstrip("\r\n"), _NO_COLUMNS)
+            yield _json_row(lines.number, line) if is_json else Row(lines.number, line.rstrip("\r\n"), _NO_COLUMNS)
         line = lines.next()
+
+
+def _is_json(line: str | None) -> bool:
+    return line is not None and line.lstrip().startswith("{")
+
+
+def _json_row(number: int, line: str) -> Row:
+    try:
+        fields = _JSON.decode(line)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        return Row(number, "", _NO_COLUMNS, f"not a JSON line with an account, {exc}: {_start(line)}")
+    return Row(number, fields.account, _NO_COLUMNS, argument=fields.argument)
 
 
 def read_rows(
@@ -168,7 +201,8 @@ def read_rows(
     Args:
         lines: the lines with their ends, as a text stream opened with ``newline=""`` gives them.
         column: the column that holds the accounts, for CSV with a header (separated by comma, semicolon or tab); None
-            for one account per line.
+            for one account per line, or one JSON object ``{"account": "Mary", "argument": ...}`` per line: the first
+            line tells which of them it is.
         needs: other columns that must be there.
         name: what error messages call the input.
 

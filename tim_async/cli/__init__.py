@@ -10,14 +10,19 @@ def main() -> int:
     """Run the command line with the arguments of the process.
 
     Returns:
-        0: all is well. 1: some accounts did not end `Ok`. 2: the command, the input or the credentials are wrong.
-        130 (143): interrupted by Ctrl-C (by the signal TERM).
+        0: all is well. 1: some accounts did not end `Ok`. 2: the command, the input or the credentials are wrong, or a
+        single call failed. 130 (143): interrupted by Ctrl-C (by the signal TERM).
     """
     missing = [name for name in ("click", "rich") if find_spec(name) is None]
     if missing:
         needs = " and ".join(missing)
         sys.stderr.write(f"tim-async: the command line needs {needs}; get it with: pip install 'tim-async[cli]'\n")
         return 2
-    from .app import run
+    try:
+        from .app import run
 
-    return run()
+        return run()
+    except KeyboardInterrupt:
+        # It came while modules were imported: later ones are told where they are caught.
+        sys.stderr.write("tim-async: interrupted\n")
+        return 130

@@ -10,9 +10,12 @@ from tim_async import __version__
 from tim_async.bulk.reading import InputError
 from tim_async.errors import TIMError
 
+from .anything import call
 from .commands import groups, help_if_alone
 from .demo import demo
 from .emulator import emulator
+from .listing import commands
+from .telling import give_up_stdout, in_one_line
 
 __all__ = ["app", "run"]
 
@@ -22,7 +25,9 @@ INTERRUPTED = 130
 @click.group(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Try it without an account of your own: tim-async demo",
+    epilog="Exit codes: 0 all is well, 1 some accounts did not end Ok, 2 the command, the input or the credentials are "
+    "wrong or a single call failed, 130 (143) interrupted."
+    "\n\nTry it without an account of your own: tim-async demo",
 )
 @click.version_option(__version__, prog_name="tim-async")
 @click.pass_context
@@ -34,7 +39,7 @@ def app(context: click.Context) -> None:
     help_if_alone(context)
 
 
-for command in (demo, emulator, *groups()):
+for command in (call, commands, demo, emulator, *groups()):
     app.add_command(command)
 
 
@@ -52,8 +57,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.UsageError as exc:
         where = exc.ctx.command_path if exc.ctx is not None else "tim-async"
         return _refuse(f"{exc.format_message()} ({where} --help tells more)")
-    except (InputError, TIMError) as exc:
+    except InputError as exc:
         return _refuse(str(exc))
+    except TIMError as exc:
+        return _refuse(in_one_line(exc))
+    except OSError as exc:
+        # A disk that is full, for the output or for temporary files. A reader that went away is click's own business.
+        give_up_stdout()
+        return _refuse(exc.strerror or str(exc))
     except (click.Abort, KeyboardInterrupt):
         click.echo("tim-async: interrupted", err=True)
         return INTERRUPTED

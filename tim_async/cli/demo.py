@@ -18,7 +18,7 @@ __all__ = ["demo"]
 _COLUMN = "account"
 
 
-@click.command()
+@click.command(short_help="See it all at work, against an emulator.")
 @click.option("--accounts", "source", metavar="FILE", help="The accounts.  [default: 300 that come with the package]")
 @click.option("--column", metavar="NAME", help=f"The column that holds them.  [default: {_COLUMN}, if there is one]")
 @click.option("--latency", type=seconds, default="20ms", show_default=True, help="Service time of a call.")

@@ -33,20 +33,30 @@ from .stopping import Stop
 __all__ = ["demonstrate"]
 
 _ATTRIBUTE = "city"
+_SECONDS_LEAST = 2  # of a step whose rate is told: three calls in a moment say nothing of the limit
 
 
-class Counted(msgspec.Struct):
-    """What the emulator counted of one command."""
+class Arrivals(msgspec.Struct):
+    """The calls of one command, as the emulator saw them."""
 
-    calls: int = 0
-    refused: int = 0
-    first: float = 0.0
-    last: float = 0.0
+    arrivals: list[tuple[float, bool]]
+    """When each arrived, seconds; and whether it was refused for being over the limit."""
 
     @property
-    def rate(self) -> float:
-        """Calls in a second; what took less than a second is no rate yet, and counts as one."""
-        return self.calls / max(1.0, self.last - self.first)
+    def refused(self) -> int:
+        """Calls over the limit."""
+        return sum(refused for _, refused in self.arrivals)
+
+    @property
+    def rate(self) -> float | None:
+        """Calls in a second, over the whole seconds of a step; None for a step that was too short to tell."""
+        if not self.arrivals:
+            return None
+        first, last = self.arrivals[0][0], self.arrivals[-1][0]
+        # Whole seconds, for a part of one may hold all the calls that a second allows. Two hundred calls, a hundred a
+        # second, span one interval less than two seconds: so a little may be missing.
+        seconds = int(last - first + 0.05)
+        return sum(at < first + seconds for at, _ in self.arrivals) / seconds if seconds >= _SECONDS_LEAST else None
 
 
 def _account(row: Row) -> str:
@@ -112,17 +122,18 @@ async def demonstrate(file: AccountFile, *, latency: float, rate: float) -> int:
         connection = Connection(1400000000, DEMO_KEY, "administrator", "china", url)
         limits = {step.endpoint.path: rate for step in STEPS}
         done = await _carry_out_all(connect(connection, limits=limits), file, stop)
-        counted = await _statistics(url)
+        arrivals = await _arrivals(url)
     if stop.signal is not None:
         click.echo(f"tim-async: interrupted; {done[-1].step.title}: {done[-1].tally}", err=True)
         return 128 + stop.signal
-    return _report(done, counted, file, rate)
+    return _report(done, arrivals, file, rate)
 
 
 async def _carry_out_all(client: Client, file: AccountFile, stop: Stop) -> list[Done]:
     console = Console(stderr=True)
     done: list[Done] = []
-    with Bars(console, shown=console.is_terminal) as bars:
+    # The table tells all of it once more.
+    with Bars(console, shown=console.is_terminal, transient=True) as bars:
         async with stop.watching(client):
             for step in STEPS:
                 done.append(Done(step, Tally()))
@@ -167,22 +178,30 @@ async def _emulator(latency: float, rate: float) -> AsyncGenerator[str]:
         await process.wait()
 
 
-async def _statistics(url: str) -> dict[str, Counted]:
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/emulator/statistics") as answer:
-        return msgspec.json.decode(await answer.read(), type=dict[str, Counted])
+async def _arrivals(url: str) -> dict[str, Arrivals]:
+    arrivals: dict[str, Arrivals] = {}
+    async with aiohttp.ClientSession(url) as session:
+        for step in STEPS:
+            async with session.get("/emulator/arrivals", params={"path": step.endpoint.path}) as answer:
+                arrivals[step.endpoint.path] = msgspec.json.decode(await answer.read(), type=Arrivals)
+    return arrivals
 
 
-def _report(done: list[Done], counted: dict[str, Counted], file: AccountFile, rate: float) -> int:
+def _report(done: list[Done], arrivals: dict[str, Arrivals], file: AccountFile, rate: float) -> int:
     console = Console(highlight=False, markup=False)
-    console.print(_table(done, counted, rate))
+    console.print(_table(done, arrivals, rate))
+    console.print()
     for trouble, titles in _troubles(done).items():
         console.print(f"{'in every step' if len(titles) == len(STEPS) else ', '.join(titles)}: {trouble}")
     for line in tell_repeats(file.repeats()):
         console.print(line)
-    refused = sum(counts.refused for counts in counted.values())
+    refused = sum(each.refused for each in arrivals.values())
     complete = all(tally.done == file.count for _, tally in done)
     console.print("Every row got exactly one outcome in every step." if complete else "Some rows got no outcome.")
-    console.print(f"Calls over the limit: {refused:,}.")
+    console.print(f"Calls over the limit of {rate:g} a second: {refused:,}.")
+    if all(each.rate is None for each in arrivals.values()):
+        rows = f"{3 * rate * STEPS[0].endpoint.limit:,.0f}"
+        console.print(f"How close the calls come to the limit shows with more rows: --accounts FILE, {rows} or more.")
     return 0 if complete and not refused else 1
 
 
@@ -195,21 +214,20 @@ def _troubles(done: list[Done]) -> dict[str, list[str]]:
     return troubles
 
 
-def _table(done: list[Done], counted: dict[str, Counted], rate: float) -> Table:
+def _table(done: list[Done], arrivals: dict[str, Arrivals], rate: float) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in ("", "rows", "calls", "refused", "per s", "of limit", *KINDS):
         # Only "of limit" may be broken, or eighty columns are not enough for millions of rows.
         table.add_column(heading, justify="right" if heading else "left", no_wrap=heading != "of limit")
     group = "," if max(tally.done for _, tally in done) < 1_000_000 else ""  # or the table is wider than 80 columns
     for step, tally in done:
-        counts = counted.get(step.endpoint.path, Counted())
+        came = arrivals[step.endpoint.path]
         table.add_row(
             step.title,
             f"{tally.done:{group}}",
-            f"{counts.calls:{group}}",
-            f"{counts.refused:{group}}",
-            f"{counts.rate:.1f}",
-            f"{counts.rate / rate:.1%}",
+            f"{len(came.arrivals):{group}}",
+            f"{came.refused:{group}}",
+            *(("-", "-") if came.rate is None else (f"{came.rate:.1f}", f"{came.rate / rate:.1%}")),
             *(f"{tally.counts[kind]:{group}}" for kind in KINDS),
         )
     return table

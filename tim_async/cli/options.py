@@ -1,4 +1,4 @@
-"""The options that all commands for files of accounts have in common."""
+"""The options that commands have in common: whom to call, which file to read, where the outcomes go."""
 
 from __future__ import annotations
 
@@ -13,8 +13,17 @@ from tim_async.bulk.reading import InputError
 from tim_async.bulk.writing import Format
 from tim_async.feeds import PRIORITIES
 
-__all__ = ["COMMON", "Connection", "Options", "options_from", "seconds"]
-
+__all__ = [
+    "CONNECTION",
+    "OUTCOMES",
+    "SOURCE",
+    "TIMEOUT",
+    "Connection",
+    "Options",
+    "connection_from",
+    "options_from",
+    "seconds",
+]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -56,13 +65,17 @@ class Options(NamedTuple):
     connection: Connection
 
 
-COMMON: tuple[click.Option, ...] = (
+SOURCE: tuple[click.Option, ...] = (
     click.Option(["--from", "source"], required=True, metavar="FILE", help="The accounts; - is standard input."),
     click.Option(
         ["--column"],
         metavar="NAME",
-        help="The column that holds the accounts, for CSV with a header. Without it every line is an account.",
+        help="The column that holds the accounts, for CSV with a header. Without it every line is an account, or a "
+        "JSON object with an account.",
     ),
+)
+
+OUTCOMES: tuple[click.Option, ...] = (
     click.Option(["--to"], metavar="FILE", help="Where the outcomes go.  [default: standard output]"),
     click.Option(
         ["--format", "to_format"],
@@ -78,7 +91,11 @@ COMMON: tuple[click.Option, ...] = (
         show_default=True,
         help="Who goes first when several jobs of one process want the same command.",
     ),
-    click.Option(["--timeout"], type=seconds, help="Send nothing more after this time, for example 90s or 5m."),
+)
+
+TIMEOUT = click.Option(["--timeout"], type=seconds, help="Send nothing more after this time, for example 90s or 5m.")
+
+CONNECTION: tuple[click.Option, ...] = (
     click.Option(
         ["--sdk-app-id"], type=int, required=True, envvar="TIM_SDK_APP_ID", show_envvar=True, help="The app's SDKAppID."
     ),
@@ -114,21 +131,32 @@ COMMON: tuple[click.Option, ...] = (
 )
 
 
-def options_from(values: dict[str, Any]) -> Options:
-    """What was asked for, from the values of `COMMON`, which are taken out of *values*.
+def connection_from(values: dict[str, Any]) -> Connection:
+    """Whom to call, from the values of `CONNECTION`, which are taken out of *values*.
 
     Raises:
         click.UsageError: there is no secret key.
         InputError: the file with the secret key cannot be read.
     """
     take = values.pop
-    connection = Connection(
+    return Connection(
         sdk_app_id=take("sdk_app_id"),
         secret_key=_secret_key(take("secret_key_file")),
         identifier=take("identifier"),
         region=take("region"),
         base_url=take("base_url"),
     )
+
+
+def options_from(values: dict[str, Any]) -> Options:
+    """What was asked for, from the values of the options here, which are taken out of *values*.
+
+    Raises:
+        click.UsageError: there is no secret key.
+        InputError: the file with the secret key cannot be read.
+    """
+    take = values.pop
+    connection = connection_from(values)
     return Options(
         source=take("source"),
         column=take("column"),

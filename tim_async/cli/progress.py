@@ -22,9 +22,11 @@ _EVERY = 0.1  # seconds; an update of the bar costs as much as ten outcomes
 
 
 class _Rate(ProgressColumn):
+    """Rows a second since the beginning; nothing in the first second, when a single call would make thousands."""
+
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="cyan", justify="right")
+        seconds = (task.elapsed if task.finished_time is None else task.finished_time) or 0.0
+        return Text(f"{task.completed / seconds:,.0f}/s" if seconds >= 1 else "", style="cyan", justify="right")
 
 
 class _Errors(ProgressColumn):
@@ -40,10 +42,20 @@ class Bars:
     Args:
         console: where it is drawn.
         shown: False draws nothing.
+        transient: nothing of it stays.
+        clock: tells the time, seconds.
         tick: called ten times a second while outcomes come, and at the end of each job.
     """
 
-    def __init__(self, console: Console, *, shown: bool, tick: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        shown: bool,
+        transient: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        tick: Callable[[], object] = lambda: None,
+    ) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -53,8 +65,11 @@ class Bars:
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
             disable=not shown,
+            transient=transient,
+            get_time=clock,
             expand=True,
         )
+        self._clock = clock
         self._tick = tick
 
     def __enter__(self) -> Self:
@@ -74,13 +89,23 @@ class Bars:
             total: rows in all.
             tally: where the numbers come from.
         """
-        return Bar(self._progress, title, total, tally, self._tick)
+        return Bar(self._progress, title, total, tally, clock=self._clock, tick=self._tick)
 
 
 class Bar:
     """The bar of one job."""
 
-    def __init__(self, progress: Progress, title: str, total: int, tally: Tally, tick: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        title: str,
+        total: int,
+        tally: Tally,
+        *,
+        clock: Callable[[], float],
+        tick: Callable[[], object],
+    ) -> None:
+        self._clock = clock
         self._progress = progress
         self._total = total
         self._tally = tally
@@ -90,7 +115,7 @@ class Bar:
 
     def moved(self) -> None:
         """The tally has changed."""
-        now = time.monotonic()
+        now = self._clock()
         if now >= self._next:
             self._next = now + _EVERY
             self.draw()

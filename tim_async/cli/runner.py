@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,17 +16,20 @@ from rich.console import Console
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.job import Job
 from tim_async.bulk.reading import InputError, Row
-from tim_async.bulk.report import Tally, tell_repeats
+from tim_async.bulk.report import Tally, shown, tell_repeats
 from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
-from tim_async.errors import CredentialsError, TIMError
+from tim_async.errors import TIMError
 
+from .asking import ask_first
 from .progress import Bars
 from .stopping import CLOSE_SECONDS, Stop
+from .telling import give_up_stdout, in_one_line
 
 if TYPE_CHECKING:
     from tim_async.endpoints import Endpoint
 
+    from .arguments import Told
     from .options import Connection, Options
 
 __all__ = ["connect", "run_file", "stream_of"]
@@ -37,9 +39,8 @@ def run_file(
     endpoint: Endpoint[Any, Any],
     options: Options,
     *,
-    item: Callable[[Row], Any],
-    needs: Sequence[str] = (),
-    shared: Mapping[str, Any] | None = None,
+    told: Told,
+    shared: Mapping[str, Any],
     ask: bool = False,
 ) -> int:
     """Send a command for every row of a file, and write the outcomes.
@@ -47,8 +48,7 @@ def run_file(
     Args:
         endpoint: the command.
         options: what was asked for.
-        item: makes of a row what the command takes.
-        needs: columns that must be there, beside that of the accounts.
+        told: what each account gets.
         shared: what all items of a call share, by the names of the row's options.
         ask: whether to ask first, because it cannot be undone.
 
@@ -65,11 +65,14 @@ def run_file(
     with ExitStack() as opened:
         # The first pass over ten million rows takes half a minute.
         with Console(stderr=True).status("looking through the file"):
-            file = opened.enter_context(AccountFile(options.source, column=options.column, needs=needs))
+            file = opened.enter_context(AccountFile(options.source, column=options.column, needs=told.needs))
+        told.check_rows(has_arguments=file.has_arguments)
         if ask:
-            _ask(file, options)
+            app = options.connection.sdk_app_id
+            question = f"{shown(file.name)}: delete {file.count:,} accounts of app {app} for good?"
+            ask_first(question, readable=options.source != "-", otherwise="nothing was deleted")
         with _sink(options) as sink:
-            return asyncio.run(_Run(stream, options, file, sink, item).run(client, endpoint.method))
+            return asyncio.run(_Run(stream, options, file, sink, told.item).run(client, endpoint.method))
 
 
 def connect(connection: Connection, **more: Any) -> Client:
@@ -104,27 +107,24 @@ def stream_of(
     Args:
         client: whose.
         endpoint: the row.
-        shared: what all items of a call share: arguments of ``group.of`` where there is such a thing, or of ``stream``.
+        shared: what all items of a call share: arguments of the group's ``of`` or ``select``, or of the method's
+            ``of``, where there is such a thing, or else of ``stream``.
 
     Raises:
         InputError: something shared is impossible.
     """
     group, options = getattr(client, endpoint.group), dict(shared or {})
-    if hasattr(group, "of"):
-        try:
+    try:
+        if hasattr(group, "of"):
             group, options = group.of(**options), {}
-        except ValueError as exc:
-            raise InputError(str(exc)) from None
-    return partial(getattr(group, endpoint.method).stream, **options)
-
-
-def _ask(file: AccountFile, options: Options) -> None:
-    if options.source == "-" or not os.isatty(0):
-        raise InputError("this cannot be undone, and nobody is there to be asked; say --yes if you mean it")
-    app = options.connection.sdk_app_id
-    question = f"{file.name}: delete {file.count:,} accounts of app {app} for good?"
-    if not click.confirm(question, err=True):
-        raise InputError("nothing was deleted")
+        elif "tags" in options:
+            group = group.select(*options.pop("tags"))
+        operation = getattr(group, endpoint.method)
+        if hasattr(operation, "of"):
+            operation, options = operation.of(**options), {}
+    except (TypeError, ValueError) as exc:
+        raise InputError(str(exc)) from None
+    return partial(operation.stream, **options)
 
 
 @contextmanager
@@ -176,11 +176,11 @@ class _Run:
         try:
             await self._send(client, stop, title)
         except TIMError as exc:
-            click.echo(f"tim-async: {' '.join(str(exc).split())}{_advice(exc)}; {self._sum()}", err=True)
+            click.echo(f"tim-async: {in_one_line(exc)}; {self._sum()}", err=True)
             return 2
         except OSError as exc:
             if self._options.to is None:
-                _give_up_stdout()
+                give_up_stdout()
             where = self._options.to or "standard output"
             raise InputError(f"the outcomes cannot be written to {where}: {exc.strerror}; {self._sum()}") from None
         if stop.signal is not None:
@@ -215,15 +215,3 @@ class _Run:
             click.echo(f"  {trouble}", err=True)
         for line in tell_repeats(self._file.repeats()):
             click.echo(f"  {line}", err=True)
-
-
-def _give_up_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: https://docs.python.org/3/library/signal.html#note-on-sigpipe."""
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
-
-
-def _advice(error: TIMError) -> str:
-    if isinstance(error, CredentialsError):
-        return ": check --sdk-app-id, the secret key, --identifier and --region"
-    return ""

@@ -23,7 +23,7 @@ class Stop:
     """Ends the jobs of a client early.
 
     The first signal closes the client, which takes no more rows and finishes the calls in flight. A second one leaves
-    the block at once; the code behind the block goes on.
+    the block at once; the code behind the block goes on. Each is good for one block.
     """
 
     signal: int | None = None
@@ -31,6 +31,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._closing: asyncio.Task[None] | None = None
+        self._scope = anyio.CancelScope()
 
     @asynccontextmanager
     async def watching(self, client: Client, *, seconds: float | None = None) -> AsyncGenerator[None]:
@@ -42,9 +43,9 @@ class Stop:
         """
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGINT, signal.SIGTERM)
-        with anyio.CancelScope() as scope:
+        with self._scope:
             for number in numbers:
-                loop.add_signal_handler(number, self._came, number, client, scope)
+                loop.add_signal_handler(number, self._came, number, client)
             timer = loop.call_later(seconds, self._close, client) if seconds is not None else None
             try:
                 async with client:
@@ -55,12 +56,16 @@ class Stop:
                 for number in numbers:
                     loop.remove_signal_handler(number)
 
-    def _came(self, number: int, client: Client, scope: anyio.CancelScope) -> None:
+    def leave(self) -> None:
+        """Leave the block at once, as after a second signal: calls in flight are cut short."""
+        self._scope.cancel()
+
+    def _came(self, number: int, client: Client) -> None:
         if self.signal is None:
             self.signal = number
             self._close(client)
         else:
-            scope.cancel()
+            self.leave()
 
     def _close(self, client: Client) -> None:
         if self._closing is None:

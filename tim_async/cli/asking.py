@@ -1,0 +1,30 @@
+"""The question before what cannot be undone."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from tim_async.bulk.reading import InputError
+
+__all__ = ["YES", "ask_first"]
+
+YES = click.Option(["--yes"], is_flag=True, help="Do not ask first.")
+
+
+def ask_first(question: str, *, readable: bool, otherwise: str) -> None:
+    """Ask the person at the terminal, and go on only after a yes.
+
+    Args:
+        question: what they are asked.
+        readable: whether an answer could be read from standard input: it is taken where it brings the accounts.
+        otherwise: what is told after a no.
+
+    Raises:
+        InputError: the answer was no, or nobody is there.
+    """
+    if not readable or not os.isatty(0):
+        raise InputError("this cannot be undone, and nobody is there to be asked; say --yes if you mean it")
+    if not click.confirm(question, err=True):
+        raise InputError(otherwise)

@@ -1,0 +1,30 @@
+"""How a failure is told: in one line, with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from tim_async.errors import CredentialsError, RequestError, TIMError
+
+__all__ = ["give_up_stdout", "in_one_line"]
+
+
+def in_one_line(error: TIMError) -> str:
+    """What went wrong, what became of it if that is open, and what to check."""
+    return " ".join(str(error).split()) + _more(error)
+
+
+def _more(error: TIMError) -> str:
+    if isinstance(error, CredentialsError):
+        return ": check --sdk-app-id, the secret key, --identifier and --region"
+    if isinstance(error, RequestError):
+        return "; it may have been carried out all the same" if error.may_have_happened else "; nothing was sent"
+    return ""
+
+
+def give_up_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: https://docs.python.org/3/library/signal.html#note-on-sigpipe."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
