@@ -14,6 +14,7 @@ from servers import APP, Puppet, client_of, yes
 from tim_async import AccountError, Client, ClientClosed, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.limits import local_limiter
+from tim_async.transport import REGIONS
 
 DELETE = "im_open_login_svc/account_delete"
 GET_TAGS = "timpush/get_tag"
@@ -61,7 +62,8 @@ def test_an_impossible_argument_is_refused_in_one_line_that_says_which(words: st
     "base_url", ["http://localhost:1", "http://[::1]:1/", "https://example.com", "http://127.9.9.9"]
 )
 def test_plain_http_is_for_this_machine_and_https_for_any(base_url: str) -> None:
-    Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=base_url)
+    client = Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=base_url)
+    assert client._transport._hosts.current(0.0) == base_url.rstrip("/")
 
 
 def test_every_region_can_be_chosen() -> None:
@@ -76,7 +78,8 @@ def test_every_region_can_be_chosen() -> None:
         "riyadh",
         "mumbai",
     ):
-        Client(sdk_app_id=APP, secret_key=DEMO_KEY, region=region)
+        hosts = Client(sdk_app_id=APP, secret_key=DEMO_KEY, region=region)._transport._hosts
+        assert hosts.current(0.0) == f"https://{REGIONS[region][0]}"
 
 
 @pytest.fixture
