@@ -1,14 +1,19 @@
-"""A server in a process of its own, so that its work is not counted as the client's."""
+"""Processes of their own: for a server, whose work is not the client's, and for what must begin with a fresh memory."""
 
+import asyncio
 import multiprocessing
 from collections.abc import Callable, Generator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 
-__all__ = ["apart"]
+from tim_async.emulator import Emulator, serve
+
+__all__ = ["apart", "emulate", "fresh"]
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 START = 20.0
 
@@ -46,3 +51,27 @@ def apart(
 
 def _run(pipe: Connection, server: Callable[..., None], args: tuple[object, ...], kw: dict[str, object]) -> None:
     server(pipe.send, *args, **kw)
+
+
+@contextmanager
+def fresh() -> Generator[ProcessPoolExecutor, None, None]:
+    """A process that begins with nothing, for the length of the block: `process.submit(function, *args).result()`."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        yield process
+
+
+def emulate(
+    listening: Callable[[str], object], *, latency: float, jitter: float = 0.0, rate: float = 100.0, accounts: int = 0
+) -> None:
+    """The emulator, until the process ends.
+
+    Args:
+        listening: Called once with its url.
+        latency: Service time, seconds.
+        jitter: Seconds by which calls reach it later at most.
+        rate: Calls per second that it allows.
+        accounts: How many accounts it knows: user-000000000 and so on.
+    """
+    emulator = Emulator(latency=latency, jitter=jitter, rate=rate, keep_books=False, seed=1)
+    emulator.accounts.add(*(f"user-{place:09d}" for place in range(accounts)))
+    asyncio.run(serve(emulator, listening))

@@ -1,33 +1,38 @@
 """The real client at the limit, against the emulator in another process, and judged by a third.
 
-Usage: python benchmarks/limit.py [--seconds 20] [--latency 20] [--jitter 0 5 20] [--command get_tags] [--rate 100]
+Usage: python benchmarks/limit.py [--seconds 60] [--latency 20] [--jitter 0 5 20] [--command get_tags] [--rate 100]
 
 For each jitter (milliseconds by which calls reach the service later, evenly spread) one endless batch runs for
 `seconds` through a stream; the service time is `latency` milliseconds, give or take a fifth. The emulator keeps the raw
 arrivals, first call to last, and judge.py counts from them what services of three kinds would have refused. Prints a
-table, writes results/limit.json; exit code 1 if a call was over the limit.
+table, writes results/limit.json and .png; exit code 1 if a call was over the limit.
 """
 
 import argparse
 import asyncio
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from apart import apart
+from apart import apart, emulate
+from bare import APP
+from charts import BLUE, limit_line, paint
 from judge import judge, read
+from report import Target, options_of, seconds_before, tell
 
 import tim_async
-from tim_async.emulator import DEMO_KEY, Emulator, serve
+from tim_async.emulator import DEMO_KEY
 
-APP = 1400000000
 START = 5.0
 """Seconds after which the rate counts: the first second may be a burst."""
+STEP = 0.1
+"""Seconds between two points of the chart."""
+LEAST = {0: 99.0, 5: 99.0, 20: 97.0}
+"""Jitter in milliseconds -> percent of the limit that is to be reached."""
 
 
 class Command:
@@ -55,33 +60,25 @@ def accounts() -> Iterator[str]:
     return (f"user-{place:09d}" for place in count())
 
 
-def emulate(listening: Callable[[str], object], *, latency: float, jitter: float, rate: float) -> None:
-    """The emulator, until the process ends; all times in seconds."""
-    emulator = Emulator(sdk_app_id=APP, latency=latency, jitter=jitter, rate=rate, keep_books=False, seed=1)
-    asyncio.run(serve(emulator, listening))
+async def use(url: str, command: Command, *, seconds: float, rate: float) -> tuple[float, float]:
+    """Make calls for so long, as many as the client allows itself; gives its CPU seconds and the seconds it took."""
+    cpu, wall = time.process_time(), time.monotonic()
+    async with (
+        tim_async.Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url, limits={command.path: rate}) as client,
+        command.stream(client) as outcomes,
+    ):
+        async for _ in outcomes:
+            if time.monotonic() > wall + seconds:
+                break
+    return time.process_time() - cpu, time.monotonic() - wall
 
 
-async def use(url: str, command: Command, *, seconds: float, rate: float) -> float:
-    """Make calls for so long, as many as the client allows itself; gives its CPU seconds."""
-    cpu = time.process_time()
-    async with tim_async.Client(
-        sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url, limits={command.path: rate}
-    ) as client:
-        end = time.monotonic() + seconds
-        async with command.stream(client) as outcomes:
-            async for _ in outcomes:
-                if time.monotonic() > end:
-                    break
-    return time.process_time() - cpu
-
-
-def measure(command: Command, *, seconds: float, latency: float, jitter: float, rate: float) -> dict[str, Any]:
+def run(command: Command, *, seconds: float, latency: float, jitter: float, rate: float) -> dict[str, Any]:
     """One run with a fresh emulator: the verdict of the judge, and what the run yielded."""
     with apart(emulate, latency=latency, jitter=jitter, rate=rate) as url:
-        cpu = asyncio.run(use(url, command, seconds=seconds, rate=rate))
+        cpu, wall = asyncio.run(use(url, command, seconds=seconds, rate=rate))
         rows: list[list[Any]] = read(f"{url}/emulator/arrivals?path={command.path}")["arrivals"]
     times = sorted(float(row[0]) for row in rows)
-    verdict = judge(times, rate)
     settled = [when for when in times if when - times[0] >= START]
     yielded = (len(settled) - 1) / (settled[-1] - settled[0])
     return {
@@ -89,41 +86,102 @@ def measure(command: Command, *, seconds: float, latency: float, jitter: float, 
         "calls_per_second": round(yielded, 2),
         "percent_of_limit": round(100 * yielded / rate, 2),
         "refused": sum(bool(row[1]) for row in rows),
-        **verdict,
+        **judge(times, rate),
         "cpu_us_per_call": round(cpu / len(rows) * 1e6),
+        "cpu_percent_of_a_core": round(100 * cpu / wall, 1),
+        "calls_in_the_second_before": seconds_before(times, STEP),
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="The client at the limit, judged by its raw arrivals")
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--latency", type=float, default=20, help="service time in milliseconds")
-    parser.add_argument("--jitter", type=float, nargs="+", default=[0, 5, 20], help="milliseconds")
-    parser.add_argument("--command", choices=sorted(COMMANDS), default="get_tags")
-    parser.add_argument("--rate", type=float, default=100)
-    options = parser.parse_args()
-    if options.seconds < 2 * START:
-        parser.error(f"a run takes {2 * START:.0f} seconds or more")
-    print("jitter  calls/s  % of limit  over: fixed  sliding  bucket  refused  worst second  CPU us/call")
+def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Target]]:
+    """One run for each jitter."""
+    print("jitter  calls/s  % of limit  over: fixed  sliding  bucket  refused  worst second  CPU us/call  % of a core")
     runs: list[dict[str, Any]] = []
     for jitter in options.jitter:
-        run = measure(
+        one = run(
             COMMANDS[options.command],
             seconds=options.seconds,
             latency=options.latency / 1000,
             jitter=jitter / 1000,
             rate=options.rate,
         )
-        runs.append(run)
+        runs.append(one)
         print(
-            f"{jitter:3.0f} ms {run['calls_per_second']:8.2f} {run['percent_of_limit']:11.2f} {run['fixed']:12} "
-            f"{run['sliding']:8} {run['bucket']:7} {run['refused']:8} {run['worst_second']:13} "
-            f"{run['cpu_us_per_call']:12}"
+            f"{jitter:3.0f} ms {one['calls_per_second']:8.2f} {one['percent_of_limit']:11.2f} {one['fixed']:12} "
+            f"{one['sliding']:8} {one['bucket']:7} {one['refused']:8} {one['worst_second']:13} "
+            f"{one['cpu_us_per_call']:12} {one['cpu_percent_of_a_core']:12}",
+            flush=True,
         )
-    results = Path(__file__).with_name("results")
-    results.mkdir(exist_ok=True)
-    (results / "limit.json").write_text(json.dumps({**vars(options), "runs": runs}, indent=2) + "\n")
-    return 1 if any(run["fixed"] or run["sliding"] or run["bucket"] or run["refused"] for run in runs) else 0
+    return {"runs": runs}, targets(runs)
+
+
+def targets(runs: list[dict[str, Any]]) -> list[Target]:
+    """What is asked of these runs."""
+    over = sum(run[name] for run in runs for name in ("fixed", "sliding", "bucket", "refused"))
+    return [
+        *(
+            Target(
+                f"share of the limit at {run['jitter_ms']:g} ms of jitter",
+                run["percent_of_limit"],
+                LEAST[run["jitter_ms"]],
+                "%",
+                at_least=True,
+            )
+            for run in runs
+            if run["jitter_ms"] in LEAST
+        ),
+        Target("calls over the limit, by any accounting", over, 0, "calls", promise=True),
+        Target("CPU at the limit", max(run["cpu_percent_of_a_core"] for run in runs), 12, "% of a core"),
+    ]
+
+
+def draw(path: Path, found: dict[str, Any]) -> None:
+    """Calls of the second before, over time: one panel for each jitter."""
+    settings, runs = found["settings"], found["runs"]
+    rate = settings["rate"]
+
+    def panels(axes: list[Any]) -> None:
+        for axis, run in zip(axes, runs, strict=True):
+            counts = run["calls_in_the_second_before"]
+            limit_line(axis, rate, f"limit: {rate:g} in any second")
+            axis.plot([place * STEP for place in range(len(counts))], counts, color=BLUE, linewidth=0.9)
+            axis.axvspan(0, START, color="#eeeeee", label=f"not counted: the first {START:g} s")
+            axis.set_ylim(0, 1.1 * rate)
+            axis.set_xlim(0, len(counts) * STEP)
+            over = f"{run['fixed']} / {run['sliding']} / {run['bucket']}"
+            axis.set_title(
+                f"jitter up to {run['jitter_ms']:g} ms: {run['percent_of_limit']:g} % of the limit; calls over it in "
+                f"fixed / sliding seconds / a token bucket: {over} of {run['calls']}",
+                fontsize=9,
+                loc="left",
+            )
+        axes[0].legend(loc="lower right", fontsize=8, ncols=2)
+        axes[len(axes) // 2].set_ylabel("calls in the last second")
+        axes[-1].set_xlabel("seconds since the first call")
+
+    paint(
+        path,
+        "An endless batch: how near to the limit it comes, and whether it is ever over it",
+        panels,
+        rows=len(runs),
+        inches=(9.0, 1.2 + 1.7 * len(runs)),
+        share_x=True,
+        note=f"{settings['command']}, service time {settings['latency']:g} ms, one client; arrivals as the server "
+        f"recorded them, {found['machine']['cores']} cores",
+    )
+
+
+def main() -> int:
+    parser = options_of("The client at the limit, judged by its raw arrivals")
+    parser.add_argument("--seconds", type=float, default=60, help="of each run")
+    parser.add_argument("--latency", type=float, default=20, help="service time in milliseconds")
+    parser.add_argument("--jitter", type=float, nargs="+", default=[0, 5, 20], help="milliseconds")
+    parser.add_argument("--command", choices=sorted(COMMANDS), default="get_tags", help="what is called")
+    parser.add_argument("--rate", type=float, default=100, help="calls per second that are allowed")
+    options = parser.parse_args()
+    if options.seconds < 2 * START:
+        parser.error(f"a run takes {2 * START:.0f} seconds or more")
+    return tell("limit", options, measure, draw)
 
 
 if __name__ == "__main__":

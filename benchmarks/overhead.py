@@ -3,41 +3,39 @@
 Usage: python benchmarks/overhead.py [--rounds 15] [--calls 300] [--command get_tags]
 
 The client sends `calls` calls of 100 accounts each through its ordinary operation, 16 in flight, to a server in another
-process. The rival is the loop that one would write by hand if speed were all, and it has it easier: a signature made
-once, no retry, no limits, no outcomes: encode, a URL with a fresh random number, as the service asks for, POST, decode
-into frozen structs, append to a list. Rounds of both alternate; what counts is the median of the CPU time of this
-process. Prints a table, and writes results/overhead.json.
+process. `bare` is the loop that one would write by hand if speed were all, with nothing around it; the others are what
+PyPI has for it (rivals.py says what each does). Rounds of all alternate; what counts is the median of the CPU time of
+this process. Prints a table, writes results/overhead.json and .png.
 """
 
 import argparse
 import asyncio
 import gc
-import json
-import platform
-import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from importlib.metadata import version
+from collections.abc import Awaitable, Callable
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import aiohttp
 import msgspec
 from apart import apart
+from bare import APP, open_session
+from charts import BLUE, GREEN, GREY, LIMIT, ORANGE, PURPLE, paint
 from instant import serve_instantly
-from yarl import URL
+from report import Target, options_of, tell
+from rivals import CHUNK, IN_FLIGHT, Work, rivals
 
 import tim_async
+from tim_async.emulator import DEMO_KEY
 
-CHUNK = 100
-IN_FLIGHT = 16
-APP = 1400000000
-KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"  # the example key of Tencent's own generators
-QUERY = f"sdkappid={APP}&identifier=administrator&contenttype=json&usersig={'x' * 160}"
 ATTRIBUTES = {"city": "NewYork", "level": "7"}
+CLIENT = "tim-async"
+MOST = 1.4
+"""Times the CPU of the bare loop that the client may take, for get_tags."""
+COLOURS = {CLIENT: BLUE, "bare": GREY, "aiometer": GREEN, "aiodataloader": ORANGE, "tencentcloud-sdk": PURPLE}
 
 
 class Tags(msgspec.Struct, frozen=True, gc=False):
@@ -79,6 +77,7 @@ class Case(NamedTuple):
 
     path: str
     reply: type[TagsReply | DeleteReply | SetReply]
+    rows: str
     body: Callable[[list[str]], object]
     operation: Callable[[tim_async.Client], Callable[[Any], Awaitable[tim_async.BatchResult[Any]]]]
     arguments: dict[str, str] | None = None
@@ -97,41 +96,12 @@ def user_attrs(ids: list[str]) -> object:
 
 
 CASES = {
-    "get_tags": Case("timpush/get_tag", TagsReply, to_accounts, attrgetter("push.get_tags")),
-    "delete": Case("im_open_login_svc/account_delete", DeleteReply, delete_item, attrgetter("accounts.delete")),
-    "set_attributes": Case("timpush/set_attr", SetReply, user_attrs, attrgetter("push.set_attributes"), ATTRIBUTES),
+    "get_tags": Case("timpush/get_tag", TagsReply, "UserTags", to_accounts, attrgetter("push.get_tags")),
+    "delete": Case(
+        "im_open_login_svc/account_delete", DeleteReply, "ResultItem", delete_item, attrgetter("accounts.delete")
+    ),
+    "set_attributes": Case("timpush/set_attr", SetReply, "", user_attrs, attrgetter("push.set_attributes"), ATTRIBUTES),
 }
-
-
-class Verdict(NamedTuple):
-    """CPU per call in microseconds, medians over the rounds, and the calls per second at which they were measured."""
-
-    client_us: float
-    bare_us: float
-    ratio: float
-    client_calls_per_second: float
-    bare_calls_per_second: float
-
-
-async def bare(session: aiohttp.ClientSession, url: str, case: Case, ids: list[str]) -> list[Any]:
-    """The rival: as many workers as the client has calls in flight, sharing one iterator."""
-    encode = msgspec.json.Encoder().encode
-    decode = msgspec.json.Decoder(case.reply).decode
-    base = f"{url}/v4/{case.path}?{QUERY}&random="
-    headers = {"Content-Type": "application/json"}
-    chunks: Iterator[list[str]] = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
-    replies: list[Any] = []
-
-    async def work() -> None:
-        for chunk in chunks:
-            target = URL(f"{base}{random.getrandbits(32)}", encoded=True)
-            async with session.post(target, data=encode(case.body(chunk)), headers=headers) as response:
-                reply = decode(await response.read())
-            if reply.ErrorCode == 0:
-                replies.append(reply)
-
-    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
-    return replies
 
 
 async def cost(run: Callable[[], Awaitable[Any]], calls: int) -> tuple[float, float]:
@@ -140,73 +110,112 @@ async def cost(run: Callable[[], Awaitable[Any]], calls: int) -> tuple[float, fl
     wall, cpu = time.perf_counter(), time.process_time()
     result = await run()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    del result
+    if good_calls(result) != calls:
+        sys.exit(f"only {good_calls(result)} of {calls} calls succeeded, so there is nothing to compare")
     return cpu / calls * 1e6, wall / calls * 1e6
 
 
-async def compare(url: str, case: Case, *, rounds: int, calls: int) -> Verdict:
-    """Rounds of both, in turns; the first of each only warms up, and is checked."""
+def good_calls(result: tim_async.BatchResult[Any] | list[Any]) -> int:
+    """How many calls of a round succeeded."""
+    if isinstance(result, tim_async.BatchResult):
+        return result.stats.calls if result.ok else 0
+    return sum(reply["ErrorCode"] == 0 if isinstance(reply, dict) else reply.ErrorCode == 0 for reply in result)
+
+
+async def compare(url: str, case: Case, *, rounds: int, calls: int) -> dict[str, dict[str, float]]:
+    """Rounds of all, in turns; the first of each only warms up. Name -> what it cost."""
     ids = [f"user-{place:09d}" for place in range(calls * CHUNK)]
-    timeout = aiohttp.ClientTimeout(total=10, connect=5)
-    connector = aiohttp.TCPConnector(limit=0)
+    batch = ids if case.arguments is None else dict.fromkeys(ids, case.arguments)
     async with (
-        aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=timeout,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-        ) as session,
-        tim_async.Client(sdk_app_id=APP, secret_key=KEY, base_url=url, limiter=None, max_in_flight=IN_FLIGHT) as client,
+        open_session() as session,
+        tim_async.Client(
+            sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url, limiter=None, max_in_flight=IN_FLIGHT
+        ) as client,
     ):
-        operation = case.operation(client)
-        batch = ids if case.arguments is None else dict.fromkeys(ids, case.arguments)
-        result = await operation(batch)
-        replies = await bare(session, url, case, ids)
-        if not result.ok or result.stats.calls != calls or len(replies) != calls:
-            sys.exit(f"{case.path}: not every call succeeded, so there is nothing to compare")
-        del result, replies
-        theirs: list[tuple[float, float]] = []
-        ours: list[tuple[float, float]] = []
-        for _ in range(rounds):
-            theirs.append(await cost(lambda: bare(session, url, case, ids), calls))
-            ours.append(await cost(lambda: operation(batch), calls))
-    client_us, bare_us = median(cpu for cpu, _ in ours), median(cpu for cpu, _ in theirs)
-    return Verdict(
-        round(client_us, 1),
-        round(bare_us, 1),
-        round(client_us / bare_us, 2),
-        round(1e6 / median(wall for _, wall in ours)),
-        round(1e6 / median(wall for _, wall in theirs)),
+        work = Work(url, case.path, ids, case.body, case.reply, case.rows)
+        ways: dict[str, Callable[[], Awaitable[Any]]] = {
+            **{name: partial(rival, session, work) for name, rival in rivals(case.path).items()},
+            CLIENT: partial(case.operation(client), batch),
+        }
+        costs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+        for _ in range(rounds + 1):
+            for name, way in ways.items():
+                costs[name].append(await cost(way, calls))
+    return {name: summary(of[1:]) for name, of in costs.items()}
+
+
+def summary(costs: list[tuple[float, float]]) -> dict[str, float]:
+    """The medians of the rounds."""
+    return {
+        "cpu_us": round(median(cpu for cpu, _ in costs), 1),
+        "calls_per_second": round(1e6 / median(wall for _, wall in costs)),
+    }
+
+
+def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Target]]:
+    """One comparison for each command."""
+    names: list[str] = [options.command] if options.command else list(CASES)
+    commands: dict[str, Any] = {}
+    print(f"{'CPU per call of 100 accounts':30} {'us':>9} {'x bare':>7} {'calls/s':>9}")
+    with apart(serve_instantly) as url:
+        for name in names:
+            costs = asyncio.run(compare(url, CASES[name], rounds=options.rounds, calls=options.calls))
+            for way, found in sorted(costs.items(), key=lambda item: item[1]["cpu_us"]):
+                found["ratio"] = round(found["cpu_us"] / costs["bare"]["cpu_us"], 2)
+                print(
+                    f"{name + ', ' + way:30} {found['cpu_us']:9.0f} {found['ratio']:7.2f} "
+                    f"{found['calls_per_second']:9.0f}",
+                    flush=True,
+                )
+            commands[name] = costs
+    targets = [
+        Target(f"CPU of {name}, times that of the bare loop", commands[name][CLIENT]["ratio"], MOST, "times")
+        for name in names
+        if name == "get_tags"
+    ]
+    return {"in_flight": IN_FLIGHT, "commands": commands}, targets
+
+
+def draw(path: Path, found: dict[str, Any]) -> None:
+    """Bars: a panel for each command."""
+    commands, settings = found["commands"], found["settings"]
+    most = max(way["cpu_us"] for costs in commands.values() for way in costs.values())
+
+    def panels(axes: list[Any]) -> None:
+        for axis, (command, costs) in zip(axes, commands.items(), strict=True):
+            ways = [way for way in COLOURS if way in costs]
+            bars = axis.barh(ways, [costs[way]["cpu_us"] for way in ways], color=[COLOURS[way] for way in ways])
+            axis.bar_label(
+                bars,
+                [f"{costs[way]['cpu_us']:.0f} µs = {costs[way]['ratio']:.2f} x bare" for way in ways],
+                padding=3,
+                fontsize=8,
+            )
+            axis.axvline(costs["bare"]["cpu_us"], color=LIMIT, linestyle="--", linewidth=1.2)
+            axis.set_xlim(0, 1.25 * most)
+            axis.invert_yaxis()
+            axis.set_title(command, fontsize=10, loc="left")
+        axes[-1].set_xlabel("CPU of the calling process, µs per call of 100 accounts (dashed: the bare loop)")
+
+    paint(
+        path,
+        "The price of a call: the client against a bare aiohttp loop, and others",
+        panels,
+        rows=len(commands),
+        inches=(9.0, 1.2 + 1.6 * len(commands)),
+        share_x=True,
+        note=f"limiter off, {found['in_flight']} in flight, server in another process; medians of "
+        f"{settings['rounds']} rounds of {settings['calls']} calls, {found['machine']['cores']} cores",
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="CPU per call of the client, against bare aiohttp and msgspec")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--calls", type=int, default=300)
+def main() -> int:
+    parser = options_of("CPU per call of the client, against bare aiohttp and msgspec, and against others")
+    parser.add_argument("--rounds", type=int, default=15, help="of each")
+    parser.add_argument("--calls", type=int, default=300, help="in a round")
     parser.add_argument("--command", choices=sorted(CASES), help="only this one")
-    options = parser.parse_args()
-    names: list[str] = [options.command] if options.command else list(CASES)
-    commands: dict[str, Any] = {}
-    print(f"{'CPU per call of 100 accounts':30} {'client':>9} {'bare':>9} {'ratio':>7}")
-    with apart(serve_instantly) as url:
-        for name in names:
-            verdict = asyncio.run(compare(url, CASES[name], rounds=options.rounds, calls=options.calls))
-            commands[name] = verdict._asdict()
-            print(f"{name:30} {verdict.client_us:6.0f} us {verdict.bare_us:6.0f} us {verdict.ratio:7.2f}")
-    report = {
-        "rounds": options.rounds,
-        "calls": options.calls,
-        "in_flight": IN_FLIGHT,
-        "python": platform.python_version(),
-        "aiohttp": version("aiohttp"),
-        "msgspec": version("msgspec"),
-        "commands": commands,
-    }
-    results = Path(__file__).with_name("results")
-    results.mkdir(exist_ok=True)
-    (results / "overhead.json").write_text(json.dumps(report, indent=2) + "\n")
+    return tell("overhead", parser.parse_args(), measure, draw)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
