@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tim_async.endpoints import PUSH_GET_TAGS, Answer, Endpoint
@@ -34,8 +34,8 @@ def lane_of(
 
 def give(
     lane: Lane,
-    accounts: Sequence[str],
-    arguments: Sequence[Any] | None = None,
+    accounts: list[str],
+    arguments: list[Any] | None = None,
     *,
     priority: int = NORMAL,
     options: Any = None,

@@ -11,12 +11,13 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from tim_async.checks import Problems
 from tim_async.endpoints import Answer, Endpoint
 from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
-from tim_async.feeds import FLYING, GONE, CallFeed, Feed, Item, StreamFeed
+from tim_async.feeds import CallFeed, Feed, StreamFeed
+from tim_async.items import FLYING, GONE, Bundle, Item
 from tim_async.lane import Effect, Lane
 from tim_async.results import Failure, NotSent, Ok, Rejected, Unknown
 from tim_async.waiting import Chunk, Health
@@ -154,13 +155,17 @@ class _Stream(StreamFeed):
     __hash__ = _Batch.__hash__
 
 
+Origin: TypeAlias = tuple[Feed, int]
+"""The place for which an item was made: it names the item also while that is still one of a bundle."""
+
+
 class Place(NamedTuple):
     """One item of the input, as the world knows it."""
 
     account: str
     argument: Any
-    item: Item | None
-    """On which it hangs; None if it had its outcome at once."""
+    origin: Origin | None
+    """Of the item on which it hangs; None if it had its outcome at once."""
     version: int
     """Of what a read may give: not less than what was there when it was given."""
 
@@ -194,7 +199,12 @@ class World:
     outcomes: dict[tuple[Feed, int], Any] = field(default_factory=dict[tuple[Feed, int], Any])
     knew: dict[tuple[Feed, int], Truth] = field(default_factory=dict["tuple[Feed, int]", "Truth"])
     """The truth about a place when it had its outcome: a read goes on for others who share it."""
-    truths: dict[Item, Truth] = field(default_factory=dict[Item, Truth])
+    truths: dict[Origin, Truth] = field(default_factory=dict[Origin, Truth])
+    items: dict[Item, Origin] = field(default_factory=dict[Item, Origin])
+    """All that were seen, once made."""
+    item_of: dict[Origin, Item] = field(default_factory=dict[Origin, Item])
+    bundles: dict[Bundle, None] = field(default_factory=dict[Bundle, None])
+    """Those that were not opened, or not seen to be."""
     made: int = 0
     """Calls so far."""
 
@@ -225,8 +235,8 @@ class World:
     def give(
         self,
         feed: Feed,
-        accounts: Sequence[str],
-        arguments: Sequence[Any] | None = None,
+        accounts: list[str],
+        arguments: list[Any] | None = None,
         *,
         problems: Problems | None = None,
         last: bool = False,
@@ -236,14 +246,45 @@ class World:
         self.service.version += 1
         feed.exhausted = last
         self.lane.add(feed, accounts, arguments, self.now, problems)
-        open_items = dict(feed.unsettled())
+        self._see_opened()
+        held_by = dict(feed.unsettled())
         for place, account in enumerate(accounts, first):
-            item = open_items.get(place)
             argument = None if arguments is None else arguments[place - first]
+            origin = self._origin(held_by[place], (feed, place)) if place in held_by else None
             self._open[feed].add(place)
-            self.places[feed, place] = Place(account, argument, item, self.service.version)
-            if item is not None and item not in self.truths:
-                self.truths[item] = Truth(len(self.truths))
+            self.places[feed, place] = Place(account, argument, origin, self.service.version)
+            if origin is not None and origin not in self.truths:
+                self.truths[origin] = Truth(len(self.truths))
+
+    def _origin(self, held: Item | Bundle, own: Origin) -> Origin:
+        if isinstance(held, Bundle):
+            self.bundles[held] = None
+            return own
+        origin = self.items.setdefault(held, own)
+        self.item_of[origin] = held
+        return origin
+
+    def _see_opened(self) -> None:
+        """Items that were made of a bundle since."""
+        for bundle in [bundle for bundle in self.bundles if bundle.items is not None]:
+            del self.bundles[bundle]
+            for place, item in enumerate(bundle.items or (), bundle.place):
+                self.items[item] = bundle.feed, place
+                self.item_of[bundle.feed, place] = item
+
+    def _flies(self, origin: Origin) -> bool:
+        self._see_opened()
+        return self.item_of[origin].line is FLYING
+
+    def _origins(self, chunk: Chunk) -> dict[str, Origin]:
+        """The items of a call, by their accounts."""
+        self._see_opened()
+        bundle, items = chunk.bundle, chunk.items
+        if bundle is not None:
+            if bundle.items is None:
+                return {account: (bundle.feed, place) for place, account in enumerate(bundle.accounts, bundle.place)}
+            items = bundle.items
+        return {item.account: self.items[item] for item in items}
 
     def finish(self, feed: Feed) -> None:
         """The source of a feed has come to its end; the operation lets go of what is finished."""
@@ -273,11 +314,11 @@ class World:
     def answer(self, chunk: Chunk, fault: Fault = Fault.NONE, *, resigned: bool = False) -> Effect:
         """Let the service answer a call, or not."""
         reply = self.service.answer(chunk, self.calls.pop(chunk), fault)
-        by_account = {item.account: item for item in chunk.items}
-        for item in chunk.items:
-            self.truths[item].delivered |= fault is not Fault.REFUSED
+        origins = self._origins(chunk)
+        for origin in origins.values():
+            self.truths[origin].delivered |= fault is not Fault.REFUSED
         for account in self.service.applied:
-            truth = self.truths[by_account[account]]
+            truth = self.truths[origins[account]]
             truth.applied = True
             if self.endpoint.writes:
                 key = (chunk.options, account)
@@ -305,11 +346,13 @@ class World:
     def _check_chunk(self, chunk: Chunk) -> None:
         accounts = chunk.accounts
         assert 0 < len(accounts) <= self.endpoint.limit
-        assert all(item.line is FLYING and item.trial is chunk.trial for item in chunk.items)
-        assert all(item.feed.options == chunk.options for item in chunk.items)
-        assert set(chunk.feeds) == {item.feed for item in chunk.items}
+        held: Sequence[Item | Bundle] = chunk.items if chunk.bundle is None else [chunk.bundle]
+        assert all(each.line is FLYING for each in held)
+        assert all(item.trial is chunk.trial for item in chunk.items)
+        assert all(feed.options == chunk.options for feed in chunk.feeds)
+        assert set(chunk.feeds) == {each.feed for each in held}
         assert len(chunk.feeds) == len(set(chunk.feeds))
-        assert all(item.feed.stop_reason is None for item in chunk.items)
+        assert all(feed.stop_reason is None for feed in chunk.feeds)
         flying = [(chunk.options, account) for account in accounts]
         flying += [(call.options, account) for call in self.calls for account in call.accounts]
         assert len(flying) == len(set(flying)), "no account twice in flight"
@@ -317,18 +360,18 @@ class World:
     def check_counters(self) -> None:
         """What the lane counts is what there is."""
         turns = self.lane.turns
-        lines = {item.line for item in self.truths if item.line not in (None, FLYING, GONE)}
-        waiting = [item for item in self.truths if item.line in lines]
-        assert turns.ready == [
-            sum(1 for item in waiting if item.line and item.line.priority == level) for level in range(3)
-        ]
+        self._see_opened()
+        everyone: list[Item | Bundle] = [*self.items, *self.bundles]
+        lines = {held.line for held in everyone if held.line is not None} - {FLYING, GONE}
+        waiting = [held for held in everyone if held.line in lines]
         for line in lines:
-            assert line is not None
             assert line.listed
-            assert line.ready == sum(1 for item in waiting if item.line is line)
-            assert {item for item in waiting if item.line is line} <= set(line.items)
+            assert {held for held in waiting if held.line is line} <= {*line.items, *line.bundles}
+            assert line.bundled == sum(bundle.size for bundle in line.bundles)
+            assert line.ready == line.bundled + sum(isinstance(held, Item) and held.line is line for held in waiting)
+        assert turns.ready == [sum(line.ready for line in lines if line.priority == level) for level in range(3)]
         assert self.lane.in_flight == self.health.in_flight == len(self.calls)
-        assert self.lane.order.joined == sum(1 for item in self.truths if item.joined is not None)
+        assert self.lane.order.joined == sum(1 for item in self.items if item.joined is not None)
         for feed in self.feeds:
             assert feed.open == len(feed.unsettled())
             assert feed.finished or feed in self.lane.feeds
@@ -344,7 +387,7 @@ class World:
             elif isinstance(feed, CallFeed):
                 for place in list(self._open[feed]):
                     value = feed.values[place]
-                    if type(value) is not Item:
+                    if not isinstance(value, Item | Bundle):
                         self._open[feed].remove(place)
                         outcome = value.outcome(place, "") if isinstance(value, Failure) else Ok(place, "", value)
                         self._settled(feed, place, outcome)
@@ -352,9 +395,9 @@ class World:
     def _settled(self, feed: Feed, index: int, outcome: Ok[Any] | Rejected | Unknown | NotSent) -> None:
         assert (feed, index) not in self.outcomes, "one outcome for every place"
         self.outcomes[feed, index] = outcome
-        item = self.places[feed, index].item
-        truth = Truth(-1) if item is None else self.truths[item]
-        if item is not None and item.line is FLYING and isinstance(outcome, Unknown):
+        origin = self.places[feed, index].origin
+        truth = Truth(-1) if origin is None else self.truths[origin]
+        if origin is not None and isinstance(outcome, Unknown) and self._flies(origin):
             truth.left_in_flight = True
         self.knew[feed, index] = truth if self.endpoint.writes else replace(truth)
 
@@ -388,7 +431,7 @@ class World:
         lane.tick(self.now)
         assert not lane.feeds
         assert not lane.order
-        assert lane.order.plain
+        assert not lane.order.joined
         assert not lane.trials
         assert lane.idle
         assert not any(lane.turns._lines)

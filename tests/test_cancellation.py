@@ -153,7 +153,7 @@ def assert_nothing_left(lane: Lane) -> None:
     assert lane.idle
     assert not lane.feeds
     assert not lane.order
-    assert lane.order.plain
+    assert not lane.order.joined
 
 
 async def at_rest(lane: Lane) -> None:

@@ -98,7 +98,7 @@ def test_options_are_hashable_because_they_are_part_of_the_key_of_a_chunk(row: R
 @each_row
 def test_only_rows_of_the_push_service_and_made_up_names_may_be_longer_than_a_user_id(row: Row) -> None:
     assert (row.account_bytes is None) == (row.path.startswith("timpush/") or row.plain)
-    long = check_accounts(["x" * 36], row.account_bytes, row.account_code)
+    long = check_accounts(["x" * 36], row.account_bytes, row.account_code)[1]
     assert bool(long) == (row.account_bytes is not None)
 
 
@@ -194,7 +194,7 @@ def sent(row: Row, accounts: list[str], page: Page, respond: Respond, *, attempt
             assert wakeup is not None
             now = max(wakeup, now + 0.001)
             continue
-        assert 1 <= len(chunk.items) <= row.limit
+        assert 1 <= len(chunk.accounts) <= row.limit
         assert isinstance(json.loads(row.encode(chunk.accounts, chunk.arguments, chunk.options)), dict)
         answer = respond(chunk.accounts)
         lane.settle(chunk, answer if isinstance(answer, RequestError) else row.decode(row.path, answer), now)
@@ -475,7 +475,7 @@ def test_an_item_that_is_refused_here_is_not_sent() -> None:
     lane = Lane(row, Health())
     feed = CallFeed(NORMAL, ("Mary", "Add_Type_Both", False), now=0.0, pairs=True)
     feed.exhausted = True
-    lane.add(feed, ["x" * 33], [{}], 0.0, check_accounts(["x" * 33], row.account_bytes, row.account_code))
+    lane.add(feed, ["x" * 33], [{}], 0.0, check_accounts(["x" * 33], row.account_bytes, row.account_code)[1])
     (outcome,) = feed.result()
     assert isinstance(outcome, NotSent)
     assert outcome.code == 30001

@@ -7,20 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tim_async.feeds import (
-    BULK,
-    FLYING,
-    GONE,
-    INTERACTIVE,
-    NORMAL,
-    PRIORITIES,
-    CallFeed,
-    Feed,
-    Item,
-    Line,
-    StreamFeed,
-    Trial,
-)
+from tim_async.feeds import BULK, NORMAL, CallFeed, Feed, StreamFeed
+from tim_async.items import Bundle, Item, Line
 from tim_async.results import Failure, NotSent, Ok, Outcome, Rejected, Stats
 
 NO = Failure(Rejected, 70107, "no such user", "the account does not exist", again=False)
@@ -42,52 +30,12 @@ def given_to(feed: Feed, *accounts: str) -> list[Item]:
     """Items enter a feed as a lane lets them."""
     first = feed.taken
     items = [Item(account, None, first + place, feed, feed, feed.priority) for place, account in enumerate(accounts)]
-    feed.opened(items)
+    feed.enter(items)
     return items
 
 
 def outcomes_of(feed: CallFeed | StreamFeed) -> list[Outcome[Any]]:
     return list(feed.result()) if isinstance(feed, CallFeed) else sorted(feed.outcomes, key=lambda each: each.index)
-
-
-# Lines and items
-
-
-def test_the_priorities_are_three_and_the_more_urgent_is_the_smaller() -> None:
-    assert PRIORITIES == {"interactive": INTERACTIVE, "normal": NORMAL, "bulk": BULK}
-    assert INTERACTIVE < NORMAL < BULK
-
-
-def test_in_flight_and_gone_are_lines_in_which_nobody_waits() -> None:
-    assert FLYING is not GONE
-    assert all(line.priority < min(PRIORITIES.values()) and not line.items for line in (FLYING, GONE))
-
-
-def test_items_are_equal_only_to_themselves() -> None:
-    """Two batches may ask the same of one account; to take one out of a queue must not take the other."""
-    feed = call_feed()
-    one, other = (Item("Mary", None, 0, feed, feed, NORMAL) for _ in range(2))
-    assert one != other
-
-
-@pytest.mark.parametrize("trial", [None, Trial(7, 90033)])
-def test_a_new_line_is_empty_and_stands_nowhere(trial: Trial | None) -> None:
-    line = Line(BULK, "options", trial)
-    assert (line.priority, line.options, line.trial) == (BULK, "options", trial)
-    assert (len(line.items), line.ready, line.listed) == (0, 0, False)
-
-
-def test_a_new_trial_has_decided_nothing() -> None:
-    trial = Trial(7, 90033)
-    assert (trial.undecided, trial.code, trial.begun, trial.innocent) == (7, 90033, False, False)
-
-
-def test_an_item_knows_all_places_that_share_its_fate_its_own_first() -> None:
-    feed, other = call_feed(), call_feed()
-    item = Item("Mary", None, 3, feed, feed, NORMAL)
-    assert item.places == [(feed, 3)]
-    item.joined = [(other, 0), (feed, 4)]
-    assert item.places == [(feed, 3), (other, 0), (feed, 4)]
 
 
 # Both kinds of book
@@ -105,12 +53,10 @@ def test_every_place_has_its_outcome_in_the_end_however_they_come(
         waiting = feed.unsettled()
         assert [place for place, _ in waiting] == sorted({*range(size)} - ends.keys())
         assert all(items[place] is item for place, item in waiting)
-        chosen = data.draw(st.lists(st.sampled_from([item for _, item in waiting]), min_size=1, unique_by=id))
+        chosen = data.draw(st.lists(st.sampled_from([items[place] for place, _ in waiting]), min_size=1, unique_by=id))
         values = [data.draw(st.sampled_from([None, ("vip",), NO, LATE])) for _ in chosen]
-        if len(chosen) == 1:
-            feed.put_one(chosen[0].place, chosen[0].account, values[0])
-        else:
-            feed.put(chosen, values)
+        for item, value in zip(chosen, values, strict=True):
+            feed.put(item.place, item.account, value)
         ends.update((item.place, value) for item, value in zip(chosen, values, strict=True))
         assert feed.open == size - len(ends)
     assert feed.unsettled() == []
@@ -127,7 +73,7 @@ def test_a_place_that_joined_another_item_hangs_on_that_one(make: Callable[[], C
     given_to(feed, "Mary")
     feed.rebook(0, theirs)
     assert feed.unsettled() == [(0, theirs)]
-    feed.put_one(0, "Mary", "x")
+    feed.put(0, "Mary", "x")
     assert feed.unsettled() == []
     assert outcomes_of(feed) == [Ok(0, "Mary", "x")]
     assert other.unsettled() == [(0, theirs)]
@@ -150,6 +96,49 @@ def test_a_new_feed_is_a_line_that_stands_nowhere_and_has_nothing(make: Callable
     assert (feed.error, feed.stop_reason, feed.patient, feed.pairs) == (None, None, False, False)
     feed.notify()  # nobody listens, and nobody minds
     assert feed.stats() == Stats(0, 0, 0, 0.0, 0.0)
+
+
+# Bundles
+
+
+def bundled(feed: Feed, *accounts: str) -> Bundle:
+    """A bundle enters a feed as a lane lets it."""
+    bundle = Bundle(feed, feed.taken, len(accounts), list(accounts), [None] * len(accounts), feed)
+    feed.enter_bundle(bundle)
+    return bundle
+
+
+@any_feed
+def test_each_place_of_a_bundle_hangs_on_it_until_all_have_their_values(
+    make: Callable[[], CallFeed | StreamFeed],
+) -> None:
+    feed = make()
+    first, item, last = bundled(feed, "a", "b"), given_to(feed, "c")[0], bundled(feed, "d", "e")
+    assert feed.unsettled() == [(0, first), (1, first), (2, item), (3, last), (4, last)]
+    assert (feed.taken, feed.open) == (5, 5)
+    feed.put_bundle(first, ["x", "y"])
+    assert feed.unsettled() == [(2, item), (3, last), (4, last)]
+    feed.put(2, "c", NO)
+    feed.put_bundle(last, [None, None])
+    assert (feed.unsettled(), feed.open) == ([], 0)
+    assert outcomes_of(feed) == [
+        Ok(0, "a", "x"),
+        Ok(1, "b", "y"),
+        NO.outcome(2, "c"),
+        Ok(3, "d", None),
+        Ok(4, "e", None),
+    ]
+
+
+@any_feed
+def test_each_place_of_an_opened_bundle_hangs_on_an_item_of_its_own(make: Callable[[], CallFeed | StreamFeed]) -> None:
+    feed = make()
+    given_to(feed, "a")
+    bundle = bundled(feed, "b", "c")
+    items = bundle.open()
+    feed.unbundle(bundle, items)
+    assert feed.unsettled()[1:] == [(1, items[0]), (2, items[1])]
+    assert (feed.taken, feed.open) == (3, 3)
 
 
 # When it ends
@@ -178,7 +167,7 @@ def test_it_is_finished_when_no_more_will_come_and_every_item_has_its_outcome(
     end(feed)
     assert (feed.takes_more, feed.wants_items) == (False, 0)
     assert not feed.finished
-    feed.put_one(0, "Mary", None)
+    feed.put(0, "Mary", None)
     assert feed.finished
 
 
@@ -187,7 +176,7 @@ def test_it_is_not_finished_while_more_may_come(make: Callable[[], CallFeed | St
     feed = make()
     assert not feed.finished
     given_to(feed, "Mary")
-    feed.put_one(0, "Mary", None)
+    feed.put(0, "Mary", None)
     assert not feed.finished
 
 
@@ -214,8 +203,8 @@ def test_a_stream_never_holds_more_than_it_may(data: st.DataObject, most: int) -
         # A few at a time would make calls of a few items.
         assert wanted == (min(1_000, room) if room >= 100 else 0)
         given_to(feed, *["user"] * data.draw(st.integers(0, wanted)))
-        for place, item in feed.unsettled()[: data.draw(st.integers(0, most))]:
-            feed.put_one(place, item.account, None)
+        for place, _ in feed.unsettled()[: data.draw(st.integers(0, most))]:
+            feed.put(place, "user", None)
         for _ in range(data.draw(st.integers(0, len(feed.outcomes)))):
             feed.outcomes.popleft()
 
@@ -226,14 +215,14 @@ def test_a_stream_never_holds_more_than_it_may(data: st.DataObject, most: int) -
 def test_a_call_gives_the_callers_own_strings_back() -> None:
     feed, account = call_feed(), "".join(["Ma", "ry"])
     given_to(feed, account)
-    feed.put_one(0, account, None)
+    feed.put(0, account, None)
     assert feed.result().outcomes[0].account is account
 
 
 def test_a_call_of_pairs_gives_pairs_to_send_again() -> None:
     feed = CallFeed(NORMAL, None, now=0.0, pairs=True)
     given_to(feed, "Mary")
-    feed.put_one(0, "Mary", LATE)
+    feed.put(0, "Mary", LATE)
     assert feed.result().retryable() == [("Mary", "x")]
 
 
@@ -247,8 +236,8 @@ def test_a_result_tells_whether_the_source_was_read_to_its_end() -> None:
 def test_a_stream_hands_over_in_the_order_of_completion() -> None:
     feed = stream_feed()
     items = given_to(feed, "a", "b", "c")
-    feed.put([items[2], items[0]], ["x", NO])
-    feed.put_one(1, "b", None)
+    for item, value in ((items[2], "x"), (items[0], NO), (items[1], None)):
+        feed.put(item.place, item.account, value)
     assert list(feed.outcomes) == [Ok(2, "c", "x"), NO.outcome(0, "a"), Ok(1, "b", None)]
 
 

@@ -178,7 +178,7 @@ def test_a_cancelled_asker_leaves_the_place_of_the_others_alone(leaver: int) -> 
     assert kinds(feeds.pop(leaver)) == ["NotSent"]
     answered(lane, values(["d1"]))
     assert [kinds(feed) for feed in feeds] == [["Ok"], ["Ok"]]
-    assert lane.order.plain
+    assert not lane.order.joined
 
 
 @pytest.mark.parametrize("end", ["withdraw", "stop"])

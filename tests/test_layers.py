@@ -26,6 +26,7 @@ PURE = [
     "results",
     "checks",
     "endpoints",
+    "items",
     "feeds",
     "order",
     "turns",

@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tim_async.feeds import BULK, FLYING, GONE, INTERACTIVE, NORMAL, CallFeed, Item
+from tim_async.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
+from tim_async.items import FLYING, GONE, Bundle, Item
 from tim_async.order import Order
 
 both = pytest.mark.parametrize("writes", [True, False], ids=["writes", "reads"])
@@ -21,7 +22,7 @@ def feed_of(priority: int = NORMAL) -> CallFeed:
 def new(feed: CallFeed, account: str, argument: Any = None) -> Item:
     """An item that waits, entered in the book of its feed."""
     item = Item(account, argument, feed.taken, feed, feed, feed.priority)
-    feed.opened([item])
+    feed.enter([item])
     return item
 
 
@@ -38,7 +39,6 @@ def test_the_first_of_an_account_is_its_head_and_other_accounts_have_their_own(w
     assert order.claim(new(feed, "Mary"), None) is None
     assert order.claim(new(feed, "Paul"), None) is None
     assert len(order) == 2
-    assert order.plain
 
 
 def test_a_different_write_waits_behind_the_head_and_all_go_in_the_order_given() -> None:
@@ -48,11 +48,10 @@ def test_a_different_write_waits_behind_the_head_and_all_go_in_the_order_given()
     assert order.claim(second, None) is first
     assert order.claim(third, None) is first
     assert (second.line, third.line) == (None, None)
-    assert not order.plain
     assert order.release(first, None) is second
     assert order.release(second, None) is third
     assert order.release(third, None) is None
-    assert (len(order), order.plain) == (0, True)
+    assert len(order) == 0
 
 
 def test_after_its_end_an_account_is_free_again() -> None:
@@ -90,8 +89,8 @@ def test_when_the_last_behind_has_left_the_head_is_alone_again() -> None:
     order.claim(head, None)
     order.claim(second, None)
     assert order.release(second, None) is None
-    assert order.plain
     assert order.release(head, None) is None
+    assert len(order) == 0
 
 
 def test_what_never_claimed_an_account_can_be_released_without_harm() -> None:
@@ -114,9 +113,9 @@ def test_an_equal_write_joins_the_one_of_its_own_batch_even_in_flight() -> None:
     assert order.claim(twin, None) is head
     assert head.joined == [(feed, 1)]
     assert feed.unsettled() == [(0, head), (1, head)]
-    assert not order.plain
+    assert order.joined == 1
     assert order.release(head, None) is None
-    assert order.plain
+    assert (len(order), order.joined) == (0, 0)
 
 
 def test_an_equal_write_of_another_batch_is_a_write_of_its_own() -> None:
@@ -195,37 +194,58 @@ def test_something_less_urgent_behind_slows_nobody_down() -> None:
     assert [head.priority, middle.priority, last.priority] == [INTERACTIVE, NORMAL, BULK]
 
 
-# Many at once
+# Bundles
 
 
-@both
-@pytest.mark.parametrize("options", [None, "a"])
-def test_a_block_without_repeats_claims_its_accounts_together(writes: bool, options: str | None) -> None:
-    order, feed, accounts = Order(writes=writes), feed_of(), ["Mary", "Paul"]
-    items = [new(feed, account) for account in accounts]
-    assert order.claim_all(accounts, items, options)
-    assert len(order) == 2
-    assert order.claim(new(feed, "Paul"), options) is items[1]
-    assert order.claim_all(["Anna"], [new(feed, "Anna")], options)
-    assert len(order) == 3  # the others hold theirs still
+def bundle_of(accounts: list[str], options: str | None = None) -> Bundle:
+    feed = CallFeed(NORMAL, options, now=0.0)
+    return Bundle(feed, 0, len(accounts), accounts, [None] * len(accounts), feed)
 
 
-@pytest.mark.parametrize("options", [None, "a"])
-def test_a_block_with_a_repeat_or_a_held_account_claims_nothing(options: str | None) -> None:
+either = pytest.mark.parametrize("options", [None, "a"])
+
+
+@either
+def test_a_bundle_takes_all_its_accounts_and_gives_them_back_together(options: str | None) -> None:
+    order = Order(writes=True)
+    bundle, other = bundle_of(["Mary", "Paul"], options), bundle_of(["Anna"], options)
+    assert order.claim_bundle(bundle)
+    assert order.claim_bundle(other)
+    assert (len(order), list(order.bundles)) == (3, [bundle, other])
+    order.release_bundle(bundle)
+    assert (len(order), list(order.bundles)) == (1, [other])
+    assert order.claim_bundle(bundle_of(["Mary", "Paul"], options))
+
+
+@either
+@pytest.mark.parametrize("accounts", [["Paul", "Paul"], ["Paul", "Mary"], ["Paul", "Bob"]])
+def test_a_bundle_with_a_repeat_or_an_account_that_is_taken_takes_nothing(
+    accounts: list[str], options: str | None
+) -> None:
     order, feed = Order(writes=True), feed_of()
-    assert order.claim_all(["Mary"], [new(feed, "Mary")], options)
-    for accounts in (["Paul", "Paul"], ["Paul", "Mary"]):
-        assert not order.claim_all(accounts, [new(feed, account) for account in accounts], options)
-        assert len(order) == 1
+    assert order.claim_bundle(bundle_of(["Mary"], options))
+    order.claim(new(feed, "Bob"), options)
+    assert not order.claim_bundle(bundle_of(accounts, options))
+    assert len(order) == 2
+    assert order.claim_bundle(bundle_of(["Paul"], options))
 
 
-@pytest.mark.parametrize("options", [None, "a"])
-def test_a_chunk_of_heads_behind_whom_nobody_waits_is_released_together(options: str | None) -> None:
-    order, feed, accounts = Order(writes=True), feed_of(), ["Mary", "Paul", "Anna"]
-    assert order.claim_all(accounts, [new(feed, account) for account in accounts], options)
-    order.release_all(accounts[:2], options)
-    assert len(order) == 1
-    assert order.claim_all(accounts[:2], [new(feed, account) for account in accounts[:2]], options)
+def test_accounts_of_unequal_options_are_not_the_same() -> None:
+    order = Order(writes=True)
+    bundles = [bundle_of(["Mary"], options) for options in (None, "a", "b")]
+    assert all(order.claim_bundle(bundle) for bundle in bundles)
+    assert [order.bundle_of("Mary", options) for options in (None, "a", "b", "c")] == [*bundles, None]
+
+
+@either
+def test_the_items_of_an_opened_bundle_are_the_heads_of_their_accounts(options: str | None) -> None:
+    order, feed = Order(writes=True), feed_of()
+    bundle = bundle_of(["Mary", "Paul"], options)
+    assert order.claim_bundle(bundle)
+    assert order.bundle_of("Paul", options) is bundle
+    items = order.open_bundle(bundle)
+    assert (order.bundle_of("Paul", options), len(order), list(order.bundles)) == (None, 2, [])
+    assert order.claim(new(feed, "Paul"), options) is items[1]
 
 
 # Any order of events
@@ -301,9 +321,6 @@ class AnyOrder(RuleBasedStateMachine):
     def the_counts_are_true(self) -> None:
         assert len(self.order) == sum(map(bool, self.rows.values()))
         assert self.order.joined == sum(item.joined is not None for item in self.items)
-        assert self.order.plain is (
-            all(len(row) < 2 for row in self.rows.values()) and all(item.joined is None for item in self.items)
-        )
 
     @invariant()
     def nobody_waits_behind_somebody_less_urgent_than_himself(self) -> None:
@@ -317,7 +334,7 @@ class AnyOrder(RuleBasedStateMachine):
         for (options, _), row in self.rows.items():
             while row:
                 assert self.order.release(row.pop(0), options) is (row[0] if row else None)
-        assert (len(self.order), self.order.joined, self.order.plain) == (0, 0, True)
+        assert (len(self.order), self.order.joined) == (0, 0)
 
 
 class Writes(AnyOrder):

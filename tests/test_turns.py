@@ -8,14 +8,25 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tim_async.feeds import BULK, FLYING, GONE, INTERACTIVE, NORMAL, CallFeed, Feed, Item, Line, Trial
-from tim_async.turns import Turns
+from tim_async.feeds import BULK, INTERACTIVE, NORMAL, CallFeed, Feed
+from tim_async.items import FLYING, GONE, Bundle, Item, Line, Trial
+from tim_async.turns import Taken, Turns
 
 LEVELS = (INTERACTIVE, NORMAL, BULK)
 
 
 def feed_of(priority: int, options: Any = None) -> CallFeed:
     return CallFeed(priority, options, now=0.0)
+
+
+def turns_of() -> Turns:
+    """Turns that open their bundles themselves, with nobody who keeps the books."""
+
+    def open_bundle(bundle: Bundle) -> None:
+        turns.unbundle(bundle, bundle.open())
+
+    turns = Turns(open_bundle)
+    return turns
 
 
 def fresh(feed: Feed, size: int, line: Line | None = None) -> list[Item]:
@@ -25,7 +36,7 @@ def fresh(feed: Feed, size: int, line: Line | None = None) -> list[Item]:
 def enter(turns: Turns, priority: int, size: int, options: Any = None) -> CallFeed:
     """A batch of its own, all of whose items wait."""
     feed = feed_of(priority, options)
-    turns.put_new(fresh(feed, size), feed)
+    turns.put(fresh(feed, size), feed)
     return feed
 
 
@@ -36,9 +47,25 @@ def set_apart(turns: Turns, feed: Feed, size: int) -> Line:
     return line
 
 
+def bundles_of(turns: Turns, priority: int, *sizes: int, options: Any = None) -> tuple[CallFeed, list[Bundle]]:
+    """A batch of its own, whose items wait in bundles."""
+    feed = feed_of(priority, options)
+    bundles = [Bundle(feed, 0, size, [f"user{place}" for place in range(size)], [None] * size, feed) for size in sizes]
+    for bundle in bundles:
+        turns.put_bundle(bundle)
+    return feed, bundles
+
+
+def chosen(turns: Turns, most: int) -> Taken:
+    """The choice for a call, which must be possible."""
+    taken = turns.take(most)
+    assert taken is not None
+    return taken
+
+
 def takes(turns: Turns, most: int, times: int) -> list[tuple[list[Item], list[Feed], Line]]:
     chunks = [turns.take(most) for _ in range(times)]
-    return [chunk for chunk in chunks if chunk is not None]
+    return [(chunk.items, chunk.feeds, chunk.line) for chunk in chunks if chunk is not None]
 
 
 def sizes(items: list[Item]) -> dict[Feed, int]:
@@ -47,12 +74,12 @@ def sizes(items: list[Item]) -> dict[Feed, int]:
 
 
 def test_where_nothing_waits_nobody_has_a_turn() -> None:
-    turns = Turns()
+    turns = turns_of()
     assert (len(turns), turns.level(), turns.take(100)) == (0, None, None)
 
 
 def test_what_is_handed_out_is_in_flight() -> None:
-    turns = Turns()
+    turns = turns_of()
     feed = enter(turns, NORMAL, 3)
     ((items, feeds, line),) = takes(turns, 2, 1)
     assert [item.account for item in items] == ["user0", "user1"]
@@ -64,7 +91,7 @@ def test_what_is_handed_out_is_in_flight() -> None:
 
 
 def test_the_most_urgent_go_first_and_the_room_that_is_left_takes_the_others_along() -> None:
-    turns = Turns()
+    turns = turns_of()
     bulk, normal, urgent = enter(turns, BULK, 10), enter(turns, NORMAL, 4), enter(turns, INTERACTIVE, 3)
     assert turns.level() == INTERACTIVE
     ((items, feeds, line),) = takes(turns, 10, 1)
@@ -74,7 +101,7 @@ def test_the_most_urgent_go_first_and_the_room_that_is_left_takes_the_others_alo
 
 
 def test_bulk_gets_a_tenth_of_the_calls_under_any_load_of_urgent_ones() -> None:
-    turns = Turns()
+    turns = turns_of()
     enter(turns, INTERACTIVE, 1_000)
     enter(turns, BULK, 1_000)
     lines = [line.priority for _, _, line in takes(turns, 10, 50)]
@@ -82,7 +109,7 @@ def test_bulk_gets_a_tenth_of_the_calls_under_any_load_of_urgent_ones() -> None:
 
 
 def test_each_of_the_lower_two_gets_a_tenth() -> None:
-    turns = Turns()
+    turns = turns_of()
     for level in LEVELS:
         enter(turns, level, 2_000)
     levels = Counter(line.priority for _, _, line in takes(turns, 10, 101))
@@ -92,7 +119,7 @@ def test_each_of_the_lower_two_gets_a_tenth() -> None:
 
 
 def test_the_level_that_is_announced_is_the_one_that_is_taken() -> None:
-    turns = Turns()
+    turns = turns_of()
     for level in LEVELS:
         enter(turns, level, 300)
     for _ in range(30):
@@ -103,7 +130,7 @@ def test_the_level_that_is_announced_is_the_one_that_is_taken() -> None:
 
 def test_being_passed_over_is_forgotten_when_nothing_waits() -> None:
     """What comes after a pause has no claim from the time before it."""
-    turns = Turns()
+    turns = turns_of()
     enter(turns, INTERACTIVE, 1_000)
     (last,) = bulk_items = fresh(feed_of(BULK), 1)
     turns.put(bulk_items, last.feed)
@@ -119,14 +146,14 @@ def test_being_passed_over_is_forgotten_when_nothing_waits() -> None:
 
 
 def test_batches_of_one_urgency_take_turns_chunk_by_chunk() -> None:
-    turns = Turns()
+    turns = turns_of()
     feeds = [enter(turns, NORMAL, 30) for _ in range(3)]
     assert [line for _, _, line in takes(turns, 10, 9)] == feeds * 3
     assert not turns
 
 
 def test_a_small_batch_waits_for_one_chunk_of_each_other_not_for_the_whole_migration() -> None:
-    turns = Turns()
+    turns = turns_of()
     huge = enter(turns, NORMAL, 1_000)
     takes(turns, 10, 1)
     small = enter(turns, NORMAL, 3)
@@ -134,7 +161,7 @@ def test_a_small_batch_waits_for_one_chunk_of_each_other_not_for_the_whole_migra
 
 
 def test_a_feed_is_named_once_however_its_items_came() -> None:
-    turns = Turns()
+    turns = turns_of()
     feed = enter(turns, NORMAL, 3)
     lent = Line(INTERACTIVE, None)
     turns.put(fresh(feed, 2, lent), lent)
@@ -144,7 +171,7 @@ def test_a_feed_is_named_once_however_its_items_came() -> None:
 
 
 def test_what_comes_back_may_stand_first() -> None:
-    turns = Turns()
+    turns = turns_of()
     feed = enter(turns, NORMAL, 4)
     ((items, _, _),) = takes(turns, 2, 1)
     turns.put(items, feed, first=True)
@@ -156,13 +183,13 @@ def test_what_comes_back_may_stand_first() -> None:
 
 
 def test_items_of_unequal_options_never_share_a_chunk_and_their_groups_take_turns() -> None:
-    turns = Turns()
+    turns = turns_of()
     first, second = enter(turns, NORMAL, 15, ("replace", True)), enter(turns, NORMAL, 15, ("replace", False))
     assert [sizes(items) for items, _, _ in takes(turns, 10, 4)] == [{first: 10}, {second: 10}, {first: 5}, {second: 5}]
 
 
 def test_room_is_filled_only_with_equal_options() -> None:
-    turns = Turns()
+    turns = turns_of()
     urgent = enter(turns, INTERACTIVE, 1, "a")
     enter(turns, NORMAL, 5, "b")
     alike = enter(turns, BULK, 5, "a")
@@ -174,7 +201,7 @@ def test_room_is_filled_only_with_equal_options() -> None:
 
 
 def test_a_part_of_a_refused_chunk_goes_alone_whatever_else_waits() -> None:
-    turns = Turns()
+    turns = turns_of()
     feed = enter(turns, NORMAL, 50)
     apart = set_apart(turns, feed, 3)
     ((items, feeds, line),) = takes(turns, 100, 1)
@@ -184,21 +211,21 @@ def test_a_part_of_a_refused_chunk_goes_alone_whatever_else_waits() -> None:
 
 
 def test_the_newest_part_goes_first_so_that_one_search_ends_before_the_next_spreads_out() -> None:
-    turns = Turns()
+    turns = turns_of()
     feed = feed_of(NORMAL)
     older, newer = set_apart(turns, feed, 2), set_apart(turns, feed, 2)
     assert [line for _, _, line in takes(turns, 100, 2)] == [newer, older]
 
 
 def test_a_search_does_not_delay_the_more_urgent() -> None:
-    turns = Turns()
+    turns = turns_of()
     apart = set_apart(turns, feed_of(NORMAL), 2)
     urgent = enter(turns, INTERACTIVE, 1)
     assert [line for _, _, line in takes(turns, 100, 2)] == [urgent, apart]
 
 
 def test_a_part_whose_items_were_all_withdrawn_has_no_turn() -> None:
-    turns = Turns()
+    turns = turns_of()
     feed = enter(turns, NORMAL, 1)
     empty = set_apart(turns, feed, 2)
     for item in list(empty.items):
@@ -207,11 +234,58 @@ def test_a_part_whose_items_were_all_withdrawn_has_no_turn() -> None:
     assert not empty.listed
 
 
+# Bundles
+
+
+def test_a_bundle_that_fills_a_call_is_taken_as_it_is_and_its_feed_has_had_its_turn() -> None:
+    turns = turns_of()
+    feed, bundles = bundles_of(turns, NORMAL, 10, 10)
+    other, others = bundles_of(turns, NORMAL, 10)
+    assert (len(turns), feed.ready, feed.bundled) == (30, 20, 20)
+    assert chosen(turns, 10) == Taken([], bundles[0], [feed], feed)
+    assert bundles[0].line is FLYING
+    assert chosen(turns, 10) == Taken([], others[0], [other], other)
+    assert chosen(turns, 10).bundle is bundles[1]
+    assert (len(turns), feed.ready, feed.bundled, feed.listed) == (0, 0, 0, False)
+    assert turns.take(10) is None
+
+
+def test_a_short_bundle_goes_as_it_is_only_if_nobody_else_waits() -> None:
+    turns = turns_of()
+    _, (alone,) = bundles_of(turns, NORMAL, 3)
+    assert chosen(turns, 10).bundle is alone
+    feed, (bundle,) = bundles_of(turns, NORMAL, 3)
+    other = enter(turns, BULK, 2)
+    taken = chosen(turns, 10)
+    assert (taken.bundle, taken.feeds, taken.items[:3]) == (None, [feed, other], bundle.items)
+    assert len(taken.items) == 5
+
+
+def test_a_call_with_room_takes_some_of_a_bundle_and_what_is_left_of_it_goes_before_the_next() -> None:
+    turns = turns_of()
+    urgent = enter(turns, INTERACTIVE, 4)
+    feed, bundles = bundles_of(turns, BULK, 10, 10, 10)
+    taken = chosen(turns, 10)
+    assert sizes(taken.items) == {urgent: 4, feed: 6}
+    assert (bundles[0].items, bundles[1].items) == ([*taken.items[4:], *feed.items], None)
+    assert (feed.ready, feed.bundled) == (24, 20)
+    assert sizes(chosen(turns, 10).items) == {feed: 10}
+    assert (feed.ready, feed.bundled) == (14, 10)
+
+
+def test_loose_items_that_fill_a_call_go_before_the_bundles_and_open_none() -> None:
+    turns = turns_of()
+    feed, (bundle,) = bundles_of(turns, BULK, 10)
+    turns.put(fresh(feed, 10), feed)
+    assert sizes(chosen(turns, 10).items) == {feed: 10}
+    assert chosen(turns, 10).bundle is bundle
+
+
 # Leaving
 
 
 def test_who_left_is_not_handed_out_and_lines_of_only_such_are_passed_by() -> None:
-    turns = Turns()
+    turns = turns_of()
     gone, thinned = enter(turns, NORMAL, 3), enter(turns, NORMAL, 3)
     for item in [*gone.items, thinned.items[1]]:
         turns.leave(item, GONE)
@@ -224,7 +298,7 @@ def test_who_left_is_not_handed_out_and_lines_of_only_such_are_passed_by() -> No
 
 
 def test_a_line_that_was_emptied_by_withdrawals_behind_others_is_cleared_in_passing() -> None:
-    turns = Turns()
+    turns = turns_of()
     first, emptied = enter(turns, NORMAL, 1), enter(turns, NORMAL, 2)
     for item in list(emptied.items):
         turns.leave(item, GONE)
@@ -234,7 +308,7 @@ def test_a_line_that_was_emptied_by_withdrawals_behind_others_is_cleared_in_pass
 
 
 def test_a_whole_group_that_left_gives_its_turn_to_the_next_group() -> None:
-    turns = Turns()
+    turns = turns_of()
     gone, other = enter(turns, NORMAL, 2, "a"), enter(turns, NORMAL, 2, "b")
     for item in list(gone.items):
         turns.leave(item, GONE)
@@ -243,7 +317,7 @@ def test_a_whole_group_that_left_gives_its_turn_to_the_next_group() -> None:
 
 def test_once_nothing_waits_no_line_holds_on_to_items_that_left() -> None:
     """A line that stood there for ever would keep whole finished batches in memory."""
-    turns = Turns()
+    turns = turns_of()
     feed, apart = enter(turns, NORMAL, 3), set_apart(turns, feed_of(NORMAL), 2)
     for item in [*feed.items, *apart.items]:
         turns.leave(item, GONE)
@@ -253,7 +327,7 @@ def test_once_nothing_waits_no_line_holds_on_to_items_that_left() -> None:
 
 
 def test_a_line_that_was_passed_by_may_fill_again() -> None:
-    turns = Turns()
+    turns = turns_of()
     feed = enter(turns, NORMAL, 2)
     takes(turns, 10, 2)
     turns.put(fresh(feed, 2), feed)
@@ -262,7 +336,7 @@ def test_a_line_that_was_passed_by_may_fill_again() -> None:
 
 @pytest.mark.parametrize("state", [FLYING, GONE, None])
 def test_who_waits_in_no_line_can_leave_none(state: Line | None) -> None:
-    turns = Turns()
+    turns = turns_of()
     feed = enter(turns, NORMAL, 1)
     (item,) = fresh(feed, 1)
     item.line = state
@@ -279,7 +353,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.turns = Turns()
+        self.turns = turns_of()
         self.queues: dict[Line, list[Item]] = {}
         """What must wait in each line, in order."""
         self.flying: list[tuple[Item, Line]] = []
@@ -346,7 +420,7 @@ class AnyOrder(RuleBasedStateMachine):
         if taken is None:
             assert not levels
             return
-        items, feeds, line = taken
+        items, _, feeds, line = taken
         assert line.priority == expected
         assert 1 <= len(items) <= most
         assert set(feeds) == {item.feed for item in items}

@@ -6,7 +6,8 @@ Lengths are counted in bytes of UTF-8, as the service counts them, not in charac
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
+from operator import is_
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 __all__ = [
@@ -55,7 +56,7 @@ def _are_str(texts: Collection[object]) -> TypeGuard[Collection[str]]:
     return set(map(type, texts)) == {str}
 
 
-def check_accounts(accounts: Sequence[object], most: int | None, code: int) -> Problems:
+def check_accounts(accounts: list[Any], most: int | None, code: int) -> tuple[list[str], Problems]:
     """Find the accounts that cannot be sent.
 
     Args:
@@ -64,18 +65,23 @@ def check_accounts(accounts: Sequence[object], most: int | None, code: int) -> P
         code: what the service answers to an account that it does not understand.
 
     Returns:
-        Place in *accounts* -> problem; empty when all is well.
+        The accounts as plain ``str``, whatever they were; and place -> problem, empty when all is well.
     """
     # One look at all of them by C code: plain ASCII of the right length, as nearly all lists are, needs no more.
-    if _are_str(accounts):
-        short = most is None or max(map(len, accounts)) <= most
-        if short and all(accounts) and "".join(accounts).isascii():
-            return {}
-    return {
+    plain = _are_str(accounts)
+    if plain and all(accounts) and (most is None or max(map(len, accounts)) <= most) and "".join(accounts).isascii():
+        return accounts, {}
+    problems = {
         place: Problem(code, reason)
         for place, account in enumerate(accounts)
         if (reason := _account_problem(account, most)) is not None
     }
+    return accounts if plain else [_as_text(account) for account in accounts], problems
+
+
+def _as_text(account: object) -> str:
+    """A plain ``str``: the JSON encoder takes no other, and a single numpy.str_ would spoil its whole call."""
+    return str.__str__(account) if isinstance(account, str) else repr(account)
 
 
 def _account_problem(account: object, most: int | None) -> str | None:
@@ -186,6 +192,9 @@ def prepare(check: Callable[[object], Any], arguments: Sequence[object], problem
 
     They are copied because the caller may go on with his own object while the item waits.
     """
+    if len(arguments) > 1 and all(map(is_, arguments, repeat(arguments[0]))):
+        # One object for a whole batch, as where all get the same tag: to look at it once is enough.
+        return _prepare_once(check, arguments[:1], len(arguments), problems)
     if check is prepare_attributes and _are_plain_attributes(arguments):
         return [argument.copy() for argument in arguments]
     prepared: list[Any] = []
@@ -200,3 +209,14 @@ def prepare(check: Callable[[object], Any], arguments: Sequence[object], problem
             problems.setdefault(place, Problem(90001, reason))
             prepared.append(argument)
     return prepared
+
+
+def _prepare_once(
+    check: Callable[[object], Any], argument: Sequence[object], times: int, problems: Problems
+) -> list[Any]:
+    problem: Problems = {}
+    prepared = prepare(check, argument, problem)
+    if problem:
+        for place in range(times):
+            problems.setdefault(place, problem[0])
+    return prepared * times

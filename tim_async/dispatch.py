@@ -85,6 +85,7 @@ class Dispatcher:
         self._refused = 0
         self._seconds_waited = 0.0
         self._sealed_at: deque[float] = deque(maxlen=1_000)
+        self._clock = asyncio.get_running_loop().time
         self._changed = asyncio.Event()
         self._token_scope: anyio.CancelScope | None = None
         self._token_for = (False, False)
@@ -102,12 +103,12 @@ class Dispatcher:
 
     def stop(self, feed: Feed, why: str) -> None:
         """Send nothing more of a feed: see `Lane.stop`."""
-        self.lane.stop(feed, why, asyncio.get_running_loop().time())
+        self.lane.stop(feed, why, self._clock())
         self.wake()
 
     def withdraw(self, feed: Feed, why: str) -> None:
         """Settle every item of a feed at once: see `Lane.withdraw`."""
-        self.lane.withdraw(feed, why, asyncio.get_running_loop().time())
+        self.lane.withdraw(feed, why, self._clock())
         self.wake()
 
     @property
@@ -117,7 +118,7 @@ class Dispatcher:
 
     def statistics(self) -> LaneStatistics:
         """How the command stands at this moment."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         limiter = self._limiter
         permits = limiter.statistics(self.command) if isinstance(limiter, Observable) else None
         return LaneStatistics(
@@ -143,13 +144,13 @@ class Dispatcher:
 
     def wait_ahead(self, level: int) -> float:
         """Seconds for which an item of this urgency would wait for its turn, as far as is known; often less."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         calls = sum(self.lane.turns.ready[: level + 1]) // self.lane.endpoint.limit
         paced = calls / self.command.rate if self._limiter is not None else 0.0
         return paced + self.lane.closed_for(now)
 
     async def _run(self) -> None:
-        clock = asyncio.get_running_loop().time
+        clock = self._clock
         # What is asked for in the same turn of the loop goes together.
         await asyncio.sleep(0)
         while not self.lane.idle:
@@ -161,7 +162,7 @@ class Dispatcher:
             elif wakeup > clock():
                 await self._wait_until(wakeup)
             else:
-                await self._next_call(clock)
+                await self._next_call()
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """The dispatcher has ended; if not because nothing waits, then what waits ends unsent."""
@@ -183,15 +184,16 @@ class Dispatcher:
         finally:
             timer.cancel()
 
-    async def _next_call(self, clock: Callable[[], float]) -> None:
+    async def _next_call(self) -> None:
         """Wait for the token; then, and not before, choose the items."""
-        began = clock()
+        began = self._clock()
         permit = None if self._limiter is None else await self._token(self._limiter)
-        sealed = clock()
+        sealed = self._clock()
         chunk = self.lane.seal(sealed) if permit is not None or self._limiter is None else None
         if chunk is None:
             # What waited was withdrawn meanwhile, must wait longer, or was joined by something more urgent.
-            self._report(permit)
+            if permit is not None and self._limiter is not None:
+                self._limiter.report(permit)
             return
         waited = sealed - began
         self._seconds_waited += waited
@@ -215,18 +217,16 @@ class Dispatcher:
 
     async def _run_calls(self, chunk: Chunk, permit: Permit | None, waited: float) -> None:
         """One call; and where no token is awaited one after the other: a task for each would be a tenth of its cost."""
-        following: Chunk | None = chunk
-        while following is not None:
-            await self._call(following, permit, waited)
-            following = self._next_at_once()
+        await self._call(chunk, permit, waited)
+        task = asyncio.current_task()
+        if self._limiter is None and not self.lane.linger and task is not None:
+            while (following := self._next_at_once(task)) is not None:
+                await self._call(following, None, 0.0)
         self.wake()
 
-    def _next_at_once(self) -> Chunk | None:
-        """The next chunk, if it may leave without waiting for anything; for the task that has ended a call."""
-        task = asyncio.current_task()
-        if self._limiter is not None or self.lane.linger or task is None:
-            return None
-        now = asyncio.get_running_loop().time()
+    def _next_at_once(self, task: asyncio.Task[None]) -> Chunk | None:
+        """The next chunk, if one may leave now; for the task that has ended a call."""
+        now = self._clock()
         self.lane.tick(now)
         chunk = self.lane.seal(now)
         if chunk is not None:
@@ -235,32 +235,32 @@ class Dispatcher:
         return chunk
 
     async def _call(self, chunk: Chunk, permit: Permit | None, waited: float) -> None:
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = self._clock()
         told = bool(self._hooks) or log.isEnabledFor(logging.DEBUG)
-        attempt = 1 + max(item.attempts for item in chunk.items) if told else 0
-        self._transport.signer.current(time.time())  # signs now if it is time to, so that the version is the call's own
-        version = self._transport.signer.version
+        attempt = 1 + max((item.attempts for item in chunk.items), default=0) if told else 0
+        signer = self._transport.signer
+        signer.current(time.time())  # signs now if it is time to, so that the version is the call's own
+        version = signer.version
         answer = await self._ask(chunk, permit)
         self._settle(chunk, permit, answer, version)
         if told:
-            self._tell(answer, (len(chunk.items), attempt, clock() - began, waited))
+            self._tell(answer, (len(chunk.accounts), attempt, self._clock() - began, waited))
 
     def _settle(self, chunk: Chunk, permit: Permit | None, answer: Answer | RequestError, version: int) -> None:
         """Hand the answer to the lane, the permit back to the limiter, and wake whoever may go on now."""
         chunk.settled = True
-        now = asyncio.get_running_loop().time()
-        action = None
-        if not isinstance(answer, RequestError):
-            action = code(answer.code).action if answer.code else None
-            if permit is not None:
+        now = self._clock()
+        action = None if isinstance(answer, RequestError) or not answer.code else code(answer.code).action
+        if permit is not None and self._limiter is not None:
+            if not isinstance(answer, RequestError):
                 permit.answered = now
-        self._refused += action is Action.PAUSE
-        self._report(permit, refused=action is Action.PAUSE)
+            self._limiter.report(permit, refused=action is Action.PAUSE)
         health = self.lane.health
         gated = not health.proven or health.suspect is not None
-        if action is Action.RESIGN:
-            self._sign_anew(version)
+        if action is not None:
+            self._refused += action is Action.PAUSE
+            if action is Action.RESIGN:
+                self._sign_anew(version)
         effect = self.lane.settle(chunk, answer, now, resigned=action is Action.RESIGN)
         if effect.stop_all is not None:
             self._stop_all(effect.stop_all)
@@ -268,10 +268,6 @@ class Dispatcher:
             self._wake_all()
         elif self._limiter is not None:
             self.wake()
-
-    def _report(self, permit: Permit | None, *, refused: bool = False) -> None:
-        if permit is not None and self._limiter is not None:
-            self._limiter.report(permit, refused=refused)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A call's task has ended; if it was cut short, its items hear of it here."""

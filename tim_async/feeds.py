@@ -1,7 +1,8 @@
-"""Items, and the feeds that bring them: one feed per batch, stream or single call.
+"""The feeds that bring items: one per batch, stream or single call.
 
 A feed is two things at once: a line in which its items wait for their turn, and the book in which every place of the
-input holds either its open item or what became of it. So nothing can be lost without a hole in the book.
+input holds either its open item (or the bundle of which it is one) or what became of it. So nothing can be lost without
+a hole in the book.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import msgspec
+from itertools import count
+from typing import Any, ClassVar
 
 from .errors import APIError
+from .items import Bundle, Item, Line
 from .results import BatchResult, Failure, Ok, Outcome, Stats
 
-__all__ = ["BULK", "INTERACTIVE", "NORMAL", "PRIORITIES", "CallFeed", "Feed", "Item", "Line", "StreamFeed", "Trial"]
+__all__ = ["BULK", "INTERACTIVE", "NORMAL", "PRIORITIES", "CallFeed", "Feed", "StreamFeed"]
 
 PRIORITIES = {"interactive": 0, "normal": 1, "bulk": 2}
 INTERACTIVE, NORMAL, BULK = PRIORITIES.values()
@@ -24,77 +25,6 @@ INTERACTIVE, NORMAL, BULK = PRIORITIES.values()
 WAITING_MOST = 1_000  # items of a synchronous source that enter before the call first suspends
 WAITING_LOW = 500  # below this the source is asked again
 ROOM_LEAST = 100  # of a stream; asked for each item that was handed over, a source would make calls of one item
-
-
-class Line:
-    """A queue of items that takes its turn among others of the same urgency.
-
-    An item that was moved or withdrawn stays behind in the deque as a ghost, to be skipped: its `line` tells.
-    """
-
-    __slots__ = ("__weakref__", "items", "listed", "options", "priority", "ready", "trial")
-
-    def __init__(self, priority: int, options: Any, trial: Trial | None = None) -> None:
-        self.priority = priority
-        self.options = options
-        self.trial = trial
-        """Set on the parts of a chunk that was refused as a whole: these are sealed apart from all else."""
-        self.items: deque[Item] = deque()
-        self.ready = 0
-        """How many of the items are no ghosts."""
-        self.listed = False
-        """Whether it stands in the rotation."""
-
-
-FLYING = Line(-1, None)
-"""In flight: stands in `Item.line` of an item that is part of an unanswered call."""
-GONE = Line(-1, None)
-"""Withdrawn or settled: stands in `Item.line` of an item that must not be sent any more."""
-
-
-class Trial:
-    """The search for the guilty in one chunk that was refused as a whole."""
-
-    __slots__ = ("begun", "code", "innocent", "undecided")
-
-    def __init__(self, size: int, code: int) -> None:
-        self.undecided = size
-        self.code = code
-        self.begun = False
-        self.innocent = False
-        """Whether any item of the chunk turned out not to be guilty, or not with this code."""
-
-
-class Item(msgspec.Struct, gc=False, eq=False):
-    """One account's part of a request, from when it is given until it has its outcome."""
-
-    account: str
-    argument: Any
-    place: int
-    """In the input of its feed."""
-    feed: Feed
-    line: Line | None
-    """Where it waits for its turn; None while it is in back-off or waits behind an item of the same account."""
-    priority: int
-    """Its feed's, unless something more urgent waits behind it."""
-    attempts: int = 0
-    """Calls with it that gave neither a yes nor a final no; a pause or a search for the guilty does not count."""
-    reached: bool = False
-    """Whether a call with it can have reached the service."""
-    unsure: bool = False
-    """Whether such a call may have been applied without our knowing."""
-    refused: bool = False
-    """Whether the last word about it was a definite no."""
-    code: int | None = None
-    info: str = ""
-    joined: list[tuple[Feed, int]] | None = None
-    """The places of equal items that share its fate."""
-    trial: Trial | None = None
-
-    @property
-    def places(self) -> list[tuple[Feed, int]]:
-        """All that share its fate, its own first."""
-        return [(self.feed, self.place), *(self.joined or ())]
 
 
 class Feed(Line, ABC):
@@ -118,6 +48,9 @@ class Feed(Line, ABC):
         "stop_reason",
         "taken",
     )
+
+    hands_over: ClassVar = False
+    """Whether it gives outcomes before the last one has come."""
 
     def __init__(self, priority: int, options: Any, *, now: float, pairs: bool = False, patient: bool = False) -> None:
         super().__init__(priority, options)
@@ -147,7 +80,7 @@ class Feed(Line, ABC):
         self.guilty_chunks: dict[int, int] = {}
         """Code -> chunks all of whose items were found guilty with it."""
         self.notify: Callable[[], None] = _nobody
-        """Called when it is finished or stopped, when a stream has outcomes, and when it could take more items."""
+        """Called when it could take more items, when it takes no more and has outcomes, and when a stream has some."""
 
     @property
     def finished(self) -> bool:
@@ -182,24 +115,32 @@ class Feed(Line, ABC):
         return Stats(self.calls, self.retries, self.taken, seconds, round(self.seconds_waited, 6))
 
     @abstractmethod
-    def opened(self, items: Sequence[Item]) -> None:
-        """Enter new items into the book."""
+    def enter(self, items: Sequence[Item]) -> None:
+        """Write new items into the book."""
+
+    @abstractmethod
+    def enter_bundle(self, bundle: Bundle) -> None:
+        """Write a new bundle into the book."""
+
+    @abstractmethod
+    def unbundle(self, bundle: Bundle, items: Sequence[Item]) -> None:
+        """From now on each place of a bundle hangs on an item of its own."""
 
     @abstractmethod
     def rebook(self, place: int, item: Item) -> None:
         """From now on this place hangs on another item."""
 
     @abstractmethod
-    def put(self, items: Sequence[Item], values: Sequence[Any]) -> None:
-        """Write down what became of this feed's own items: values or failures."""
+    def put(self, place: int, account: str, value: Any) -> None:
+        """Write down what became of an item: a value or a failure."""
 
     @abstractmethod
-    def put_one(self, place: int, account: str, value: Any) -> None:
-        """The same for one place."""
+    def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
+        """Write down the values of a whole bundle, for all of it is well."""
 
     @abstractmethod
-    def unsettled(self) -> list[tuple[int, Item]]:
-        """The places that have no outcome yet, with the items on which they hang."""
+    def unsettled(self) -> list[tuple[int, Item | Bundle]]:
+        """The places that have no outcome yet, each with that on which it hangs."""
 
 
 def _nobody() -> None:
@@ -215,34 +156,43 @@ class CallFeed(Feed):
         super().__init__(priority, options, now=now, pairs=pairs, patient=patient)
         self.accounts: list[str] = []
         self.values: list[Any] = []
-        """For each place its open item, or what became of it: a value or a `Failure`."""
+        """For each place its open item or bundle, or what became of it: a value or a `Failure`."""
 
-    def opened(self, items: Sequence[Item]) -> None:
+    def enter(self, items: Sequence[Item]) -> None:
         """As in `Feed`."""
         self.accounts += [item.account for item in items]
         self.values.extend(items)
         self.taken += len(items)
         self.open += len(items)
 
+    def enter_bundle(self, bundle: Bundle) -> None:
+        """As in `Feed`."""
+        self.accounts += bundle.accounts
+        self.values += [bundle] * bundle.size
+        self.taken += bundle.size
+        self.open += bundle.size
+
+    def unbundle(self, bundle: Bundle, items: Sequence[Item]) -> None:
+        """As in `Feed`."""
+        self.values[bundle.place : bundle.place + bundle.size] = items
+
     def rebook(self, place: int, item: Item) -> None:
         """As in `Feed`."""
         self.values[place] = item
 
-    def put(self, items: Sequence[Item], values: Sequence[Any]) -> None:
-        """As in `Feed`."""
-        book = self.values
-        for item, value in zip(items, values, strict=True):
-            book[item.place] = value
-        self.open -= len(items)
-
-    def put_one(self, place: int, account: str, value: Any) -> None:
+    def put(self, place: int, account: str, value: Any) -> None:
         """As in `Feed`."""
         self.values[place] = value
         self.open -= 1
 
-    def unsettled(self) -> list[tuple[int, Item]]:
+    def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
         """As in `Feed`."""
-        return [(place, value) for place, value in enumerate(self.values) if type(value) is Item]
+        self.values[bundle.place : bundle.place + bundle.size] = values
+        self.open -= bundle.size
+
+    def unsettled(self) -> list[tuple[int, Item | Bundle]]:
+        """As in `Feed`."""
+        return [(place, value) for place, value in enumerate(self.values) if isinstance(value, Item | Bundle)]
 
     def result(self) -> BatchResult[Any]:
         """The merged result; every place has its outcome."""
@@ -254,13 +204,15 @@ class StreamFeed(Feed):
     """The book of a stream: outcomes leave it as they come, so only the open items are kept."""
 
     __slots__ = ("most_open", "outcomes", "places")
+    hands_over = True
 
     def __init__(self, priority: int, options: Any, *, now: float, most_open: int, pairs: bool = False) -> None:
         super().__init__(priority, options, now=now, pairs=pairs)
         self.most_open = most_open
         self.outcomes: deque[Outcome[Any]] = deque()
         """What has not been handed over yet, in the order of completion."""
-        self.places: dict[int, Item] = {}
+        self.places: dict[int, Item | Bundle] = {}
+        """The open items by their place, and the bundles by the place of their first."""
 
     @property
     def wants_items(self) -> int:
@@ -272,29 +224,43 @@ class StreamFeed(Feed):
         """How many more items may be taken before some are handed over."""
         return self.most_open - self.open - len(self.outcomes)
 
-    def opened(self, items: Sequence[Item]) -> None:
+    def enter(self, items: Sequence[Item]) -> None:
         """As in `Feed`."""
-        first = self.taken
-        self.places.update(zip(range(first, first + len(items)), items, strict=True))
+        self.places.update(zip(count(self.taken), items, strict=False))
         self.taken += len(items)
         self.open += len(items)
+
+    def enter_bundle(self, bundle: Bundle) -> None:
+        """As in `Feed`."""
+        self.places[bundle.place] = bundle
+        self.taken += bundle.size
+        self.open += bundle.size
+
+    def unbundle(self, bundle: Bundle, items: Sequence[Item]) -> None:
+        """As in `Feed`."""
+        self.places.update(zip(count(bundle.place), items, strict=False))
 
     def rebook(self, place: int, item: Item) -> None:
         """As in `Feed`."""
         self.places[place] = item
 
-    def put(self, items: Sequence[Item], values: Sequence[Any]) -> None:
-        """As in `Feed`."""
-        for item, value in zip(items, values, strict=True):
-            self.put_one(item.place, item.account, value)
-
-    def put_one(self, place: int, account: str, value: Any) -> None:
+    def put(self, place: int, account: str, value: Any) -> None:
         """As in `Feed`."""
         del self.places[place]
         self.open -= 1
         outcome = value.outcome(place, account) if isinstance(value, Failure) else Ok(place, account, value)
         self.outcomes.append(outcome)
 
-    def unsettled(self) -> list[tuple[int, Item]]:
+    def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
         """As in `Feed`."""
-        return list(self.places.items())
+        del self.places[bundle.place]
+        self.open -= bundle.size
+        self.outcomes.extend(map(Ok, count(bundle.place), bundle.accounts, values))
+
+    def unsettled(self) -> list[tuple[int, Item | Bundle]]:
+        """As in `Feed`."""
+        return [
+            (place + offset, held)
+            for place, held in self.places.items()
+            for offset in range(held.size if isinstance(held, Bundle) else 1)
+        ]

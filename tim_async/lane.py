@@ -18,7 +18,8 @@ from typing import NamedTuple
 from .codes import Action, Code, Fault, code
 from .endpoints import Answer
 from .errors import APIError, CredentialsError, InvalidRequest, RateLimited, RequestError, ServiceBusy
-from .feeds import Feed, Item, Trial
+from .feeds import Feed
+from .items import Item, Trial
 from .results import Failure, Rejected, Unknown
 from .retry import LONGEST, backoff
 from .waiting import FAILURES_MOST, Chunk, Waiting
@@ -75,15 +76,41 @@ class Lane(Waiting):
         """
         self.in_flight -= 1
         self.health.in_flight -= 1
-        if isinstance(answer, RequestError):
-            self._unanswered(chunk, answer, now)
-            effect = _NOTHING
-        elif answer.code:
-            effect = self._refused(chunk, answer, now, resigned=resigned)
-        else:
-            effect = self._answered(chunk, answer, now)
+        effect = _NOTHING
+        if not self._all_done(chunk, answer, now):
+            if chunk.bundle is not None:
+                chunk.items = self.open(chunk.bundle)
+            effect = self._judge(chunk, answer, now, resigned=resigned)
         self.tell(now)
         return effect
+
+    def _all_done(self, chunk: Chunk, answer: Answer | RequestError, now: float) -> bool:
+        """The way of nearly every call: all of a bundle is Ok, and concerns nobody else."""
+        bundle = chunk.bundle
+        if bundle is None or bundle.items is not None:
+            return False
+        if isinstance(answer, RequestError) or answer.code or answer.errors:
+            return False
+        values = answer.values_of(bundle.accounts)
+        if values is None:
+            if answer.values is not None or not self.endpoint.silence_is_ok:
+                return False
+            values = [None] * bundle.size
+        self._proven(now)
+        bundle.feed.put_bundle(bundle, values)
+        self.order.release_bundle(bundle)
+        self.touched.add(bundle.feed)
+        self._useful(now)
+        return True
+
+    def _judge(self, chunk: Chunk, answer: Answer | RequestError, now: float, *, resigned: bool) -> Effect:
+        if isinstance(answer, RequestError):
+            self._unanswered(chunk, answer, now)
+            return _NOTHING
+        if answer.code:
+            return self._refused(chunk, answer, now, resigned=resigned)
+        self._proven(now)
+        return self._judge_each(chunk, answer, now)
 
     # No trustworthy answer
 
@@ -205,35 +232,6 @@ class Lane(Waiting):
         self.pause.answered(now)
         self.health.good()
         self.health.pause.answered(now)
-
-    def _answered(self, chunk: Chunk, answer: Answer, now: float) -> Effect:
-        self._proven(now)
-        if self._all_done(chunk, answer):
-            self._useful(now)
-            return _NOTHING
-        return self._judge_each(chunk, answer, now)
-
-    def _all_done(self, chunk: Chunk, answer: Answer) -> bool:
-        """The way of nearly every call: all items are Ok, they are one batch's, and concern nobody else."""
-        if answer.errors or len(chunk.feeds) != 1 or chunk.trial is not None or not self.order.plain:
-            return False
-        (feed,) = chunk.feeds
-        if feed.over:
-            return False
-        accounts = chunk.accounts
-        if answer.values is not None:
-            try:
-                values = [answer.values[account] for account in accounts]
-            except KeyError:
-                return False
-        elif self.endpoint.silence_is_ok:
-            values = [None] * len(accounts)
-        else:
-            return False
-        feed.put(chunk.items, values)
-        self.order.release_all(accounts, chunk.options)
-        self.touched.add(feed)
-        return True
 
     def _judge_each(self, chunk: Chunk, answer: Answer, now: float, unmentioned: Code | None = None) -> Effect:
         """Judge item by item; *unmentioned* is the "no" to the whole call that the others share, if there was one."""

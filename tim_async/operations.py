@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 
 from .checks import check_accounts, prepare
 from .errors import AccountError, BatchError
-from .feeds import FLYING, PRIORITIES, CallFeed, Feed, Item, StreamFeed
+from .feeds import PRIORITIES, CallFeed, Feed, StreamFeed
+from .items import FLYING, Item
 from .results import BatchResult, Failure, NotSent
 from .sources import Pump, Source, source_failed, source_of
 from .streams import OutcomeStream, with_result
@@ -65,11 +66,6 @@ def check_seconds(name: str, seconds: float | None) -> None:
         raise ValueError(f"{name} must not be negative: {seconds}")
 
 
-def as_text(account: object) -> str:
-    """A plain ``str``: the JSON encoder takes no other, and a single numpy.str_ would spoil its whole call."""
-    return str.__str__(account) if isinstance(account, str) else repr(account)
-
-
 class Operation(Generic[V]):
     """What the operations have in common."""
 
@@ -89,15 +85,13 @@ class Operation(Generic[V]):
     def _give(self, dispatcher: Dispatcher, feed: Feed, block: list[Any]) -> None:
         """Let a block of items enter the lane; what cannot be sent is settled at once."""
         endpoint = self.endpoint
-        accounts: list[Any] = block
+        given: list[Any] = block
         arguments: list[Any] | None = None
         if self._pairs:
-            accounts, arguments = [pair[0] for pair in block], [pair[1] for pair in block]
-        problems = check_accounts(accounts, endpoint.account_bytes, endpoint.account_code)
+            given, arguments = [pair[0] for pair in block], [pair[1] for pair in block]
+        accounts, problems = check_accounts(given, endpoint.account_bytes, endpoint.account_code)
         if arguments is not None and endpoint.prepare is not None:
             arguments = prepare(endpoint.prepare, arguments, problems)
-        if set(map(type, accounts)) != {str}:
-            accounts = [as_text(account) for account in accounts]
         dispatcher.lane.add(feed, accounts, arguments, asyncio.get_running_loop().time(), problems)
         dispatcher.wake()
 

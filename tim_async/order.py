@@ -1,4 +1,7 @@
-"""Which item of an account may be sent: never two of one account at once, and writes in the order given."""
+"""Which item of an account may be sent: never two of one account at once, and writes in the order given.
+
+Nearly always nobody else wants the accounts of a bundle; then it is enough to know that they are taken.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from .feeds import FLYING, Item
+from .items import FLYING, Bundle, Item
 
 __all__ = ["Order"]
 
@@ -21,30 +24,57 @@ class Order:
         self._writes = writes
         self._heads: dict[Hashable, Item] = {}
         self._behind: dict[Hashable, deque[Item]] = {}
+        self._bundled: set[Hashable] = set()
+        """The accounts of all bundles."""
+        self.bundles: dict[Bundle, None] = {}
+        """Those that were not opened, oldest first."""
         self.joined = 0
         """How many items carry others' places."""
 
     def __len__(self) -> int:
-        return len(self._heads)
-
-    @property
-    def plain(self) -> bool:
-        """Whether no account is wanted twice: then an item's end concerns nobody else."""
-        return not self._behind and not self.joined
+        return len(self._heads) + len(self._bundled)
 
     @staticmethod
     def key(account: str, options: Any) -> Hashable:
         """What may be in flight only once."""
         return account if options is None else (options, account)
 
-    def claim_all(self, accounts: Sequence[str], items: Sequence[Item], options: Any) -> bool:
-        """Make every item the head of its account; or do nothing, if one of them is wanted twice."""
-        keys = accounts if options is None else [(options, account) for account in accounts]
-        fresh: dict[Hashable, Item] = dict(zip(keys, items, strict=True))
-        if len(fresh) < len(items) or not self._heads.keys().isdisjoint(fresh):
+    @staticmethod
+    def _keys(bundle: Bundle) -> Sequence[Hashable]:
+        options = bundle.feed.options
+        return bundle.accounts if options is None else [(options, account) for account in bundle.accounts]
+
+    def claim_bundle(self, bundle: Bundle) -> bool:
+        """Take all the accounts of a bundle; or do nothing, if one of them is wanted twice."""
+        keys, taken = self._keys(bundle), self._bundled
+        if not taken.isdisjoint(keys) or (self._heads and not self._heads.keys().isdisjoint(keys)):
             return False
-        self._heads |= fresh
+        before = len(taken)
+        taken.update(keys)
+        if len(taken) - before < len(keys):
+            taken.difference_update(keys)
+            return False
+        self.bundles[bundle] = None
         return True
+
+    def release_bundle(self, bundle: Bundle) -> None:
+        """All of a bundle have their outcome."""
+        del self.bundles[bundle]
+        self._bundled.difference_update(self._keys(bundle))
+
+    def open_bundle(self, bundle: Bundle) -> list[Item]:
+        """From now on each of a bundle's items is the head of its account."""
+        self.release_bundle(bundle)
+        items = bundle.open()
+        self._heads.update(zip(self._keys(bundle), items, strict=True))
+        return items
+
+    def bundle_of(self, account: str, options: Any) -> Bundle | None:
+        """The bundle that took an account, if one did."""
+        if self.key(account, options) not in self._bundled:
+            return None
+        # A search, because it is needed so much less often than an index would have to be kept.
+        return next(bundle for bundle in self.bundles if bundle.feed.options == options and account in bundle.accounts)
 
     def claim(self, item: Item, options: Any) -> Item | None:
         """Make one item the head of its account, or let it wait behind or join another.
@@ -100,10 +130,3 @@ class Order:
         if not queue:
             del self._behind[key]
         return head
-
-    def release_all(self, accounts: Sequence[str], options: Any) -> None:
-        """The same for heads behind whom nobody waits; only while `plain`."""
-        heads = self._heads
-        keys: Sequence[Hashable] = accounts if options is None else [(options, account) for account in accounts]
-        for key in keys:
-            del heads[key]

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypedDict
 from urllib.parse import quote, urlsplit
 from weakref import WeakSet
 
@@ -126,6 +126,13 @@ class _Body(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
+class _Each(TypedDict, total=False):
+    """What is said for each call of a session that is not ours."""
+
+    timeout: aiohttp.ClientTimeout
+    headers: dict[str, str]
+
+
 class Transport:
     """Calls of one app over one aiohttp session."""
 
@@ -138,6 +145,8 @@ class Transport:
         self._session = session
         # Less for connecting than for all, so that a timeout tells which of the two it was.
         self._timeout = aiohttp.ClientTimeout(total=call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout / 2))
+        # Our own session has these for all of its calls, which is cheaper than to merge them into each.
+        self._each: _Each = {} if self._own else {"timeout": self._timeout, "headers": _HEADERS}
         self._query = f"sdkappid={signer.sdk_app_id}&identifier={quote(signer.identifier, safe='')}&contenttype=json"
         self._seen: WeakSet[asyncio.Transport] = WeakSet()
 
@@ -148,7 +157,11 @@ class Transport:
             # a token of the rate. No cookies: the service has none, and a jar costs time with every answer.
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE)
             self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=_NO_AUTO_HEADERS
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=self._timeout,
+                headers=_HEADERS,
+                skip_auto_headers=_NO_AUTO_HEADERS,
             )
 
     async def close(self) -> None:
@@ -199,9 +212,7 @@ class Transport:
         self, session: aiohttp.ClientSession, path: str, url: URL, data: bytes | _Body
     ) -> bytes | RequestError:
         try:
-            async with session.post(
-                url, data=data, timeout=self._timeout, allow_redirects=False, headers=_HEADERS
-            ) as response:
+            async with session.post(url, data=data, allow_redirects=False, **self._each) as response:
                 answer = await response.read()
                 return answer if response.status == 200 else BadStatus(path, response.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:

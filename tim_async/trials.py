@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from .feeds import Item, Line, Trial
+from .items import Item, Line, Trial
 from .turns import Turns
 
 __all__ = ["Trials"]

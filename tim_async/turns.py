@@ -7,21 +7,40 @@ calls. Lines of one urgency take turns, chunk by chunk. A chunk that would leave
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
-from .feeds import FLYING, PRIORITIES, Feed, Item, Line
+from .feeds import PRIORITIES, Feed
+from .items import FLYING, Bundle, Item, Line
 
-__all__ = ["Turns"]
+__all__ = ["Taken", "Turns"]
 
 PASSED_OVER_MOST = 9  # then it is its turn: a tenth of the calls
 _LEVELS = range(len(PRIORITIES))
 
 
+class Taken(NamedTuple):
+    """What was chosen for one call."""
+
+    items: list[Item]
+    """None, if it is a bundle."""
+    bundle: Bundle | None
+    feeds: list[Feed]
+    """Those that it came from."""
+    line: Line
+    """The one that had its turn."""
+
+
 class Turns:
     """The ready items of a lane."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_bundle: Callable[[Bundle], object]) -> None:
+        """Nothing is ready.
+
+        Args:
+            open_bundle: called with a bundle of which only some are needed; it has to call `unbundle`.
+        """
+        self._open_bundle = open_bundle
         self.ready = [0 for _ in _LEVELS]
         """How many items wait, by urgency."""
         self._lines: list[OrderedDict[Any, deque[Line]]] = [OrderedDict() for _ in _LEVELS]
@@ -43,10 +62,19 @@ class Turns:
             line.items.extend(fresh)
         self._count(line, len(fresh))
 
-    def put_new(self, items: list[Item], line: Line) -> None:
-        """The same for items that were made with this line."""
+    def put_bundle(self, bundle: Bundle) -> None:
+        """Let a new bundle wait with its feed."""
+        line = bundle.feed
+        line.bundles.append(bundle)
+        line.bundled += bundle.size
+        self._count(line, bundle.size)
+
+    def unbundle(self, bundle: Bundle, items: Iterable[Item]) -> None:
+        """Let the items of a bundle that waits wait one by one."""
+        line = bundle.feed
+        line.bundles.remove(bundle)
+        line.bundled -= bundle.size
         line.items.extend(items)
-        self._count(line, len(items))
 
     def _count(self, line: Line, more: int) -> None:
         line.ready += more
@@ -76,34 +104,66 @@ class Turns:
         for level in _LEVELS:
             if self.ready[level] and self._passed_over[level] >= PASSED_OVER_MOST:
                 return level
-        return next((level for level in _LEVELS if self.ready[level]), None)
+        for level in _LEVELS:
+            if self.ready[level]:
+                return level
+        return None
 
-    def take(self, most: int) -> tuple[list[Item], list[Feed], Line] | None:
-        """Choose the items of one chunk.
-
-        Returns:
-            The items, at most *most*, the feeds that they came from, and the line that had its turn; or None.
-        """
+    def take(self, most: int) -> Taken | None:
+        """Choose the items of one chunk, at most *most*; None if nothing waits."""
         turn = self.level()
         if turn is None:
             return None
         for level in _LEVELS:
             self._passed_over[level] = self._passed_over[level] + 1 if self.ready[level] and level != turn else 0
+        taken = self._take(turn, most)
+        for level in _LEVELS:
+            if not self.ready[level] and (self._lines[level] or self._apart[level]):
+                self._forget(level)
+        return taken
+
+    def _take(self, turn: int, most: int) -> Taken:
         items: list[Item] = []
         feeds: dict[Feed, None] = {}
         line = self._first_apart(turn)
         if line is not None:
             self._pop(line, line.ready, items, feeds)
+            return Taken(items, None, list(feeds), line)
+        line = self._first_line(turn)
+        if line.bundles and self._alone(line, line.bundles[0], most):
+            bundle = self._pop_bundle(line)
+            return Taken(items, bundle, [bundle.feed], line)
+        self._fill(turn, line.options, most, items, feeds)
+        if len(items) < most:
+            for level in _LEVELS:
+                self._fill(level, line.options, most, items, feeds)
+        return Taken(items, None, list(feeds), line)
+
+    def _alone(self, line: Line, bundle: Bundle, most: int) -> bool:
+        """Whether a bundle is a call by itself: no loose item goes before it, and it fills it or nobody else waits."""
+        return line.ready == line.bundled and (bundle.size == most or bundle.size == len(self))
+
+    def _pop_bundle(self, line: Line) -> Bundle:
+        bundle = line.bundles.popleft()
+        bundle.line = FLYING
+        line.bundled -= bundle.size
+        self._took(line, bundle.size)
+        self._next_line(line.priority, line.options)
+        return bundle
+
+    def _took(self, line: Line, count: int) -> None:
+        line.ready -= count
+        self.ready[line.priority] -= count
+
+    def _next_line(self, level: int, options: Any) -> None:
+        """The first line has had its turn."""
+        lines = self._lines[level][options]
+        if lines[0].ready:
+            lines.rotate(-1)
         else:
-            line = self._first_line(turn)
-            self._fill(turn, line.options, most, items, feeds)
-            if len(items) < most:
-                for level in _LEVELS:
-                    self._fill(level, line.options, most, items, feeds)
-        for level in _LEVELS:
-            if not self.ready[level]:
-                self._forget(level)
-        return items, list(feeds), line
+            self._unlist(lines)
+        if not lines:
+            del self._lines[level][options]
 
     def _forget(self, level: int) -> None:
         """Nothing waits at this urgency: its lines hold only ghosts, which would keep whole finished batches alive."""
@@ -139,32 +199,21 @@ class Turns:
         line.items.clear()  # ghosts only
 
     def _fill(self, level: int, options: Any, most: int, items: list[Item], feeds: dict[Feed, None]) -> None:
-        lines = self._lines[level].get(options)
-        if not lines:
-            return
-        while lines and len(items) < most:
-            line = lines[0]
-            self._pop(line, most - len(items), items, feeds)
-            if line.ready:
-                lines.rotate(-1)
-            else:
-                self._unlist(lines)
-        if not lines:
-            del self._lines[level][options]
+        while len(items) < most and (lines := self._lines[level].get(options)):
+            self._pop(lines[0], most - len(items), items, feeds)
+            self._next_line(level, options)
 
     def _pop(self, line: Line, most: int, items: list[Item], feeds: dict[Feed, None]) -> None:
+        while line.bundles and line.ready - line.bundled < most:
+            self._open_bundle(line.bundles[0])
         waiting = line.items
         taken: list[Item] = []
         while len(taken) < most and waiting:
-            popped = [waiting.popleft() for _ in range(min(most - len(taken), len(waiting)))]
-            if line.ready - len(taken) < len(popped) + len(waiting):
-                # There are ghosts; nearly always there are none, and nobody needs to look.
-                popped = list(dict.fromkeys(item for item in popped if item.line is line))
-            for item in popped:
+            item = waiting.popleft()
+            if item.line is line:  # else a ghost
                 item.line = FLYING
-            taken += popped
-        line.ready -= len(taken)
-        self.ready[line.priority] -= len(taken)
+                taken.append(item)
+        self._took(line, len(taken))
         items += taken
         if not isinstance(line, Feed):
             feeds.update(dict.fromkeys(item.feed for item in taken))

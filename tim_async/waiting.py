@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
-from itertools import count, repeat
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,7 +15,8 @@ import msgspec
 from .checks import Problem, Problems
 from .endpoints import Endpoint
 from .errors import APIError
-from .feeds import FLYING, GONE, INTERACTIVE, WAITING_LOW, Feed, Item, Line, Trial
+from .feeds import INTERACTIVE, WAITING_LOW, Feed
+from .items import FLYING, GONE, Bundle, Item, Line, Trial
 from .order import Order
 from .results import Failure, NotSent, Rejected, Unknown
 from .retry import Budget, Pause
@@ -34,8 +35,10 @@ class Chunk(msgspec.Struct, gc=False, eq=False):
     """The items of one call."""
 
     items: list[Item]
+    """None while it is a bundle that was not opened."""
+    bundle: Bundle | None
     accounts: list[str]
-    """Of the items, in their order."""
+    arguments: list[Any]
     feeds: list[Feed]
     """Those whose items they are."""
     options: Any
@@ -43,11 +46,6 @@ class Chunk(msgspec.Struct, gc=False, eq=False):
     probe: bool
     """Whether it went out alone, to see if the service is back."""
     settled: bool = False
-
-    @property
-    def arguments(self) -> list[Any]:
-        """Of its items, in their order."""
-        return [item.argument for item in self.items]
 
 
 class Health:
@@ -103,7 +101,7 @@ class Waiting:
         self.attempts = attempts
         self.linger = linger
         self.chance = chance
-        self.turns = Turns()
+        self.turns = Turns(self.open)
         self.trials = Trials(self.turns)
         self.order = Order(writes=endpoint.writes)
         self.feeds: set[Feed] = set()
@@ -152,8 +150,8 @@ class Waiting:
     def add(
         self,
         feed: Feed,
-        accounts: Sequence[str],
-        arguments: Sequence[Any] | None,
+        accounts: list[str],
+        arguments: list[Any] | None,
         now: float,
         problems: Problems | None = None,
     ) -> None:
@@ -161,27 +159,55 @@ class Waiting:
         if (self.idle and not self.in_flight) or self._silent_for(now) >= SILENCE_MOST:
             self._silent_since = math.inf  # those who waited in that silence are settled; a newcomer gets a try
         self.feeds.add(feed)
-        given: Iterable[Any] = repeat(None) if arguments is None else arguments
-        items = list(map(Item, accounts, given, count(feed.taken), repeat(feed), repeat(feed), repeat(feed.priority)))
         if (error := self.health.locked(now)) is not None:
             self.stop(feed, error, now)
-        feed.opened(items)
         if not self.turns:
             self._ready_since = now
+        given = [None] * len(accounts) if arguments is None else arguments
         # A source may be read while its feed is stopped: then these come too late.
-        if problems or feed.refuses or not self.order.claim_all(accounts, items, feed.options):
-            self._add_each(feed, items, problems or {})
+        if problems or feed.refuses:
+            self._add_each(feed, accounts, given, problems or {})
         else:
-            self.turns.put_new(items, feed)
+            self._add_in_bundles(feed, accounts, given)
         self.tell(now)
 
-    def _add_each(self, feed: Feed, items: Sequence[Item], problems: Problems) -> None:
+    def _add_in_bundles(self, feed: Feed, accounts: list[str], arguments: list[Any]) -> None:
+        """Add what fills a call as a bundle, unless somebody else wants one of its accounts."""
+        limit = self.endpoint.limit
+        missing = self._missing(feed)
+        if missing:
+            self._add_each(feed, accounts[:missing], arguments[:missing], {})
+        for start in range(missing, len(accounts), limit):
+            part, given = accounts[start : start + limit], arguments[start : start + limit]
+            bundle = Bundle(feed, feed.taken, len(part), part, given, feed)
+            if bundle.size > 1 and self.order.claim_bundle(bundle):
+                feed.enter_bundle(bundle)
+                self.turns.put_bundle(bundle)
+            else:
+                self._add_each(feed, part, given, {})
+
+    def _missing(self, feed: Feed) -> int:
+        """How many more loose items would fill whole calls; without these, bundle after bundle were opened for it."""
+        if feed.bundles and feed.bundles[-1].size < self.endpoint.limit:
+            self.open(feed.bundles[-1])
+        return (feed.bundled - feed.ready) % self.endpoint.limit
+
+    def _add_each(self, feed: Feed, accounts: list[str], arguments: list[Any], problems: Mapping[int, Problem]) -> None:
+        line, priority = feed, feed.priority
+        items = [
+            Item(account, argument, place, feed, line, priority)
+            for place, (account, argument) in enumerate(zip(accounts, arguments, strict=True), feed.taken)
+        ]
+        feed.enter(items)
         for place, item in enumerate(items):
             failure = self._refusal(feed, item, problems.get(place))
             if failure is not None:
-                feed.put_one(item.place, item.account, failure)
+                feed.put(item.place, item.account, failure)
                 self.touched.add(feed)
                 continue
+            bundle = self.order.bundle_of(item.account, feed.options)
+            if bundle is not None:
+                self.open(bundle)
             head = self.order.claim(item, feed.options)
             if head is None:
                 self._ready([item])
@@ -277,7 +303,7 @@ class Waiting:
         taken = self.turns.take(self.endpoint.limit)
         if taken is None:
             return None
-        items, feeds, line = taken
+        items, bundle, feeds, line = taken
         repeats = self._returned and any(item.reached or item.attempts for item in items)
         self.calls += 1
         self.retries += repeats
@@ -290,16 +316,37 @@ class Waiting:
         self.health.in_flight += 1
         self._ready_since = now
         self._silent_since = min(self._silent_since, now)
-        accounts = [item.account for item in items]
-        return Chunk(items, accounts, feeds, line.options, line.trial, self.failures >= FAILURES_MOST)
+        if bundle is not None:
+            accounts, arguments = bundle.accounts, bundle.arguments
+        else:
+            accounts, arguments = [item.account for item in items], [item.argument for item in items]
+        probe = self.failures >= FAILURES_MOST
+        return Chunk(items, bundle, accounts, arguments, feeds, line.options, line.trial, probe)
+
+    def open(self, bundle: Bundle) -> list[Item]:
+        """The items of a bundle, each of which stands for itself from now on."""
+        if bundle.items is not None:
+            return bundle.items
+        items = self.order.open_bundle(bundle)
+        bundle.feed.unbundle(bundle, items)
+        if bundle.line is not FLYING:
+            self.turns.unbundle(bundle, items)
+        return items
 
     # Ending
+
+    def _items_of(self, feed: Feed, *, in_flight: bool) -> list[Item]:
+        """The items of a feed that have no outcome yet; of the bundles in flight only if that is asked for."""
+        for bundle in [bundle for bundle in self.order.bundles if bundle.feed is feed]:
+            if in_flight or bundle.line is not FLYING:
+                self.open(bundle)
+        return [held for _, held in feed.unsettled() if isinstance(held, Item)]
 
     def end(self, item: Item, value: Any) -> None:
         """An item, and the equal ones that joined it, have their outcome: a value or a failure."""
         for feed, place in item.places:
             if not feed.over:
-                feed.put_one(place, item.account, value)
+                feed.put(place, item.account, value)
                 self.touched.add(feed)
         self._close(item)
 
@@ -318,7 +365,9 @@ class Waiting:
             feed.finished_at = now
             if feed.finished:
                 self.feeds.discard(feed)
-            feed.notify()
+            # Whoever waits for all outcomes is not woken for each call: that would be a tenth of its cost.
+            if feed.hands_over or not feed.takes_more:
+                feed.notify()
         if not self.feeds:
             self._later.clear()  # nobody waits for these
             self._returned = False
@@ -337,7 +386,7 @@ class Waiting:
         if feed.stop_reason is not None:
             return
         feed.stop_reason = str(why)
-        self._drop(feed, [item for _, item in feed.unsettled() if item.line is not FLYING])
+        self._drop(feed, [item for item in self._items_of(feed, in_flight=False) if item.line is not FLYING])
         self.touched.add(feed)
         self.tell(now)
 
@@ -345,7 +394,7 @@ class Waiting:
         """Settle every item of a feed at once, for nobody waits any longer; what is in flight runs to its end."""
         if feed.stop_reason is None:
             feed.stop_reason = why
-        self._drop(feed, [item for _, item in feed.unsettled()])
+        self._drop(feed, self._items_of(feed, in_flight=True))
         feed.over = True
         self.touched.add(feed)
         self.tell(now)
@@ -372,7 +421,7 @@ class Waiting:
             if feed not in parting:
                 left.append((feed, place))
             elif not feed.over:
-                feed.put_one(place, item.account, self.failure_of(item, feed, f"{feed.stop_reason}{more}"))
+                feed.put(place, item.account, self.failure_of(item, feed, f"{feed.stop_reason}{more}"))
                 self.touched.add(feed)
         if not left:
             return False

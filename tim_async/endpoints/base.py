@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from tim_async import wire
 from tim_async.errors import InvalidReply
 
-__all__ = ["Answer", "Body", "Endpoint", "Errors", "Same", "reading", "said"]
+__all__ = ["Answer", "Body", "Endpoint", "Errors", "InOrder", "Same", "reading", "said"]
 
 A = TypeVar("A")
 V = TypeVar("V")
@@ -50,6 +51,16 @@ class Answer(NamedTuple):
     """Account -> value of those that are fine; None when the page names only those that failed."""
     errors: Errors
     """Account -> (code, info) of those that are not."""
+
+    def values_of(self, accounts: list[str]) -> list[Any] | None:
+        """The values of all these accounts, in their order; None if not each of them has one."""
+        values = self.values
+        if values is None:
+            return None
+        try:
+            return values.of_all(accounts) if isinstance(values, InOrder) else [values[each] for each in accounts]
+        except KeyError:
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +144,38 @@ class Endpoint(Generic[A, V]):
         # Whole calls: half a call a second would be lost in a second that holds one.
         calls = math.ceil(rate / self.limit)
         return replace(self, limit=int(rate / calls)), float(calls)
+
+
+class InOrder(Mapping[str, V]):
+    """The values of an answer, in its order: where that is the order of the question, nobody needs to look one up."""
+
+    def __init__(self, accounts: list[str], values: list[V]) -> None:
+        self._accounts = accounts
+        self._values = values
+
+    @cached_property
+    def _by_account(self) -> dict[str, V]:
+        return dict(zip(self._accounts, self._values, strict=True))
+
+    def of_all(self, accounts: list[str]) -> list[V]:
+        """The values of these accounts, in their order.
+
+        Raises:
+            KeyError: one of them has none.
+        """
+        if self._accounts == accounts:
+            return self._values
+        found = self._by_account
+        return [found[account] for account in accounts]
+
+    def __getitem__(self, account: str) -> V:
+        return self._by_account[account]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_account)
+
+    def __len__(self) -> int:
+        return len(self._by_account)
 
 
 class Same(Mapping[str, V]):

@@ -12,7 +12,7 @@ import msgspec
 
 from tim_async import wire
 
-from .base import Errors, Same, said
+from .base import Errors, InOrder, Same, said
 from .values import FRIEND_FIELDS, PROFILE_FIELDS, AttributeNames, Device, Friend, Presence, Profile
 
 __all__ = [
@@ -70,12 +70,15 @@ def read_tags(reply: wire.TagsReply) -> tuple[Values[tuple[str, ...]], Errors]:
     if len(_shared_tags) >= _MOST_SHARED:
         _shared_tags.clear()
     share = _shared_tags.setdefault
-    return {row.To_Account: share(tags := row.Tags or (), tags) for row in reply.UserTags or ()}, _errors(reply)
+    rows = reply.UserTags or ()
+    values = [share(tags := row.Tags or (), tags) for row in rows]
+    return InOrder([row.To_Account for row in rows], values), _errors(reply)
 
 
 def read_attrs(reply: wire.AttrsReply) -> tuple[Values[dict[str, str]], Errors]:
     """Attributes."""
-    return {row.To_Account: row.Attrs or {} for row in reply.UserAttrs or ()}, _errors(reply)
+    rows = reply.UserAttrs or ()
+    return InOrder([row.To_Account for row in rows], [row.Attrs or {} for row in rows]), _errors(reply)
 
 
 def read_presence(reply: wire.PresenceReply) -> tuple[Values[Presence], Errors]:
@@ -99,8 +102,9 @@ def read_task(reply: wire.TaskReply) -> tuple[Values[str], Errors]:
 def read_results(reply: wire.DeleteReply) -> tuple[Values[None], Errors]:
     """``ResultItem`` of the account service."""
     rows = reply.ResultItem or ()
-    values = dict.fromkeys([row.UserID for row in rows if not row.ResultCode])
-    if len(values) == len(rows):
+    done = [row.UserID for row in rows if not row.ResultCode]
+    values = InOrder(done, [None] * len(done))
+    if len(done) == len(rows):
         return values, _NO_ERRORS
     return values, {row.UserID: (row.ResultCode, said(row.ResultInfo)) for row in rows if row.ResultCode}
 
