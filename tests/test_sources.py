@@ -400,6 +400,23 @@ async def test_an_argument_that_raises_when_it_is_looked_at_costs_nobody_elses_o
     assert caught.value.result.values == {"Mary": None}
 
 
+async def test_a_dict_that_changes_while_it_is_read_fails_the_source_and_costs_no_outcome(
+    client: Client, emulator: Emulator
+) -> None:
+    batch = {f"u{number}": {"n": "1"} for number in range(1500)}
+    emulator.accounts.add(*batch)
+    task = asyncio.create_task(client.push.set_attributes(batch))
+    await asyncio.sleep(0)
+    batch["late"] = {"n": "1"}
+    with pytest.raises(BatchError) as caught:
+        await task
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    result = caught.value.result
+    assert len(result) == 1000
+    assert result.ok
+    assert result.unread
+
+
 # Items of the wrong form
 
 

@@ -68,7 +68,7 @@ def check_accounts(accounts: list[Any], most: int | None, code: int) -> tuple[li
         The accounts as plain ``str``, whatever they were; and place -> problem, empty when all is well.
     """
     # One look at all of them by C code: plain ASCII of the right length, as nearly all lists are, needs no more.
-    plain = _are_str(accounts)
+    plain = bool(_are_str(accounts))
     if plain and all(accounts) and (most is None or max(map(len, accounts)) <= most) and "".join(accounts).isascii():
         return accounts, {}
     problems = {

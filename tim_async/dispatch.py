@@ -192,8 +192,7 @@ class Dispatcher:
         chunk = self.lane.seal(sealed) if permit is not None or self._limiter is None else None
         if chunk is None:
             # What waited was withdrawn meanwhile, must wait longer, or was joined by something more urgent.
-            if permit is not None and self._limiter is not None:
-                self._limiter.report(permit)
+            self._report(permit)
             return
         waited = sealed - began
         self._seconds_waited += waited
@@ -251,10 +250,9 @@ class Dispatcher:
         chunk.settled = True
         now = self._clock()
         action = None if isinstance(answer, RequestError) or not answer.code else code(answer.code).action
-        if permit is not None and self._limiter is not None:
-            if not isinstance(answer, RequestError):
-                permit.answered = now
-            self._limiter.report(permit, refused=action is Action.PAUSE)
+        if permit is not None and not isinstance(answer, RequestError):
+            permit.answered = now
+        self._report(permit, refused=action is Action.PAUSE)
         health = self.lane.health
         gated = not health.proven or health.suspect is not None
         if action is not None:
@@ -268,6 +266,10 @@ class Dispatcher:
             self._wake_all()
         elif self._limiter is not None:
             self.wake()
+
+    def _report(self, permit: Permit | None, *, refused: bool = False) -> None:
+        if permit is not None and self._limiter is not None:
+            self._limiter.report(permit, refused=refused)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A call's task has ended; if it was cut short, its items hear of it here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterable, Hashable, Iterable, Mapping, Sized
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
 from .checks import check_accounts, prepare
@@ -82,13 +83,9 @@ class Operation(Generic[V]):
         """The items of a batch."""
         return source_of(batch, pairs=self._pairs)
 
-    def _give(self, dispatcher: Dispatcher, feed: Feed, block: list[Any]) -> None:
+    def _give(self, dispatcher: Dispatcher, feed: Feed, given: list[Any], arguments: list[Any] | None) -> None:
         """Let a block of items enter the lane; what cannot be sent is settled at once."""
         endpoint = self.endpoint
-        given: list[Any] = block
-        arguments: list[Any] | None = None
-        if self._pairs:
-            given, arguments = [pair[0] for pair in block], [pair[1] for pair in block]
         accounts, problems = check_accounts(given, endpoint.account_bytes, endpoint.account_code)
         if arguments is not None and endpoint.prepare is not None:
             arguments = prepare(endpoint.prepare, arguments, problems)
@@ -103,7 +100,7 @@ class Operation(Generic[V]):
         loop = asyncio.get_running_loop()
         feed = CallFeed(level, options, now=loop.time(), pairs=self._pairs, patient=timeout is not None)
         owed = isinstance(batch, Sized)
-        pump = Pump(source, feed, lambda block: self._give(dispatcher, feed, block), pairs=self._pairs, owed=owed)
+        pump = Pump(source, feed, partial(self._give, dispatcher, feed), pairs=self._pairs, owed=owed)
         # Known to the lane before it has an item: a client that closes must reach a source that gave nothing yet.
         dispatcher.lane.feeds.add(feed)
         timer = _end_after(timeout, dispatcher, feed)
@@ -154,7 +151,10 @@ class Operation(Generic[V]):
             account = str(item[0] if self._pairs else item)
             reason = f"about {ahead:.2f} s of waiting are ahead, more than max_wait allows"
             raise AccountError(NotSent(0, account, None, "", reason))
-        self._give(dispatcher, feed, [item])
+        if self._pairs:
+            self._give(dispatcher, feed, [item[0]], [item[1]])
+        else:
+            self._give(dispatcher, feed, [item], None)
         timers = [_end_after(timeout, dispatcher, feed), _end_after(max_wait, dispatcher, feed, unsent=True)]
         try:
             await done
@@ -181,11 +181,7 @@ class Operation(Generic[V]):
             most = 2 * self._host.max_in_flight * 100
             now = asyncio.get_running_loop().time()
             feed = StreamFeed(level, options, now=now, most_open=most, pairs=self._pairs)
-            return (
-                dispatcher,
-                feed,
-                Pump(source, feed, lambda block: self._give(dispatcher, feed, block), pairs=self._pairs),
-            )
+            return dispatcher, feed, Pump(source, feed, partial(self._give, dispatcher, feed), pairs=self._pairs)
 
         return OutcomeStream(begin, self._host.hold)
 

@@ -20,17 +20,33 @@ from collections.abc import (
 )
 from itertools import islice
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 from .feeds import WAITING_MOST, Feed
 
 __all__ = ["Pump", "Source", "source_failed", "source_of"]
 
-Source: TypeAlias = Iterator[Any] | AsyncIterator[Any]
+
+class Columns:
+    """A dict, read as its accounts and their arguments: pairs would be made only to be taken apart again."""
+
+    def __init__(self, batch: dict[Any, Any]) -> None:
+        self.accounts = iter(batch)
+        self.arguments = iter(batch.values())
+
+
+Each: TypeAlias = Iterator[Any] | AsyncIterator[Any]
+Source: TypeAlias = Each | Columns
+Give: TypeAlias = Callable[[list[Any], list[Any] | None], None]
+"""(accounts, their arguments if the operation takes some) -> these enter the lane."""
 
 BLOCK = 100  # items of an async source that enter the lane together, if they come without a wait in between
 
 
+@overload
+def source_of(batch: object, *, pairs: Literal[False]) -> Each: ...
+@overload
+def source_of(batch: object, *, pairs: bool) -> Source: ...
 def source_of(batch: object, *, pairs: bool) -> Source:
     """The iterator of a batch.
 
@@ -40,6 +56,8 @@ def source_of(batch: object, *, pairs: bool) -> Source:
     what = "(account, argument) pairs or a mapping of account to argument" if pairs else "accounts"
     if isinstance(batch, str | bytes | bytearray):
         raise TypeError(f"a batch is an iterable of {what}, not one {type(batch).__name__}; for one account use .one()")
+    if pairs and type(batch) is dict:
+        return Columns(batch)
     if pairs and isinstance(batch, Mapping):
         return iter(batch.items())
     if isinstance(batch, AsyncIterable):
@@ -85,15 +103,13 @@ class _Caught:
 class Pump:
     """Brings the items of one source to a lane, in the task that calls `run`."""
 
-    def __init__(
-        self, source: Source, feed: Feed, give: Callable[[list[Any]], None], *, pairs: bool, owed: bool = False
-    ) -> None:
+    def __init__(self, source: Source, feed: Feed, give: Give, *, pairs: bool, owed: bool = False) -> None:
         """The pump of one source.
 
         Args:
             source: from `source_of`.
             feed: whose items they become.
-            give: lets a block of them enter the lane.
+            give: lets a block of accounts enter the lane, and their arguments.
             pairs: whether items are (account, argument) pairs.
             owed: every item of the source is owed an outcome, for the caller knows how many there are.
         """
@@ -162,7 +178,7 @@ class Pump:
             elif isinstance(self._source, AsyncGenerator):
                 await self._source.aclose()
 
-    async def _read(self, source: Iterator[Any]) -> None:
+    async def _read(self, source: Iterator[Any] | Columns) -> None:
         while self._reads_on:
             most = self._feed.wants_items
             if not most:
@@ -172,18 +188,21 @@ class Pump:
             # Not all that is taken waits: a million items that are refused here must not stop the loop.
             await asyncio.sleep(0)
 
-    async def _read_rest(self, source: Iterator[Any]) -> None:
+    async def _read_rest(self, source: Iterator[Any] | Columns) -> None:
         """Nothing more is sent, and the lane refuses what still comes: so each item gets the outcome it is owed."""
         while self.failure is None and not self._feed.exhausted:
             self._pull_block(source, WAITING_MOST)
             await asyncio.sleep(0)
 
-    def _pull_block(self, source: Iterator[Any], most: int) -> None:
+    def _pull_block(self, source: Iterator[Any] | Columns, most: int) -> None:
         block: list[Any] = []
         with _Caught(self._fail):
-            block.extend(islice(source, most))
+            block.extend(islice(source.accounts if isinstance(source, Columns) else source, most))
             self._feed.exhausted = len(block) < most
-        self._take(block)
+        if not isinstance(source, Columns):
+            self._take(block)
+        elif block:
+            self._enter(block, list(islice(source.arguments, most)))
 
     async def _read_async(self, source: AsyncIterator[Any]) -> None:
         if not self._reads_on:
@@ -230,6 +249,11 @@ class Pump:
             name = type(block[wrong]).__name__
             self._fail(TypeError(f"every item must be an (account, argument) pair, not {name}"))
             block = [] if self.mistaken else block[:wrong]
-        if block:
-            with _Caught(self._fail):  # an argument is the caller's own code too, once it is looked at
-                self._give(block)
+        if block and self._pairs:
+            self._enter([pair[0] for pair in block], [pair[1] for pair in block])
+        elif block:
+            self._enter(block, None)
+
+    def _enter(self, accounts: list[Any], arguments: list[Any] | None) -> None:
+        with _Caught(self._fail):  # an argument is the caller's own code too, once it is looked at
+            self._give(accounts, arguments)
