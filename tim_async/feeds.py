@@ -90,7 +90,7 @@ class Feed(Line, ABC):
     @property
     def takes_more(self) -> bool:
         """Whether more items may come from the source."""
-        return not (self.exhausted or self.refuses)
+        return not (self.exhausted or self.cut or self.stop_reason is not None)
 
     @property
     def refuses(self) -> bool:

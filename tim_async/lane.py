@@ -134,7 +134,7 @@ class Lane(Waiting):
     def _useful(self, now: float) -> None:
         self.failures = self._probes = 0
         self._probe_at = now
-        self._silent_since = math.inf if self.idle and not self.in_flight else now
+        self._silent_since = now if self.in_flight or not self.idle else math.inf
         self.health.budget.earn()
 
     # A "no" to the whole call
@@ -230,8 +230,7 @@ class Lane(Waiting):
     def _proven(self, now: float) -> None:
         self.suspect = None
         self.pause.answered(now)
-        self.health.good()
-        self.health.pause.answered(now)
+        self.health.good(now)
 
     def _judge_each(self, chunk: Chunk, answer: Answer, now: float, unmentioned: Code | None = None) -> Effect:
         """Judge item by item; *unmentioned* is the "no" to the whole call that the others share, if there was one."""

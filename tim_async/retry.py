@@ -85,7 +85,8 @@ class Budget:
 
     def earn(self) -> None:
         """A call was answered well, be it a first try or a retry: one more retry, up to the reserve."""
-        self.left = min(self.reserve, self.left + 1)
+        if self.left < self.reserve:
+            self.left += 1
 
     def __repr__(self) -> str:
         return f"Budget(left={self.left}, reserve={self.reserve})"

@@ -125,35 +125,29 @@ class Turns:
     def _take(self, turn: int, most: int) -> Taken:
         items: list[Item] = []
         feeds: dict[Feed, None] = {}
-        line = self._first_apart(turn)
+        line = self._first_apart(turn) if self._apart[turn] else None
         if line is not None:
             self._pop(line, line.ready, items, feeds)
             return Taken(items, None, list(feeds), line)
         line = self._first_line(turn)
-        if line.bundles and self._alone(line, line.bundles[0], most):
-            bundle = self._pop_bundle(line)
-            return Taken(items, bundle, [bundle.feed], line)
+        if line.bundled == line.ready:  # no loose item goes before
+            bundle = line.bundles[0]
+            if bundle.size == most or bundle.size == len(self):
+                self._pop_bundle(line)
+                return Taken(items, bundle, [bundle.feed], line)
         self._fill(turn, line.options, most, items, feeds)
         if len(items) < most:
             for level in _LEVELS:
                 self._fill(level, line.options, most, items, feeds)
         return Taken(items, None, list(feeds), line)
 
-    def _alone(self, line: Line, bundle: Bundle, most: int) -> bool:
-        """Whether a bundle is a call by itself: no loose item goes before it, and it fills it or nobody else waits."""
-        return line.ready == line.bundled and (bundle.size == most or bundle.size == len(self))
-
-    def _pop_bundle(self, line: Line) -> Bundle:
+    def _pop_bundle(self, line: Line) -> None:
         bundle = line.bundles.popleft()
         bundle.line = FLYING
         line.bundled -= bundle.size
-        self._took(line, bundle.size)
+        line.ready -= bundle.size
+        self.ready[line.priority] -= bundle.size
         self._next_line(line.priority, line.options)
-        return bundle
-
-    def _took(self, line: Line, count: int) -> None:
-        line.ready -= count
-        self.ready[line.priority] -= count
 
     def _next_line(self, level: int, options: Any) -> None:
         """The first line has had its turn."""
@@ -213,7 +207,8 @@ class Turns:
             if item.line is line:  # else a ghost
                 item.line = FLYING
                 taken.append(item)
-        self._took(line, len(taken))
+        line.ready -= len(taken)
+        self.ready[line.priority] -= len(taken)
         items += taken
         if not isinstance(line, Feed):
             feeds.update(dict.fromkeys(item.feed for item in taken))

@@ -62,10 +62,11 @@ class Health:
         self.pause = Pause()
         self.budget = Budget()
 
-    def good(self) -> None:
+    def good(self, now: float) -> None:
         """The service has said yes to these credentials."""
         self.proven = True
         self.suspect = None
+        self.pause.answered(now)
 
     def refused(self, error: APIError, wait: float, now: float) -> None:
         """The service has said no to the credentials or the app."""
@@ -363,10 +364,11 @@ class Waiting:
         touched, self.touched = self.touched, set()
         for feed in touched:
             feed.finished_at = now
-            if feed.finished:
+            more = feed.takes_more
+            if not more and not feed.open:
                 self.feeds.discard(feed)
             # Whoever waits for all outcomes is not woken for each call: that would be a tenth of its cost.
-            if feed.hands_over or not feed.takes_more:
+            if feed.hands_over or not more:
                 feed.notify()
         if not self.feeds:
             self._later.clear()  # nobody waits for these
