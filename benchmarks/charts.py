@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BLUE", "GREEN", "GREY", "LIMIT", "ORANGE", "PURPLE", "limit_line", "paint"]
+__all__ = ["BLUE", "GREEN", "GREY", "LIMIT", "ORANGE", "PURPLE", "RED", "limit_line", "paint"]
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart: https://jfly.uni-koeln.de/color/
-BLUE, ORANGE, GREEN, PURPLE, GREY, LIMIT = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#777777", "#000000"
+BLUE, ORANGE, GREEN, PURPLE, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"
+GREY, LIMIT = "#777777", "#000000"
 INCHES = (9.0, 4.2)
 DOTS_PER_INCH = 100
 COLOURS = 128

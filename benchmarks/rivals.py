@@ -100,6 +100,26 @@ async def with_aiodataloader(session: aiohttp.ClientSession, work: Work) -> list
     return replies
 
 
+async def with_pinecone(session: aiohttp.ClientSession, work: Work) -> list[Any]:
+    """The bulk engine of pinecone's client: chunks, slots, one entry for each chunk that failed; no outcome by item."""
+    call = _Caller(session, work)
+    replies: list[Any] = []
+
+    async def operation(items: list[dict[str, str]]) -> None:
+        replies.append(await call([item["id"] for item in items]))
+
+    engine = importlib.import_module("pinecone._internal.bulk.async_engine")
+    await engine.bulk_execute_async(
+        items=[{"id": account} for account in work.ids],
+        operation=operation,
+        batch_size=CHUNK,
+        max_concurrency=IN_FLIGHT,
+        show_progress=False,
+        host=work.base,
+    )
+    return replies
+
+
 async def with_tencentcloud_sdk(_session: aiohttp.ClientSession, work: Work) -> list[Any]:
     """tencentcloud-sdk-python-im: synchronous, a new connection for every call; it blocks the loop meanwhile."""
     client = importlib.import_module("tencentcloud_im.tcim_client").TCIMClient(
@@ -114,10 +134,16 @@ async def with_tencentcloud_sdk(_session: aiohttp.ClientSession, work: Work) -> 
     return replies
 
 
-_MODULES = {"aiometer": "aiometer", "aiodataloader": "aiodataloader", "tencentcloud-sdk": "tencentcloud_im"}
+_MODULES = {
+    "aiometer": "aiometer",
+    "pinecone": "pinecone",
+    "aiodataloader": "aiodataloader",
+    "tencentcloud-sdk": "tencentcloud_im",
+}
 _RIVALS: dict[str, Rival] = {
     "bare": bare,
     "aiometer": with_aiometer,
+    "pinecone": with_pinecone,
     "aiodataloader": with_aiodataloader,
     "tencentcloud-sdk": with_tencentcloud_sdk,
 }

@@ -92,7 +92,8 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Something has changed in the lane: items came, an answer came, or a gate opened."""
-        self._changed.set()
+        if self.lane.in_flight < self._max_in_flight:  # else nothing can follow from it before a call ends
+            self._changed.set()
         if (self._task is None or self._task.done()) and not self.lane.idle:
             self._task = asyncio.create_task(self._run(), name=f"tim_async {self.command.path}")
             self._task.add_done_callback(self._stopped)

@@ -27,7 +27,7 @@ class Order:
         self._bundled: set[Hashable] = set()
         """The accounts of all bundles."""
         self.bundles: dict[Bundle, None] = {}
-        """Those that were not opened, oldest first."""
+        """Those that were not opened, oldest first; their accounts were claimed."""
         self.joined = 0
         """How many items carry others' places."""
 
@@ -40,13 +40,12 @@ class Order:
         return account if options is None else (options, account)
 
     @staticmethod
-    def _keys(bundle: Bundle) -> Sequence[Hashable]:
-        options = bundle.feed.options
-        return bundle.accounts if options is None else [(options, account) for account in bundle.accounts]
+    def _keys(accounts: list[str], options: Any) -> Sequence[Hashable]:
+        return accounts if options is None else [(options, account) for account in accounts]
 
-    def claim_bundle(self, bundle: Bundle) -> bool:
-        """Take all the accounts of a bundle; or do nothing, if one of them is wanted twice."""
-        keys, taken = self._keys(bundle), self._bundled
+    def claim_all(self, accounts: list[str], options: Any) -> bool:
+        """Take these accounts, for bundles to come; or do nothing, if one of them is wanted twice."""
+        keys, taken = self._keys(accounts, options), self._bundled
         if not taken.isdisjoint(keys) or (self._heads and not self._heads.keys().isdisjoint(keys)):
             return False
         before = len(taken)
@@ -54,19 +53,18 @@ class Order:
         if len(taken) - before < len(keys):
             taken.difference_update(keys)
             return False
-        self.bundles[bundle] = None
         return True
 
     def release_bundle(self, bundle: Bundle) -> None:
         """All of a bundle have their outcome."""
         del self.bundles[bundle]
-        self._bundled.difference_update(self._keys(bundle))
+        self._bundled.difference_update(self._keys(bundle.accounts, bundle.feed.options))
 
     def open_bundle(self, bundle: Bundle) -> list[Item]:
         """From now on each of a bundle's items is the head of its account."""
         self.release_bundle(bundle)
         items = bundle.open()
-        self._heads.update(zip(self._keys(bundle), items, strict=True))
+        self._heads.update(zip(self._keys(bundle.accounts, bundle.feed.options), items, strict=True))
         return items
 
     def bundle_of(self, account: str, options: Any) -> Bundle | None:

@@ -166,7 +166,7 @@ class Waiting:
             self._ready_since = now
         given = [None] * len(accounts) if arguments is None else arguments
         # A source may be read while its feed is stopped: then these come too late.
-        if problems or feed.refuses:
+        if problems or feed.refuses or len(accounts) == 1:
             self._add_each(feed, accounts, given, problems or {})
         else:
             self._add_in_bundles(feed, accounts, given)
@@ -178,10 +178,12 @@ class Waiting:
         missing = self._missing(feed)
         if missing:
             self._add_each(feed, accounts[:missing], arguments[:missing], {})
+        free = self.order.claim_all(accounts[missing:], feed.options)
         for start in range(missing, len(accounts), limit):
             part, given = accounts[start : start + limit], arguments[start : start + limit]
-            bundle = Bundle(feed, feed.taken, len(part), part, given, feed)
-            if bundle.size > 1 and self.order.claim_bundle(bundle):
+            if free or self.order.claim_all(part, feed.options):
+                bundle = Bundle(feed, feed.taken, len(part), part, given, feed)
+                self.order.bundles[bundle] = None
                 feed.enter_bundle(bundle)
                 self.turns.put_bundle(bundle)
             else:

@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "AccountAttrs",
     "AccountCode",
     "AccountRow",
+    "AccountTags",
     "AttrNamesReply",
     "AttrsReply",
     "BlackListReply",
@@ -29,6 +31,7 @@ __all__ = [
     "TagValue",
     "TagsReply",
     "TaskReply",
+    "UserItem",
 ]
 
 
@@ -54,7 +57,7 @@ class ErrorListReply(Reply, frozen=True, gc=False):
 
 
 class AccountTags(msgspec.Struct, frozen=True, gc=False):
-    """The tags of one account."""
+    """The tags of one account; in a request too."""
 
     To_Account: str
     Tags: tuple[str, ...] | None = ()
@@ -67,7 +70,7 @@ class TagsReply(ErrorListReply, frozen=True, gc=False):
 
 
 class AccountAttrs(msgspec.Struct, frozen=True, gc=False):
-    """The attributes of one account."""
+    """The attributes of one account; in a request too."""
 
     To_Account: str
     Attrs: dict[str, str] | None = None
@@ -90,6 +93,12 @@ class AttrNamesReply(Reply, frozen=True, gc=False):
 
     AttrNames: dict[str, str] | None = None
     AttrTypes: dict[str, int] | None = None
+
+
+class UserItem(msgspec.Struct, frozen=True, gc=False):
+    """One account of a request to the account service."""
+
+    UserID: str
 
 
 class UserResult(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,7 @@
-"""What is sent as JSON: (accounts, arguments, options) -> the body of one call."""
+"""What is sent as JSON: (accounts, arguments, options) -> the body of one call.
+
+Structs rather than dicts where most calls go: they are made and encoded in two thirds of the time.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+
+from tim_async import wire
 
 from .base import Body
 
@@ -47,7 +52,7 @@ def to_accounts_with(*fields: str) -> Body:
 
 def user_ids(field: str) -> Body:
     """Make the body of a list of ``{"UserID": ...}``."""
-    return lambda accounts, _arguments, _options: {field: [{"UserID": account} for account in accounts]}
+    return lambda accounts, _arguments, _options: {field: list(map(wire.UserItem, accounts))}
 
 
 def account_list(accounts: Sequence[str], arguments: Sequence[Mapping[str, str]], _options: object) -> object:
@@ -59,19 +64,17 @@ def account_list(accounts: Sequence[str], arguments: Sequence[Mapping[str, str]]
 # Push
 
 
-def user_attrs(accounts: Sequence[str], arguments: Sequence[object], _options: object) -> object:
+def user_attrs(accounts: Sequence[str], arguments: Sequence[Any], _options: object) -> object:
     """``{"UserAttrs": [{"To_Account": "Mary", "Attrs": ...}]}``: a mapping to set, names to remove."""
-    pairs = zip(accounts, arguments, strict=True)
-    return {"UserAttrs": [{"To_Account": account, "Attrs": attrs} for account, attrs in pairs]}
+    return {"UserAttrs": list(map(wire.AccountAttrs, accounts, arguments))}
 
 
-def user_tags(accounts: Sequence[str], arguments: Sequence[object], _options: object) -> dict[str, object]:
+def user_tags(accounts: Sequence[str], arguments: Sequence[Any], _options: object) -> dict[str, object]:
     """``{"UserTags": [{"To_Account": "Mary", "Tags": ["a"]}]}``."""
-    pairs = zip(accounts, arguments, strict=True)
-    return {"UserTags": [{"To_Account": account, "Tags": tags} for account, tags in pairs]}
+    return {"UserTags": list(map(wire.AccountTags, accounts, arguments))}
 
 
-def user_tags_replacing(accounts: Sequence[str], arguments: Sequence[object], options: tuple[bool]) -> object:
+def user_tags_replacing(accounts: Sequence[str], arguments: Sequence[Any], options: tuple[bool]) -> object:
     """The same with ``Replace``: whether these tags are put in place of all others."""
     (replace,) = options
     return {"Replace": int(replace)} | user_tags(accounts, arguments, None)
