@@ -75,7 +75,43 @@ def test_urgent_calls_that_are_not_full_are_paced_too() -> None:
 
     waits = run(main)
     assert waits[:3] == pytest.approx([0] * 3, abs=BEAT)
-    assert waits[3:] == pytest.approx([0.01] * 3, abs=BEAT)
+    assert waits[3:] == pytest.approx([0.01 / 0.97] * 3, abs=BEAT)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_urgent_calls_under_a_steady_load_wait_for_one_turn_of_the_pace_each(*, full: bool) -> None:
+    """In clumps of as many as there are permits they would wait for the rest of each second."""
+
+    async def main() -> list[float]:
+        service = Service(LocalLimiter())
+        await service.call(urgent=True)
+        return [await service.call(urgent=True, full=full) for _ in range(500)]
+
+    assert max(run(main)) < 0.06
+
+
+def test_a_gap_in_urgent_calls_does_not_come_back_second_after_second() -> None:
+    async def main() -> list[float]:
+        service = Service(LocalLimiter(), forward=jitter(5))
+        await service.call_for(3, urgent=True)
+        await asyncio.sleep(0.06)
+        await service.call_for(4, urgent=True)
+        return [await service.call(urgent=True) for _ in range(200)]
+
+    assert max(run(main)) < 0.02
+
+
+def test_a_rush_of_full_urgent_calls_has_all_permits_after_a_quiet_time_and_is_paced_then() -> None:
+    async def main() -> None:
+        service = Service(LocalLimiter())
+        for _ in range(2):
+            waits = [await service.call(urgent=True, full=True) for _ in range(130)]
+            assert max(waits[:100]) < BEAT
+            assert waits[100] == pytest.approx(1.0, abs=0.03)
+            assert sum(waits[101:]) == pytest.approx((29 - 3) * 0.01, abs=0.01)
+            await asyncio.sleep(6)
+
+    run(main)
 
 
 def test_full_calls_go_without_pace_until_half_of_the_permits_are_in_use() -> None:
@@ -107,7 +143,8 @@ def test_while_urgent_calls_come_the_others_leave_them_a_twentieth() -> None:
         bulk = asyncio.create_task(service.call_for(4))
         await asyncio.sleep(3)
         assert limiter.statistics(TAGS).available == 5
-        assert max([await service.call(urgent=True, full=True) for _ in range(5)]) < BEAT
+        assert max([await service.call(urgent=True) for _ in range(3)]) < BEAT
+        assert max([await service.call(urgent=True) for _ in range(2)]) < 0.011
         await settled(bulk)
 
     run(main)

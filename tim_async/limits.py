@@ -5,7 +5,7 @@ Three things stand between a call and the wire, and each has one task:
 * the permits (`permits.py`) prove that no second at the service sees more calls than it allows, whoever makes them;
 * a token bucket smooths. Without it a burst eats the second's permits and then everybody waits: with single requests at
   1,000/s, p99 is 45 ms with a burst of 3 and 784 ms with a burst of 100. Urgent calls have a bucket of their own, so
-  that one of them beside saturating bulk goes at once;
+  that one of them beside saturating bulk goes at once. Only full calls skip it, and only while permits abound;
 * a reserve: while urgent calls come, the others leave some permits for them.
 
 A token is taken before a permit, because a permit that waits for a token is throughput lost and a token that waits for
@@ -36,6 +36,9 @@ URGENT_SECONDS: Final = 5.0
 """Seconds after an urgent call for which more of them are expected."""
 RESERVE: Final = 0.05
 """Share of the permits that is kept for them; each percent costs the others a percent, so only while they come."""
+ROOM_SHARE: Final = 0.97
+"""Share of the rate for urgent calls that have room. At the whole rate every permit is taken as soon as it is back, so a gap
+(a stall of 60 ms, say) comes back second after second for ever; what is left here closes it within a few."""
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -163,11 +166,11 @@ def local_limiter() -> LocalLimiter:
 class _Pace:
     """A token bucket with one waiter at a time: aiolimiter serves several out of order after a stall."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, share: float = 1.0) -> None:
         self.turn = asyncio.Lock()
         self.spare = False  # a token that was taken and not used, because its taker was cancelled
         self._burst = min(BURST, max(LEAST_BURST, BURST_SECONDS * rate))
-        self._bucket = AsyncLimiter(self._burst, self._burst / rate)
+        self._bucket = AsyncLimiter(self._burst, self._burst / (share * rate))
 
     async def take(self, share: float) -> None:
         """Waits for a token, at `share` of the rate."""
@@ -179,8 +182,8 @@ class _Pace:
 class _Line:
     """Who waits for a permit, and the pace at which they may come."""
 
-    def __init__(self, rate: float) -> None:
-        self.pace = _Pace(rate)
+    def __init__(self, rate: float, share: float = 1.0) -> None:
+        self.pace = _Pace(rate, share)
         self.waiting: deque[asyncio.Future[Permit]] = deque()
 
     def first(self) -> asyncio.Future[Permit] | None:
@@ -195,9 +198,10 @@ class _Gate:
 
     def __init__(self, rate: float) -> None:
         self.permits = Permits(rate)
-        self._urgent = _Line(rate)
+        self._urgent = _Line(rate, ROOM_SHARE)
         self._normal = _Line(rate)
         self._urgent_at = -math.inf
+        self._rush = False
         self._timer: asyncio.TimerHandle | None = None
 
     def lower(self, rate: float) -> None:
@@ -205,20 +209,23 @@ class _Gate:
         if rate < self.permits.rate:
             self.permits.lower(rate)
             # Who waits in the old bucket gets one more token from it, and its permit from the new limit.
-            self._urgent.pace = _Pace(rate)
+            self._urgent.pace = _Pace(rate, ROOM_SHARE)
             self._normal.pace = _Pace(rate)
 
     async def acquire(self, *, urgent: bool, full: bool) -> Permit:
         """Waits for pace and permit."""
         now = asyncio.get_running_loop().time()
+        unpaced = full and self._unpaced(now, urgent=urgent)
         if urgent:
             self._urgent_at = now
+            self._rush = unpaced
         line = self._urgent if urgent else self._normal
-        if full and (urgent or self._abounds(now)):
+        if unpaced:
             return await self._permit(line)
         pace = line.pace
         async with pace.turn:
-            await pace.take(self.permits.share(now))
+            share = self.permits.share(now)
+            await pace.take(share / ROOM_SHARE if urgent and full else share)
             permit = await self._permit(line)
             pace.spare = False
             return permit
@@ -228,10 +235,18 @@ class _Gate:
         self.permits.end(permit, asyncio.get_running_loop().time(), refused=refused)
         self._serve()
 
-    def _abounds(self, now: float) -> bool:
-        """Whether full chunks may go without pace: more than half of the permits are free and not wanted."""
+    def _unpaced(self, now: float, *, urgent: bool) -> bool:
+        """Whether a full call may go without pace.
+
+        One that is not urgent may while more than half of the permits are free and not wanted. Urgent ones may after
+        a quiet time, as long as a permit is left: who asks an idle client for 10,000 accounts at once is answered at
+        once. Under a steady load that would spend the permits of every second in its first half.
+        """
         quiet = now - self._urgent_at > URGENT_SECONDS
-        return quiet and 2 * self.permits.available(now) > self.permits.usable(now)
+        free = self.permits.available(now)
+        if urgent:
+            return free > 0 and (quiet or self._rush)
+        return quiet and 2 * free > self.permits.usable(now)
 
     def _reserve(self, now: float) -> int:
         """Permits that are kept for urgent calls."""
