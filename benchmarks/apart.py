@@ -61,7 +61,13 @@ def fresh() -> Generator[ProcessPoolExecutor, None, None]:
 
 
 def emulate(
-    listening: Callable[[str], object], *, latency: float, jitter: float = 0.0, rate: float = 100.0, accounts: int = 0
+    listening: Callable[[str], object],
+    *,
+    latency: float,
+    jitter: float = 0.0,
+    connect_delay: float = 0.0,
+    rate: float = 100.0,
+    accounts: int = 0,
 ) -> None:
     """The emulator, until the process ends.
 
@@ -69,9 +75,12 @@ def emulate(
         listening: Called once with its url.
         latency: Service time, seconds.
         jitter: Seconds by which calls reach it later at most.
+        connect_delay: Seconds by which connections open later.
         rate: Calls per second that it allows.
         accounts: How many accounts it knows: user-000000000 and so on.
     """
-    emulator = Emulator(latency=latency, jitter=jitter, rate=rate, keep_books=False, seed=1)
+    emulator = Emulator(
+        latency=latency, jitter=jitter, connect_delay=connect_delay, rate=rate, keep_books=False, seed=1
+    )
     emulator.accounts.add(*(f"user-{place:09d}" for place in range(accounts)))
     asyncio.run(serve(emulator, listening))

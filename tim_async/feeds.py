@@ -43,6 +43,7 @@ class Feed(Line, ABC):
         "pairs",
         "patient",
         "retries",
+        "single",
         "seconds_waited",
         "started_at",
         "stop_reason",
@@ -56,6 +57,8 @@ class Feed(Line, ABC):
         super().__init__(priority, options)
         self.pairs = pairs
         """Whether items are (account, argument) pairs."""
+        self.single = False
+        """Whether it brings but one item, which waits in one line with others like it."""
         self.patient = patient
         """Whether it has a timeout of its own, and so waits however long the service is silent."""
         self.taken = 0
@@ -77,9 +80,9 @@ class Feed(Line, ABC):
         self.seconds_waited = 0.0
         self.started_at = now
         self.finished_at = now
-        self.guilty_chunks: dict[int, int] = {}
-        """Code -> chunks all of whose items were found guilty with it."""
-        self.notify: Callable[[], None] = _nobody
+        self.guilty_chunks: dict[int, int] | None = None
+        """Code -> chunks all of whose items were found guilty with it; None while there are none."""
+        self.notify: Callable[[], None] = nobody
         """Called when it could take more items, when it takes no more and has outcomes, and when a stream has some."""
 
     @property
@@ -143,7 +146,7 @@ class Feed(Line, ABC):
         """The places that have no outcome yet, each with that on which it hangs."""
 
 
-def _nobody() -> None:
+def nobody() -> None:
     """Nobody listens."""
 
 

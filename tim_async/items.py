@@ -24,23 +24,37 @@ class Line:
     An item that was moved or withdrawn stays behind in the deque as a ghost, to be skipped: its `line` tells.
     """
 
-    __slots__ = ("__weakref__", "bundled", "bundles", "items", "listed", "options", "priority", "ready", "trial")
+    __slots__ = ("__weakref__", "_bundles", "_items", "bundled", "listed", "options", "priority", "ready", "trial")
 
     def __init__(self, priority: int, options: Any, trial: Trial | None = None) -> None:
         self.priority = priority
         self.options = options
         self.trial = trial
         """Set on the parts of a chunk that was refused as a whole: these are sealed apart from all else."""
-        self.items: deque[Item] = deque()
-        """These go before the bundles."""
-        self.bundles: deque[Bundle] = deque()
-        """Only a feed has some; each fills a call, but for the last one."""
+        self._items: deque[Item] | None = None
+        self._bundles: deque[Bundle] | None = None
         self.bundled = 0
         """How many items stand in bundles."""
         self.ready = 0
         """How many items wait in all; ghosts do not."""
         self.listed = False
         """Whether it stands in the rotation."""
+
+    # Made when they are needed: most feeds bring one item, which waits elsewhere.
+
+    @property
+    def items(self) -> deque[Item]:
+        """These go before the bundles."""
+        if self._items is None:
+            self._items = deque()
+        return self._items
+
+    @property
+    def bundles(self) -> deque[Bundle]:
+        """Only a feed has some; each fills a call, but for the last one."""
+        if self._bundles is None:
+            self._bundles = deque()
+        return self._bundles
 
 
 FLYING = Line(-1, None)

@@ -221,7 +221,8 @@ class Lane(Waiting):
 
     def _chunk_guilty(self, feed: Feed, verdict: Code, info: str, now: float) -> None:
         """Every item of a chunk was found guilty of the same: after three such chunks nobody asks on."""
-        feed.guilty_chunks[verdict.number] = count = feed.guilty_chunks.get(verdict.number, 0) + 1
+        counts = feed.guilty_chunks = feed.guilty_chunks or {}
+        counts[verdict.number] = count = counts.get(verdict.number, 0) + 1
         if count >= GUILTY_CHUNKS_MOST:
             self.stop(feed, InvalidRequest(verdict.number, info, self.endpoint.path), now)
 

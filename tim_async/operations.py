@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 
 from .checks import check_accounts, prepare
 from .errors import AccountError, BatchError
-from .feeds import PRIORITIES, CallFeed, Feed, StreamFeed
+from .feeds import PRIORITIES, CallFeed, Feed, StreamFeed, nobody
 from .items import FLYING, Item
 from .results import BatchResult, Failure, NotSent
 from .sources import Pump, Source, source_failed, source_of
@@ -114,6 +114,7 @@ class Operation(Generic[V]):
             raise
         finally:
             dispatcher.lane.feeds.discard(feed)
+            feed.notify = nobody  # or the two would hold each other, and with them the outcomes of millions
             if timer is not None:
                 timer.cancel()
         if pump.failure is not None and pump.mistaken:
@@ -139,14 +140,9 @@ class Operation(Generic[V]):
         dispatcher = self._host.dispatcher(self.endpoint)
         loop = asyncio.get_running_loop()
         feed = CallFeed(level, options, now=loop.time(), pairs=self._pairs, patient=timeout is not None)
-        feed.exhausted = True
+        feed.exhausted = feed.single = True
         done = loop.create_future()
-
-        def settled() -> None:
-            if feed.finished and not done.done():
-                done.set_result(None)
-
-        feed.notify = settled
+        feed.notify = partial(_finish, feed, done)
         if max_wait is not None and (ahead := dispatcher.wait_ahead(level)) > max_wait:
             account = str(item[0] if self._pairs else item)
             reason = f"about {ahead:.2f} s of waiting are ahead, more than max_wait allows"
@@ -162,6 +158,7 @@ class Operation(Generic[V]):
             dispatcher.withdraw(feed, "the caller was cancelled")
             raise
         finally:
+            feed.notify = nobody
             for timer in timers:
                 if timer is not None:
                     timer.cancel()
@@ -184,6 +181,11 @@ class Operation(Generic[V]):
             return dispatcher, feed, Pump(source, feed, partial(self._give, dispatcher, feed), pairs=self._pairs)
 
         return OutcomeStream(begin, self._host.hold)
+
+
+def _finish(feed: Feed, done: asyncio.Future[None]) -> None:
+    if feed.finished and not done.done():
+        done.set_result(None)
 
 
 def _has_had_no_turn(value: object) -> bool:

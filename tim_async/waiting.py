@@ -240,10 +240,15 @@ class Waiting:
     def _ready(self, items: Sequence[Item], *, first: bool = False) -> None:
         for item in items:
             line: Line = item.feed
-            if item.priority != line.priority:
-                key = (item.priority, item.feed.options)
-                line = self._lent.setdefault(key, Line(*key))
+            if item.feed.single or item.priority != line.priority:
+                line = self._lent_line(item.priority, item.feed.options)
             self.turns.put([item], line, first=first)
+
+    def _lent_line(self, priority: int, options: Any) -> Line:
+        line = self._lent.get((priority, options))
+        if line is None:
+            line = self._lent[priority, options] = Line(priority, options)
+        return line
 
     # Sealing
 
