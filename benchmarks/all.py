@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/all.py [--full] [--results FOLDER]
 
-Short settings take some two minutes and give a first idea, into build/benchmarks; with --full each runs as its script
-does by itself, some twelve minutes, into benchmarks/results. Exit code 1 if one of them failed.
+Short settings take some three minutes and give a first idea, into build/benchmarks; with --full each runs as its script
+does by itself, some twenty minutes, into benchmarks/results. Exit code 1 if one of them failed.
 """
 
 import argparse
@@ -18,6 +18,9 @@ SHORT = {
     "latency": ["--seconds", "15", "--idle", "100"],
     "coalesce": ["--seconds", "5", "--repeats", "1", "--per-second", "10", "1000", "5000"],
     "memory": ["--stream", "300000", "1000000", "--result", "300000"],
+    "cold": ["--seconds", "3"],
+    "waking": ["--rounds", "1", "--groups", "1", "3", "10"],
+    "shared": ["--processes", "2", "--seconds", "20", "--kill", "0"],
 }
 
 

@@ -2,9 +2,9 @@
 
 Usage: python benchmarks/cold.py [--seconds 6] [--connect-delay 300] [--latency 20]
 
-What the kernel took may wait for a handshake and reach the service together with what was sent a second later, so this
-is where a limiter that counts from when a call began is over the limit. Three runs, each with a fresh client and a fresh
-emulator whose connections open `connect-delay` milliseconds late:
+What the kernel took may wait for a handshake and reach the service together with what was sent a second later, so
+this is where a limiter that counts from when a call began is over the limit. Three runs, each with a fresh client and a
+fresh emulator whose connections open `connect-delay` milliseconds late:
 
 * urgent: 10,000 requests of `one` at once, which are 100 full calls;
 * batch: a list of so many accounts that it takes `seconds`;

@@ -37,8 +37,8 @@ URGENT_SECONDS: Final = 5.0
 RESERVE: Final = 0.05
 """Share of the permits that is kept for them; each percent costs the others a percent, so only while they come."""
 ROOM_SHARE: Final = 0.97
-"""Share of the rate for urgent calls that have room. At the whole rate every permit is taken as soon as it is back, so a gap
-(a stall of 60 ms, say) comes back second after second for ever; what is left here closes it within a few."""
+"""Share of the rate for urgent calls that have room. At the whole rate every permit is taken as soon as it is back, so
+a gap (a stall of 60 ms, say) comes back second after second for ever; what is left here closes it within a few."""
 
 
 class Command(msgspec.Struct, frozen=True):
