@@ -4,12 +4,13 @@ import random
 import time
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from tim_async.emulator import DEMO_KEY
 from tim_async.usersig import Signer
 
-__all__ = ["APP", "Address", "open_session"]
+__all__ = ["APP", "Address", "TagsReply", "open_session"]
 
 APP = 1400000000
 
@@ -40,3 +41,17 @@ class Address:
     def fresh(self) -> URL:
         """The address of the next call."""
         return URL(f"{self._start}{random.getrandbits(32)}", encoded=True)
+
+
+class Tags(msgspec.Struct, frozen=True, gc=False):
+    """One account of an answer."""
+
+    To_Account: str
+    Tags: tuple[str, ...] = ()
+
+
+class TagsReply(msgspec.Struct, frozen=True, gc=False):
+    """The answer to get_tag."""
+
+    ErrorCode: int
+    UserTags: tuple[Tags, ...] = ()

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from apart import apart
-from bare import APP, open_session
+from bare import APP, TagsReply, open_session
 from charts import BLUE, GREEN, GREY, LIMIT, ORANGE, PURPLE, RED, paint
 from instant import serve_instantly
 from report import Target, options_of, tell
@@ -50,20 +50,6 @@ COLOURS = {
 }
 LOOPS: dict[str, str] = {"asyncio": "asyncio", "uvloop": "uvloop"}
 """Name -> the module that makes one."""
-
-
-class Tags(msgspec.Struct, frozen=True, gc=False):
-    """One account of an answer."""
-
-    To_Account: str
-    Tags: tuple[str, ...] = ()
-
-
-class TagsReply(msgspec.Struct, frozen=True, gc=False):
-    """The answer to get_tag."""
-
-    ErrorCode: int
-    UserTags: tuple[Tags, ...] = ()
 
 
 class Deleted(msgspec.Struct, frozen=True, gc=False):

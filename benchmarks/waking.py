@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 from apart import apart, emulate
-from bare import APP, Address, open_session
+from bare import APP, Address, TagsReply, open_session
 from charts import BLUE, GREY, paint
 from report import Target, options_of, tell
 
@@ -35,20 +35,6 @@ MOST = 12.0
 """Percent of one core that the client may take at the limit."""
 
 
-class Tags(msgspec.Struct, frozen=True, gc=False):
-    """One account of an answer."""
-
-    To_Account: str
-    Tags: tuple[str, ...] = ()
-
-
-class Reply(msgspec.Struct, frozen=True, gc=False):
-    """The answer."""
-
-    ErrorCode: int
-    UserTags: tuple[Tags, ...] = ()
-
-
 def accounts() -> Iterator[str]:
     """Those that the service knows, again and again."""
     return cycle([f"user-{place:09d}" for place in range(KNOWN)])
@@ -58,7 +44,7 @@ async def bare(url: str, group: int, rate: float, seconds: float) -> tuple[float
     """CPU seconds, and how many calls, of bare calls that leave `group` at a time."""
     address = Address(url, PATH)
     names = accounts()
-    decode = msgspec.json.Decoder(Reply).decode
+    decode = msgspec.json.Decoder(TagsReply).decode
     calls = 0
     async with open_session() as session:
 

@@ -8,9 +8,10 @@ from typing import Any
 from tim_async.endpoints import PUSH_GET_TAGS, Answer, Endpoint
 from tim_async.errors import ConnectError, RequestError, RequestTimeout
 from tim_async.feeds import NORMAL, CallFeed
+from tim_async.health import Health
+from tim_async.items import Chunk
 from tim_async.lane import Effect, Lane
 from tim_async.results import NotSent, Ok, Rejected, Unknown
-from tim_async.waiting import Chunk, Health
 
 LOST = RequestTimeout("sim", "no answer within 10 s")
 NO_CONNECTION = ConnectError("sim", "connection refused")

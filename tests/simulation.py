@@ -17,10 +17,10 @@ from tim_async.checks import Problems
 from tim_async.endpoints import Answer, Endpoint
 from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
 from tim_async.feeds import CallFeed, Feed, StreamFeed
-from tim_async.items import FLYING, GONE, Bundle, Item
+from tim_async.health import Health
+from tim_async.items import FLYING, GONE, Bundle, Chunk, Item
 from tim_async.lane import Effect, Lane
 from tim_async.results import Failure, NotSent, Ok, Rejected, Unknown
-from tim_async.waiting import Chunk, Health
 
 
 class Fault(enum.Enum):

@@ -24,9 +24,9 @@ from tim_async.endpoints.bodies import push_batch
 from tim_async.endpoints.values import FRIEND_TAGS, PROFILE_TAGS, Presence
 from tim_async.errors import InvalidReply, RequestError
 from tim_async.feeds import NORMAL, CallFeed
+from tim_async.health import Health
 from tim_async.lane import Lane
 from tim_async.results import BatchResult, NotSent, Ok, Outcome, Rejected, Unknown
-from tim_async.waiting import Health
 
 Row = Endpoint[Any, Any]
 Respond = Callable[[list[str]], bytes | RequestError]

@@ -20,8 +20,8 @@ from desk import (
 from tim_async.endpoints import ACCOUNTS_DELETE, Answer
 from tim_async.errors import APIError, CredentialsError
 from tim_async.feeds import BULK, INTERACTIVE
+from tim_async.health import Health
 from tim_async.lane import Effect
-from tim_async.waiting import Health
 
 # 7: the signature
 

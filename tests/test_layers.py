@@ -26,6 +26,7 @@ PURE = [
     "results",
     "checks",
     "endpoints",
+    "health",
     "items",
     "feeds",
     "order",

@@ -11,11 +11,11 @@ from tim_async import Client
 from tim_async.emulator import Emulator, Faults, on
 from tim_async.endpoints import ACCOUNTS_DELETE, Answer
 from tim_async.feeds import CallFeed
+from tim_async.health import Health
 from tim_async.lane import Lane
 from tim_async.limits import Command, LocalLimiter
 from tim_async.permits import Permit
 from tim_async.statistics import Alarm, read_alarm
-from tim_async.waiting import Health
 
 DELETE = "im_open_login_svc/account_delete"
 ALARM = {

@@ -22,7 +22,7 @@ from desk import (
 from tim_async.endpoints import PUSH_SET_ATTRIBUTES, Answer
 from tim_async.errors import InvalidRequest, RequestError
 from tim_async.feeds import BULK
-from tim_async.waiting import Chunk
+from tim_async.items import Chunk
 
 
 @pytest.mark.parametrize("guilty", [0, 37, 50, 99])

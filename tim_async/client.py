@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .dispatch import Dispatcher, Hook
 from .errors import APIError, ClientClosed
 from .groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
+from .health import Health
 from .lane import Lane
 from .limits import Command, Limiter, local_limiter
 from .operations import Priority
@@ -21,7 +22,7 @@ from .plain import Calls
 from .statistics import LaneStatistics, read_alarm
 from .transport import REGIONS, Hosts, Transport, check_base_url
 from .usersig import Signer
-from .waiting import CLOSED, Health
+from .waiting import CLOSED
 
 if TYPE_CHECKING:
     import aiohttp

@@ -27,9 +27,9 @@ from .statistics import LaneStatistics
 if TYPE_CHECKING:
     from .endpoints import Answer
     from .feeds import Feed
+    from .items import Chunk
     from .permits import Permit
     from .transport import Transport
-    from .waiting import Chunk
 
 __all__ = ["CallEvent", "Dispatcher", "Hook"]
 

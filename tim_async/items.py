@@ -15,7 +15,7 @@ import msgspec
 if TYPE_CHECKING:
     from .feeds import Feed
 
-__all__ = ["FLYING", "GONE", "Bundle", "Item", "Line", "Trial"]
+__all__ = ["FLYING", "GONE", "Bundle", "Chunk", "Item", "Line", "Trial"]
 
 
 class Line:
@@ -131,3 +131,20 @@ class Bundle(msgspec.Struct, gc=False, eq=False):
             for place, (account, argument) in enumerate(zip(self.accounts, self.arguments, strict=True), self.place)
         ]
         return self.items
+
+
+class Chunk(msgspec.Struct, gc=False, eq=False):
+    """The items of one call."""
+
+    items: list[Item]
+    """None while it is a bundle that was not opened."""
+    bundle: Bundle | None
+    accounts: list[str]
+    arguments: list[Any]
+    feeds: list[Feed]
+    """Those whose items they are."""
+    options: Any
+    trial: Trial | None
+    probe: bool
+    """Whether it went out alone, to see if the service is back."""
+    settled: bool = False

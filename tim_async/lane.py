@@ -19,10 +19,10 @@ from .codes import Action, Code, Fault, code
 from .endpoints import Answer
 from .errors import APIError, CredentialsError, InvalidRequest, RateLimited, RequestError, ServiceBusy
 from .feeds import Feed
-from .items import Item, Trial
+from .items import Chunk, Item, Trial
 from .results import Failure, Rejected, Unknown
 from .retry import LONGEST, backoff
-from .waiting import FAILURES_MOST, Chunk, Waiting
+from .waiting import FAILURES_MOST, Waiting
 
 __all__ = ["Effect", "Lane"]
 

@@ -10,79 +10,23 @@ from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
-import msgspec
-
 from .checks import Problem, Problems
 from .endpoints import Endpoint
 from .errors import APIError
 from .feeds import INTERACTIVE, WAITING_LOW, Feed
-from .items import FLYING, GONE, Bundle, Item, Line, Trial
+from .health import Health
+from .items import FLYING, GONE, Bundle, Chunk, Item, Line, Trial
 from .order import Order
 from .results import Failure, NotSent, Rejected, Unknown
-from .retry import Budget, Pause
+from .retry import Pause
 from .trials import Trials
 from .turns import Turns
 
-__all__ = ["Chunk", "Health", "Waiting"]
+__all__ = ["Waiting"]
 
-UNPROVEN_MOST = 4  # calls in flight before the first good answer: a wrong key costs a handful of calls, not a hundred
 FAILURES_MOST = 5  # in a row; then one probe at a time
 CLOSED = "the client was closed"
 SILENCE_MOST = 120.0  # seconds without a useful answer, then what waits is settled
-
-
-class Chunk(msgspec.Struct, gc=False, eq=False):
-    """The items of one call."""
-
-    items: list[Item]
-    """None while it is a bundle that was not opened."""
-    bundle: Bundle | None
-    accounts: list[str]
-    arguments: list[Any]
-    feeds: list[Feed]
-    """Those whose items they are."""
-    options: Any
-    trial: Trial | None
-    probe: bool
-    """Whether it went out alone, to see if the service is back."""
-    settled: bool = False
-
-
-class Health:
-    """What all lanes of one client know about the app's standing with the service."""
-
-    def __init__(self) -> None:
-        self.proven = False
-        """Whether the credentials ever had a good answer."""
-        self.suspect: APIError | None = None
-        """The refusal of the credentials or the app that nothing has disproved yet."""
-        self.locked_until = -math.inf
-        """Until then nothing is sent at all: trying a locked account prolongs the lock."""
-        self.in_flight = 0
-        self.pause = Pause()
-        self.budget = Budget()
-
-    def good(self, now: float) -> None:
-        """The service has said yes to these credentials."""
-        self.proven = True
-        self.suspect = None
-        self.pause.answered(now)
-
-    def refused(self, error: APIError, wait: float, now: float) -> None:
-        """The service has said no to the credentials or the app."""
-        self.suspect = error
-        if wait:
-            self.locked_until = now + wait
-
-    def locked(self, now: float) -> APIError | None:
-        """What locked the account, while it is locked."""
-        return self.suspect if now < self.locked_until else None
-
-    @property
-    def full(self) -> bool:
-        """Whether no further call may leave before one is answered."""
-        most = 1 if self.suspect else math.inf if self.proven else UNPROVEN_MOST
-        return self.in_flight >= most
 
 
 class Waiting:
