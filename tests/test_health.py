@@ -6,26 +6,25 @@ from tim_async.health import Health
 BARRED = CredentialsError(70009, "no administrator", "sim")
 
 
+def full(health: Health, in_flight: int) -> bool:
+    health.in_flight = in_flight
+    return health.full
+
+
 def test_a_new_client_tries_a_handful_of_calls_and_a_proven_one_any_number() -> None:
     health = Health()
-    health.in_flight = 3
-    assert not health.full
-    health.in_flight = 4
-    assert health.full
+    assert [full(health, calls) for calls in (0, 3, 4)] == [False, False, True]
     health.good(1.0)
-    health.in_flight = 10_000
-    assert not health.full
+    assert not full(health, 10_000)
 
 
 def test_after_a_refusal_of_the_credentials_one_call_at_a_time_until_one_is_good() -> None:
     health = Health()
     health.good(0.0)
     health.refused(BARRED, 0.0, 1.0)
-    assert not health.full
-    health.in_flight = 1
-    assert health.full
+    assert [full(health, calls) for calls in (0, 1)] == [False, True]
     health.good(2.0)
-    assert not health.full
+    assert not full(health, 1)
     assert health.suspect is None
 
 
