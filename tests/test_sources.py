@@ -1,8 +1,10 @@
 """What a batch may be read from: lazily, in one task, to its end or until nothing more is wanted."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -398,6 +400,14 @@ async def test_an_argument_that_raises_when_it_is_looked_at_costs_nobody_elses_o
     with pytest.raises(BatchError) as caught:
         (await client.all_member_push.remove_attributes(pairs())).raise_for_errors()
     assert caught.value.result.values == {"Mary": None}
+
+
+async def test_any_mapping_is_a_batch_of_pairs(client: Client, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary", "Paul")
+    for kind in (dict, OrderedDict, MappingProxyType):
+        (await client.push.set_attributes(kind({"Mary": {"n": "1"}, "Paul": {"n": "2"}}))).raise_for_errors()
+        assert [emulator.accounts[name].attributes for name in ("Mary", "Paul")] == [{"n": "1"}, {"n": "2"}]
+        (await client.push.remove_attributes(kind({"Mary": ["n"], "Paul": ["n"]}))).raise_for_errors()
 
 
 async def test_a_dict_that_changes_while_it_is_read_fails_the_source_and_costs_no_outcome(

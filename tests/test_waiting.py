@@ -105,6 +105,30 @@ def test_a_source_is_asked_for_more_when_few_of_its_items_wait() -> None:
     assert asked == [500, 400, 300]
 
 
+def test_what_a_source_gives_later_fills_up_the_call_that_was_short_and_the_rest_goes_as_a_whole() -> None:
+    lane = lane_of()
+    feed = give(lane, users(130), last=False)
+    lane.add(feed, users(170, 130), None, 0.0)
+    assert (feed.ready, feed.bundled) == (300, 200)
+    chunks = all_sealed(lane)
+    assert sorted(len(chunk.accounts) for chunk in chunks) == [100] * 3
+    assert [chunk.bundle is None for chunk in chunks] == [True, False, False]
+    assert sorted(account for chunk in chunks for account in chunk.accounts) == sorted(users(300))
+
+
+def test_items_of_a_bundle_stand_for_themselves_once_somebody_else_wants_one_of_their_accounts() -> None:
+    lane = lane_of()
+    feed = give(lane, users(200))
+    first = sealed(lane)
+    assert first.bundle is not None
+    sharing, late = give(lane, ["user150"]), give(lane, ["user50"])
+    assert (len(lane.order.bundles), lane.order.joined) == (0, 1)
+    settle(lane, first, fine(first))
+    drive(lane, fine)
+    assert {*kinds(feed), *kinds(sharing), *kinds(late)} == {"Ok"}
+    assert not lane.order
+
+
 def test_nothing_more_is_taken_of_a_source_that_is_cut_and_what_was_taken_goes_on() -> None:
     lane = lane_of()
     feed = give(lane, ["d1"], last=False)
