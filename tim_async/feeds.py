@@ -17,7 +17,7 @@ from .errors import APIError
 from .items import Bundle, Item, Line
 from .results import BatchResult, Failure, Ok, Outcome, Stats
 
-__all__ = ["BULK", "INTERACTIVE", "NORMAL", "PRIORITIES", "CallFeed", "Feed", "StreamFeed"]
+__all__ = ["BULK", "INTERACTIVE", "NORMAL", "PRIORITIES", "CallFeed", "Feed", "StreamFeed", "nobody"]
 
 PRIORITIES = {"interactive": 0, "normal": 1, "bulk": 2}
 INTERACTIVE, NORMAL, BULK = PRIORITIES.values()

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from .errors import APIError, BatchError
-from .feeds import ROOM_LEAST, StreamFeed
+from .feeds import ROOM_LEAST, StreamFeed, nobody
 from .results import BatchResult, Outcome
 from .sources import Pump, source_failed
 
@@ -75,6 +75,7 @@ class OutcomeStream(Generic[V]):
         # The source is closed in the task that read it, which ends by itself now: a feed that is stopped takes no more.
         while not self._reader.done():
             await pump.wait()
+        feed.notify = nobody  # or the two would hold each other
 
     def __aiter__(self) -> Self:
         return self
