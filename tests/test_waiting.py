@@ -2,17 +2,22 @@
 
 import gc
 import weakref
+from typing import Any
 
+import pytest
 from desk import (
+    FINE,
     LOST,
     all_sealed,
     answered,
     codes,
     drive,
+    errors,
     fine,
     give,
     kinds,
     lane_of,
+    outcomes,
     refusal,
     sealed,
     settle,
@@ -21,7 +26,8 @@ from desk import (
 )
 
 from tim_async.checks import Problem
-from tim_async.errors import APIError
+from tim_async.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer, Endpoint
+from tim_async.errors import APIError, RequestError
 from tim_async.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
 from tim_async.waiting import SILENCE_MOST
 
@@ -105,27 +111,78 @@ def test_a_source_is_asked_for_more_when_few_of_its_items_wait() -> None:
     assert asked == [500, 400, 300]
 
 
-def test_what_a_source_gives_later_fills_up_the_call_that_was_short_and_the_rest_goes_as_a_whole() -> None:
+@pytest.mark.parametrize("options", [None, "a"])
+def test_what_a_source_gives_later_fills_up_the_call_that_was_short_and_the_rest_goes_as_a_whole(
+    options: str | None,
+) -> None:
     lane = lane_of()
-    feed = give(lane, users(130), last=False)
-    lane.add(feed, users(170, 130), None, 0.0)
-    assert (feed.ready, feed.bundled) == (300, 200)
+    feed = give(lane, users(230), options=options, last=False)
+    lane.add(feed, users(170, 230), None, 0.0)
+    assert (feed.ready, feed.bundled) == (400, 300)
+    lane.add(feed, users(100, 400), None, 0.0)
+    assert (feed.ready, feed.bundled) == (500, 400)
     chunks = all_sealed(lane)
-    assert sorted(len(chunk.accounts) for chunk in chunks) == [100] * 3
-    assert [chunk.bundle is None for chunk in chunks] == [True, False, False]
-    assert sorted(account for chunk in chunks for account in chunk.accounts) == sorted(users(300))
+    assert [len(chunk.accounts) for chunk in chunks] == [100] * 5
+    assert [chunk.bundle is None for chunk in chunks] == [True, False, False, False, False]
+    assert sorted(account for chunk in chunks for account in chunk.accounts) == sorted(users(500))
 
 
-def test_items_of_a_bundle_stand_for_themselves_once_somebody_else_wants_one_of_their_accounts() -> None:
+@pytest.mark.parametrize("endpoint", [PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, ACCOUNTS_DELETE], ids=lambda row: row.path)
+def test_of_a_call_that_went_well_nothing_ever_becomes_an_item(endpoint: Endpoint[Any, Any]) -> None:
+    lane = lane_of(endpoint)
+    feed = give(lane, users(150))
+    chunks = all_sealed(lane)
+    for chunk in chunks:
+        settle(lane, chunk, FINE if endpoint.silence_is_ok else values(chunk.accounts[::-1], "x"))
+    assert all(chunk.bundle is not None and chunk.bundle.items is None for chunk in chunks)
+    assert [outcome.account for outcome in outcomes(feed)] == users(150)
+    assert set(feed.result().values.values()) == {None if endpoint.silence_is_ok else "x"}
+    assert not lane.order
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "answer"),
+    [
+        (ACCOUNTS_DELETE, FINE),
+        (PUSH_GET_TAGS, values(users(99))),
+        (PUSH_SET_ATTRIBUTES, errors(user7=90001)),
+        (PUSH_GET_TAGS, refusal(60008)),
+        (PUSH_GET_TAGS, LOST),
+    ],
+)
+def test_of_a_call_of_which_anything_is_not_well_each_is_an_item(
+    endpoint: Endpoint[Any, Any], answer: Answer | RequestError
+) -> None:
+    lane = lane_of(endpoint)
+    feed = give(lane, users(100))
+    chunk = sealed(lane)
+    settle(lane, chunk, answer)
+    assert chunk.bundle is not None
+    assert chunk.bundle.items is not None
+    assert [item.account for item in chunk.bundle.items] == users(100)
+    drive(lane, fine)
+    assert len(outcomes(feed)) == 100
+
+
+@pytest.mark.parametrize("options", [None, "a"])
+def test_items_of_a_bundle_stand_for_themselves_once_somebody_else_wants_one_of_their_accounts(
+    options: str | None,
+) -> None:
     lane = lane_of()
-    feed = give(lane, users(200))
+    feed = give(lane, users(200), options=options)
     first = sealed(lane)
     assert first.bundle is not None
-    sharing, late = give(lane, ["user150"]), give(lane, ["user50"])
-    assert (len(lane.order.bundles), lane.order.joined) == (0, 1)
-    settle(lane, first, fine(first))
+    other = give(lane, users(200), options="b")
+    assert (len(lane.order.bundles), lane.order.joined) == (4, 0)
+    sharing = give(lane, ["user150"], options=options, priority=INTERACTIVE)
+    late = give(lane, ["other", "user50"], options=options)
+    assert (len(lane.order.bundles), lane.order.joined) == (2, 1)
+    urgent = sealed(lane)
+    assert (urgent.accounts, urgent.options) == (["user150", *users(50, 100), *users(49, 151)], options)
+    for chunk in (first, urgent):
+        settle(lane, chunk, fine(chunk))
     drive(lane, fine)
-    assert {*kinds(feed), *kinds(sharing), *kinds(late)} == {"Ok"}
+    assert {*kinds(feed), *kinds(other), *kinds(sharing), *kinds(late)} == {"Ok"}
     assert not lane.order
 
 

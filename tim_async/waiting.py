@@ -134,7 +134,7 @@ class Waiting:
                 self._add_each(feed, part, given, {})
 
     def _missing(self, feed: Feed) -> int:
-        """How many more loose items would fill whole calls; without these, bundle after bundle were opened for it."""
+        """How many more items the loose ones need to fill whole calls; else each of these would open another bundle."""
         if feed.bundles and feed.bundles[-1].size < self.endpoint.limit:
             self.open(feed.bundles[-1])
         return (feed.bundled - feed.ready) % self.endpoint.limit
