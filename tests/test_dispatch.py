@@ -188,6 +188,36 @@ async def test_single_calls_share_one_token_when_they_come_together(puppet: Pupp
     assert len(puppet.calls) == 1
 
 
+# Without a limiter, where a call's own task goes on with the next call
+
+
+async def test_halves_of_a_refused_call_go_together(puppet: Puppet) -> None:
+    async with client_of(puppet, limiter=None) as tim:
+        task = asyncio.create_task(tim.push.set_attributes({name: {"n": "1"} for name in "abcd"}))
+        refused = await puppet.call()
+        refused.answer(refuse(90033))
+        halves = [await puppet.call(), await puppet.call()]
+        assert sorted(half.accounts for half in halves) == [["a", "b"], ["c", "d"]]
+        for half in halves:
+            half.answer(yes(half))
+        assert (await task).ok
+
+
+async def test_an_item_in_back_off_does_not_wait_for_the_end_of_another_call(puppet: Puppet) -> None:
+    async with client_of(puppet, limiter=None) as tim:
+        batch = asyncio.create_task(tim.push.set_attributes({"a": {"n": "1"}, "b": {"n": "1"}}))
+        first = await puppet.call()
+        behind = asyncio.create_task(tim.push.set_attributes.one("b", {"n": "2"}))
+        await asyncio.sleep(0)
+        first.answer({"ErrorCode": 0, "ErrorList": [{"To_Account": "a", "ErrorCode": 70500}]})
+        slow, again = await puppet.call(), await puppet.call()
+        assert (slow.accounts, again.accounts) == (["b"], ["a"])
+        again.answer(yes(again))
+        assert (await batch).ok
+        slow.answer(yes(slow))
+        await behind
+
+
 # What ends
 
 

@@ -232,6 +232,8 @@ class Dispatcher:
         if chunk is not None:
             self._sealed_at.append(now)
             self._calls[task] = chunk, None
+            if self.lane.in_flight < self._max_in_flight and not self.lane.idle:
+                self.wake()  # an answer may bring more than one call, or a time to wait for
         return chunk
 
     async def _call(self, chunk: Chunk, permit: Permit | None, waited: float) -> None:
