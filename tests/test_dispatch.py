@@ -191,8 +191,17 @@ async def test_single_calls_share_one_token_when_they_come_together(puppet: Pupp
 # Without a limiter, where a call's own task goes on with the next call
 
 
+async def prove(tim: Client, puppet: Puppet) -> None:
+    """A first good answer: until then every answer wakes every dispatcher."""
+    task = asked_for(tim, "Mary")
+    call = await puppet.call()
+    call.answer(yes(call))
+    await task
+
+
 async def test_halves_of_a_refused_call_go_together(puppet: Puppet) -> None:
     async with client_of(puppet, limiter=None) as tim:
+        await prove(tim, puppet)
         task = asyncio.create_task(tim.push.set_attributes({name: {"n": "1"} for name in "abcd"}))
         refused = await puppet.call()
         refused.answer(refuse(90033))
@@ -205,6 +214,7 @@ async def test_halves_of_a_refused_call_go_together(puppet: Puppet) -> None:
 
 async def test_an_item_in_back_off_does_not_wait_for_the_end_of_another_call(puppet: Puppet) -> None:
     async with client_of(puppet, limiter=None) as tim:
+        await prove(tim, puppet)
         batch = asyncio.create_task(tim.push.set_attributes({"a": {"n": "1"}, "b": {"n": "1"}}))
         first = await puppet.call()
         behind = asyncio.create_task(tim.push.set_attributes.one("b", {"n": "2"}))
