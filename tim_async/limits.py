@@ -34,6 +34,8 @@ BURST_SECONDS: Final = 0.03
 LEAST_BURST: Final = 1.1
 URGENT_SECONDS: Final = 5.0
 """Seconds after an urgent call for which more of them are expected."""
+RUSH_SECONDS: Final = 0.1
+"""Seconds for which full urgent calls go without pace, at most once in `URGENT_SECONDS`."""
 RESERVE: Final = 0.05
 """Share of the permits that is kept for them; each percent costs the others a percent, so only while they come."""
 ROOM_SHARE: Final = 0.97
@@ -201,7 +203,7 @@ class _Gate:
         self._urgent = _Line(rate, ROOM_SHARE)
         self._normal = _Line(rate)
         self._urgent_at = -math.inf
-        self._rush = False
+        self._rushed_at = -math.inf
         self._timer: asyncio.TimerHandle | None = None
 
     def lower(self, rate: float) -> None:
@@ -218,7 +220,6 @@ class _Gate:
         unpaced = full and self._unpaced(now, urgent=urgent)
         if urgent:
             self._urgent_at = now
-            self._rush = unpaced
         line = self._urgent if urgent else self._normal
         if unpaced:
             return await self._permit(line)
@@ -236,17 +237,19 @@ class _Gate:
         self._serve()
 
     def _unpaced(self, now: float, *, urgent: bool) -> bool:
-        """Whether a full call may go without pace.
+        """Whether a full call may go without pace, because more than half of the permits are free and not wanted.
 
-        One that is not urgent may while more than half of the permits are free and not wanted. Urgent ones may after
-        a quiet time, as long as a permit is left: who asks an idle client for 10,000 accounts at once is answered at
-        once. Under a steady load that would spend the permits of every second in its first half.
+        If it is urgent, that begins a rush, which lasts for a tenth of a second or until no permit is left: who asks for 10,000
+        accounts at once is answered at once. Not the next second again: a steady load would then spend each second's
+        permits in its first half, and wait in the other.
         """
-        quiet = now - self._urgent_at > URGENT_SECONDS
         free = self.permits.available(now)
-        if urgent:
-            return free > 0 and (quiet or self._rush)
-        return quiet and 2 * free > self.permits.usable(now)
+        plenty = 2 * free > self.permits.usable(now)
+        if not urgent:
+            return plenty and now - self._urgent_at > URGENT_SECONDS
+        if plenty and now - self._rushed_at > URGENT_SECONDS:
+            self._rushed_at = now
+        return free > 0 and now - self._rushed_at < RUSH_SECONDS
 
     def _reserve(self, now: float) -> int:
         """Permits that are kept for urgent calls."""
