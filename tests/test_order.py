@@ -205,7 +205,7 @@ def bundle_of(accounts: list[str], options: str | None = None) -> Bundle:
 def claim(order: Order, bundle: Bundle) -> bool:
     if not order.claim_all(bundle.accounts, bundle.feed.options):
         return False
-    order.bundles[bundle] = None
+    order.file(bundle)
     return True
 
 

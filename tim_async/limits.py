@@ -239,9 +239,9 @@ class _Gate:
     def _unpaced(self, now: float, *, urgent: bool) -> bool:
         """Whether a full call may go without pace, because more than half of the permits are free and not wanted.
 
-        If it is urgent, that begins a rush, which lasts for a tenth of a second or until no permit is left: who asks for 10,000
-        accounts at once is answered at once. Not the next second again: a steady load would then spend each second's
-        permits in its first half, and wait in the other.
+        If it is urgent, that begins a rush, which lasts for a tenth of a second or until no permit is left: who asks
+        for 10,000 accounts at once is answered at once. Not the next second again: a steady load would then spend each
+        second's permits in its first half, and wait in the other.
         """
         free = self.permits.available(now)
         plenty = 2 * free > self.permits.usable(now)

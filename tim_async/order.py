@@ -27,7 +27,9 @@ class Order:
         self._bundled: set[Hashable] = set()
         """The accounts of all bundles."""
         self.bundles: dict[Bundle, None] = {}
-        """Those that were not opened, oldest first; their accounts were claimed."""
+        """Those that were not opened, oldest first."""
+        self._index: dict[Hashable, Bundle] | None = None
+        """The bundle of each of these accounts. Made when it is first needed, which is seldom, and kept while there are any."""
         self.joined = 0
         """How many items carry others' places."""
 
@@ -55,10 +57,22 @@ class Order:
             return False
         return True
 
+    def file(self, bundle: Bundle) -> None:
+        """Note a bundle whose accounts were claimed."""
+        self.bundles[bundle] = None
+        if self._index is not None:
+            self._index.update(dict.fromkeys(self._keys(bundle.accounts, bundle.feed.options), bundle))
+
     def release_bundle(self, bundle: Bundle) -> None:
         """All of a bundle have their outcome."""
         del self.bundles[bundle]
-        self._bundled.difference_update(self._keys(bundle.accounts, bundle.feed.options))
+        keys = self._keys(bundle.accounts, bundle.feed.options)
+        self._bundled.difference_update(keys)
+        if not self.bundles:
+            self._index = None
+        if self._index is not None:
+            for key in keys:
+                del self._index[key]
 
     def open_bundle(self, bundle: Bundle) -> list[Item]:
         """From now on each of a bundle's items is the head of its account."""
@@ -69,10 +83,14 @@ class Order:
 
     def bundle_of(self, account: str, options: Any) -> Bundle | None:
         """The bundle that took an account, if one did."""
-        if self.key(account, options) not in self._bundled:
+        key = self.key(account, options)
+        if key not in self._bundled:
             return None
-        # A search, because it is needed so much less often than an index would have to be kept.
-        return next(bundle for bundle in self.bundles if bundle.feed.options == options and account in bundle.accounts)
+        if self._index is None:
+            self._index = {}
+            for bundle in self.bundles:
+                self._index.update(dict.fromkeys(self._keys(bundle.accounts, bundle.feed.options), bundle))
+        return self._index[key]
 
     def claim(self, item: Item, options: Any) -> Item | None:
         """Make one item the head of its account, or let it wait behind or join another.

@@ -127,7 +127,7 @@ class Waiting:
             part, given = accounts[start : start + limit], arguments[start : start + limit]
             if free or self.order.claim_all(part, feed.options):
                 bundle = Bundle(feed, feed.taken, len(part), part, given, feed)
-                self.order.bundles[bundle] = None
+                self.order.file(bundle)
                 feed.enter_bundle(bundle)
                 self.turns.put_bundle(bundle)
             else:
@@ -289,9 +289,9 @@ class Waiting:
 
     def _items_of(self, feed: Feed, *, in_flight: bool) -> list[Item]:
         """The items of a feed that have no outcome yet; of the bundles in flight only if that is asked for."""
-        for bundle in [bundle for bundle in self.order.bundles if bundle.feed is feed]:
-            if in_flight or bundle.line is not FLYING:
-                self.open(bundle)
+        for held in dict.fromkeys(held for _, held in feed.unsettled()):
+            if isinstance(held, Bundle) and (in_flight or held.line is not FLYING):
+                self.open(held)
         return [held for _, held in feed.unsettled() if isinstance(held, Item)]
 
     def end(self, item: Item, value: Any) -> None:
