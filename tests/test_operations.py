@@ -4,6 +4,7 @@ import asyncio
 import enum
 import gc
 import math
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
@@ -582,3 +583,18 @@ async def test_what_is_done_leaves_nothing_for_the_garbage_collector(client: Cli
         assert feeds() == before
     finally:
         gc.enable()
+
+
+async def test_a_result_keeps_no_object_of_the_callers_that_was_refused(client: Client) -> None:
+    class Form:
+        """No mapping, and yet given as attributes."""
+
+        result: object = None
+
+    form: Any = Form()
+    form.result = await client.push.set_attributes([("Mary", form)])
+    assert [type(outcome) for outcome in form.result] == [NotSent]
+    seen = weakref.ref(form)
+    del form
+    gc.collect()
+    assert seen() is None

@@ -29,7 +29,7 @@ class Order:
         self.bundles: dict[Bundle, None] = {}
         """Those that were not opened, oldest first."""
         self._index: dict[Hashable, Bundle] | None = None
-        """The bundle of each of these accounts. Made when it is first needed, which is seldom, and kept while there are any."""
+        """Account -> its bundle. Made when it is first needed, which is seldom, and kept while there are any."""
         self.joined = 0
         """How many items carry others' places."""
 

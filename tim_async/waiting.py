@@ -164,7 +164,8 @@ class Waiting:
     def _refusal(self, feed: Feed, item: Item, problem: Problem | None) -> Failure | None:
         """Why an item does not enter, if it does not."""
         if problem is not None:
-            return Failure(NotSent, problem.code, "", problem.reason, again=False, argument=item.argument)
+            # Without the argument, which is the caller's own object still: it may hold the result, and so itself.
+            return Failure(NotSent, problem.code, "", problem.reason, again=False)
         if feed.refuses:
             return self.failure_of(item, feed, feed.stop_reason or CLOSED)
         return None
