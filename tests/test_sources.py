@@ -410,21 +410,24 @@ async def test_any_mapping_is_a_batch_of_pairs(client: Client, emulator: Emulato
         (await client.push.remove_attributes(kind({"Mary": ["n"], "Paul": ["n"]}))).raise_for_errors()
 
 
+@pytest.mark.parametrize(("gone", "new", "taken"), [(0, 1, 1000), (1, 0, 1000), (50, 50, 1500)])
 async def test_a_dict_that_changes_while_it_is_read_fails_the_source_and_costs_no_outcome(
-    client: Client, emulator: Emulator
+    gone: int, new: int, taken: int, client: Client, emulator: Emulator
 ) -> None:
-    batch = {f"u{number}": {"n": "1"} for number in range(1500)}
+    batch = {f"u{number}": {"n": f"{number}"} for number in range(1500)}
     emulator.accounts.add(*batch)
     task = asyncio.create_task(client.push.set_attributes(batch))
     await asyncio.sleep(0)
-    batch["late"] = {"n": "1"}
+    for number in range(gone):
+        del batch[f"u{number}"]
+    batch |= {f"late{number}": {"n": "late"} for number in range(new)}
     with pytest.raises(BatchError) as caught:
         await task
     assert isinstance(caught.value.__cause__, RuntimeError)
     result = caught.value.result
-    assert len(result) == 1000
-    assert result.ok
-    assert result.unread
+    assert (len(result), len(result.values), result.unread) == (taken, 1000, True)
+    assert all(isinstance(error, NotSent) for error in result.errors)
+    assert [emulator.accounts[f"u{number}"].attributes for number in (0, 999)] == [{"n": "0"}, {"n": "999"}]
 
 
 # Items of the wrong form

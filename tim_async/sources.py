@@ -195,14 +195,25 @@ class Pump:
             await asyncio.sleep(0)
 
     def _pull_block(self, source: Iterator[Any] | Columns, most: int) -> None:
+        if isinstance(source, Columns):
+            self._pull_columns(source, most)
+            return
         block: list[Any] = []
         with _Caught(self._fail):
-            block.extend(islice(source.accounts if isinstance(source, Columns) else source, most))
+            block.extend(islice(source, most))
             self._feed.exhausted = len(block) < most
-        if not isinstance(source, Columns):
-            self._take(block)
-        elif block:
-            self._enter(block, list(islice(source.arguments, most)))
+        self._take(block)
+
+    def _pull_columns(self, source: Columns, most: int) -> None:
+        accounts: list[Any] = []
+        arguments: list[Any] = []
+        with _Caught(self._fail):
+            accounts.extend(islice(source.accounts, most))
+            self._feed.exhausted = len(accounts) < most
+        with _Caught(self._fail):
+            arguments.extend(islice(source.arguments, len(accounts)))
+        if accounts:
+            self._enter(accounts, arguments)
 
     async def _read_async(self, source: AsyncIterator[Any]) -> None:
         if not self._reads_on:
