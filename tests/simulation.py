@@ -350,7 +350,8 @@ class World:
         assert all(each.line is FLYING for each in held)
         assert all(item.trial is chunk.trial for item in chunk.items)
         assert all(feed.options == chunk.options for feed in chunk.feeds)
-        assert set(chunk.feeds) == {each.feed for each in held}
+        sharing = {feed for item in chunk.items for feed, _ in item.places}
+        assert set(chunk.feeds) == (sharing if chunk.bundle is None else {chunk.bundle.feed})
         assert len(chunk.feeds) == len(set(chunk.feeds))
         assert all(feed.stop_reason is None for feed in chunk.feeds)
         flying = [(chunk.options, account) for account in accounts]

@@ -54,7 +54,9 @@ class LaneMachine(RuleBasedStateMachine):
 
     @rule(account=ACCOUNTS.filter(bool), priority=PRIORITY)
     def one(self, account: list[str], priority: int) -> None:
-        self._give(self.world.batch(priority), account[:1], last=True)
+        feed = self.world.batch(priority)
+        feed.single = True
+        self._give(feed, account[:1], last=True)
 
     @rule(accounts=ACCOUNTS.filter(bool), priority=PRIORITY)
     def batch_with_an_item_that_is_refused_here(self, accounts: list[str], priority: int) -> None:

@@ -598,3 +598,13 @@ async def test_a_result_keeps_no_object_of_the_callers_that_was_refused(client: 
     del form
     gc.collect()
     assert seen() is None
+
+
+async def test_arguments_to_send_again_are_the_callers_to_change(puppet: Puppet) -> None:
+    puppet.respond = refusing(91000)
+    async with client_of(puppet, attempts=1) as tim:
+        given = {"n": "1"}
+        result = await tim.push.set_attributes(dict.fromkeys(["Mary", "Paul"], given))
+        (_, first), (_, second) = result.retryable()
+        first["n"] = "2"
+        assert (given, second, result.retryable()[0]) == ({"n": "1"}, {"n": "1"}, ("Mary", {"n": "1"}))

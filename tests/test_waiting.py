@@ -183,6 +183,7 @@ def test_items_of_a_bundle_stand_for_themselves_once_somebody_else_wants_one_of_
         settle(lane, chunk, fine(chunk))
     drive(lane, fine)
     assert {*kinds(feed), *kinds(other), *kinds(sharing), *kinds(late)} == {"Ok"}
+    assert (feed.calls, sharing.calls, late.calls) == (2, 1, 1)
     assert not lane.order
 
 

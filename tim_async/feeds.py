@@ -83,7 +83,7 @@ class Feed(Line, ABC):
         self.guilty_chunks: dict[int, int] | None = None
         """Code -> chunks all of whose items were found guilty with it; None while there are none."""
         self.notify: Callable[[], None] = nobody
-        """Called when it could take more items, when it takes no more and has outcomes, and when a stream has some."""
+        """Called when it could take more items, and when it has outcomes: a batch at the end only, a stream always."""
 
     @property
     def finished(self) -> bool:

@@ -49,6 +49,10 @@ class Line:
             self._items = deque()
         return self._items
 
+    def clear(self) -> None:
+        """Drop the ghosts: no item is ready."""
+        self._items = None
+
     @property
     def bundles(self) -> deque[Bundle]:
         """Only a feed has some; each fills a call, but for the last one."""
@@ -137,7 +141,7 @@ class Chunk(msgspec.Struct, gc=False, eq=False):
     """The items of one call."""
 
     items: list[Item]
-    """None while it is a bundle that was not opened."""
+    """Empty while it is a bundle that was not opened."""
     bundle: Bundle | None
     accounts: list[str]
     arguments: list[Any]

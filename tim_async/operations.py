@@ -141,12 +141,12 @@ class Operation(Generic[V]):
         loop = asyncio.get_running_loop()
         feed = CallFeed(level, options, now=loop.time(), pairs=self._pairs, patient=timeout is not None)
         feed.exhausted = feed.single = True
-        done = loop.create_future()
-        feed.notify = partial(_finish, feed, done)
         if max_wait is not None and (ahead := dispatcher.wait_ahead(level)) > max_wait:
             account = str(item[0] if self._pairs else item)
             reason = f"about {ahead:.2f} s of waiting are ahead, more than max_wait allows"
             raise AccountError(NotSent(0, account, None, "", reason))
+        done = loop.create_future()
+        feed.notify = partial(_finish, feed, done)
         if self._pairs:
             self._give(dispatcher, feed, [item[0]], [item[1]])
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
@@ -211,7 +212,8 @@ class BatchResult(Generic[V]):
             for account, value in zip(self._accounts, self._values, strict=True)
             if isinstance(value, Failure) and value.again
         ]
-        return [(account, value.argument) if self._pairs else account for account, value in failed]
+        # Copies, for items that were given one object share one, and the caller may change what he gets.
+        return [(account, copy(value.argument)) if self._pairs else account for account, value in failed]
 
     def __repr__(self) -> str:
         bad = len(self.errors)

@@ -23,7 +23,7 @@ class Taken(NamedTuple):
     """What was chosen for one call."""
 
     items: list[Item]
-    """None, if it is a bundle."""
+    """Empty, if it is a bundle."""
     bundle: Bundle | None
     feeds: list[Feed]
     """Those that it came from."""
@@ -147,17 +147,18 @@ class Turns:
         line.bundled -= bundle.size
         line.ready -= bundle.size
         self.ready[line.priority] -= bundle.size
-        self._next_line(line.priority, line.options)
+        self._had_its_turn(line)
 
-    def _next_line(self, level: int, options: Any) -> None:
-        """The first line has had its turn."""
-        lines = self._lines[level][options]
-        if lines[0].ready:
+    def _had_its_turn(self, line: Line) -> None:
+        """The first line of its kind makes room for the next one."""
+        groups = self._lines[line.priority]
+        lines = groups[line.options]
+        if line.ready:
             lines.rotate(-1)
         else:
             self._unlist(lines)
         if not lines:
-            del self._lines[level][options]
+            del groups[line.options]
 
     def _forget(self, level: int) -> None:
         """Nothing waits at this urgency: its lines hold only ghosts, which would keep whole finished batches alive."""
@@ -190,15 +191,16 @@ class Turns:
     def _unlist(self, lines: deque[Line]) -> None:
         line = lines.popleft()
         line.listed = False
-        line.items.clear()  # ghosts only
+        line.clear()
 
     def _fill(self, level: int, options: Any, most: int, items: list[Item], feeds: dict[Feed, None]) -> None:
         while len(items) < most and (lines := self._lines[level].get(options)):
-            self._pop(lines[0], most - len(items), items, feeds)
-            self._next_line(level, options)
+            line = lines[0]
+            self._pop(line, most - len(items), items, feeds)
+            self._had_its_turn(line)
 
     def _pop(self, line: Line, most: int, items: list[Item], feeds: dict[Feed, None]) -> None:
-        while line.bundles and line.ready - line.bundled < most:
+        while line.bundled and line.ready - line.bundled < most:
             self._open_bundle(line.bundles[0])
         waiting = line.items
         taken: list[Item] = []

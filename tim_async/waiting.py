@@ -135,14 +135,13 @@ class Waiting:
 
     def _missing(self, feed: Feed) -> int:
         """How many more items the loose ones need to fill whole calls; else each of these would open another bundle."""
-        if feed.bundles and feed.bundles[-1].size < self.endpoint.limit:
+        if feed.bundled and feed.bundles[-1].size < self.endpoint.limit:
             self.open(feed.bundles[-1])
         return (feed.bundled - feed.ready) % self.endpoint.limit
 
     def _add_each(self, feed: Feed, accounts: list[str], arguments: list[Any], problems: Mapping[int, Problem]) -> None:
-        line, priority = feed, feed.priority
         items = [
-            Item(account, argument, place, feed, line, priority)
+            Item(account, argument, place, feed, None, feed.priority)
             for place, (account, argument) in enumerate(zip(accounts, arguments, strict=True), feed.taken)
         ]
         feed.enter(items)
@@ -257,6 +256,8 @@ class Waiting:
         if taken is None:
             return None
         items, bundle, feeds, line = taken
+        if self.order.joined:
+            feeds = list(dict.fromkeys([*feeds, *(feed for item in items for feed, _ in item.joined or ())]))
         repeats = self._returned and any(item.reached or item.attempts for item in items)
         self.calls += 1
         self.retries += repeats
