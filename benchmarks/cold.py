@@ -117,7 +117,9 @@ def draw(path: Path, found: dict[str, Any]) -> None:
             limit_line(axis, RATE, f"limit: {RATE} in any second")
             axis.step([place * STEP for place in range(len(counts))], counts, where="post", color=BLUE, linewidth=1.2)
             axis.set_ylim(0, 1.15 * RATE)
-            axis.set_title(f"{titles[name]}: {run['calls']} calls, worst second {run['worst_second']}", fontsize=10)
+            axis.set_title(
+                f"{titles[name]}\n{run['calls']} calls, worst second {run['worst_second']}", fontsize=10, loc="left"
+            )
             axis.set_xlabel("seconds since the first call came")
         axes[0].set_ylabel("calls in the last second")
         axes[0].legend(loc="lower right", fontsize=8)

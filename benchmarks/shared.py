@@ -168,7 +168,7 @@ def draw(path: Path, found: dict[str, Any]) -> None:
     def shares(axis: Any) -> None:
         values = [run["percent_of_limit"] for run in plain]
         bars = axis.bar([str(run["processes"]) for run in plain], values, color=BLUE, width=0.6)
-        axis.bar_label(bars, [f"{value:g} %" for value in values], fontsize=9)
+        axis.bar_label(bars, [f"{value:g} %" for value in values], label_type="center", color="white", fontsize=9)
         limit_line(axis, 100, f"limit: {rate:g} calls in any second")
         axis.set_ylim(0, 118)
         worst = max(run["worst_second"] for run in plain)
