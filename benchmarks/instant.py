@@ -5,6 +5,7 @@ first time, and then only looks it up: an answer costs it a few microseconds. It
 """
 
 import asyncio
+import random
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -44,16 +45,21 @@ _COMMANDS: dict[bytes, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-def _answer(path: bytes, body: bytes) -> bytes:
-    reply = {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0, **_COMMANDS[path](msgspec.json.decode(body))}
+def _answer(path: bytes, body: bytes, *, shuffled: bool) -> bytes:
+    rows = _COMMANDS[path](msgspec.json.decode(body))
+    if shuffled:
+        for each in rows.values():
+            random.shuffle(each)
+    reply = {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0, **rows}
     encoded = msgspec.json.encode(reply)
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(encoded)}\r\n\r\n"
     return head.encode() + encoded
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, answers: dict[tuple[bytes, bytes], bytes]) -> None:
+    def __init__(self, answers: dict[tuple[bytes, bytes], bytes], *, shuffled: bool) -> None:
         self._answers = answers
+        self._shuffled = shuffled
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -75,17 +81,24 @@ class _Connection(asyncio.Protocol):
             if answer is None:
                 if len(self._answers) >= _REMEMBERED:
                     self._answers.clear()
-                answer = self._answers[key] = _answer(*key)
+                answer = self._answers[key] = _answer(*key, shuffled=self._shuffled)
             if self._transport is not None:
                 self._transport.write(answer)
 
 
-def serve_instantly(listening: Callable[[str], object]) -> None:
-    """Listen on a free port of loopback until the process ends; `listening` is called once with the url."""
+def serve_instantly(listening: Callable[[str], object], *, shuffled: bool = False) -> None:
+    """Listen on a free port of loopback until the process ends.
+
+    Args:
+        listening: Called once with the url.
+        shuffled: The rows of an answer stand in an order of their own, and not in that of the question.
+    """
 
     async def main() -> None:
         answers: dict[tuple[bytes, bytes], bytes] = {}
-        server = await asyncio.get_running_loop().create_server(lambda: _Connection(answers), "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Connection(answers, shuffled=shuffled), "127.0.0.1", 0
+        )
         listening(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await server.serve_forever()
 

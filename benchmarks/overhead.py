@@ -1,13 +1,13 @@
 """What the library costs beyond aiohttp and msgspec: CPU per call, with the limiter off.
 
-Usage: python benchmarks/overhead.py [--rounds 15] [--calls 300] [--command get_tags] [--loop asyncio]
+Usage: python benchmarks/overhead.py [--rounds 15] [--calls 300] [--command get_tags] [--loop asyncio] [--shuffled]
 
 The client sends `calls` calls of 100 accounts each through its ordinary operation, 16 in flight, to a server in another
 process. `bare` is the loop that one would write by hand if speed were all, with nothing around it; the others are what
 PyPI has for it (rivals.py says what each does). Rounds of all alternate, and who begins changes from round to round,
 since each finds the memory as the one before it left it; what counts is the median of the CPU time of this process.
-The server answers in the order of the question. Where uvloop is installed, get_tags is measured on it too. Prints a
-table, writes results/overhead.json and .png.
+The server answers in the order of the question, or, with --shuffled, in any. Where uvloop is installed, get_tags is
+measured on it too. Prints a table, writes results/overhead.json and .png.
 """
 
 import argparse
@@ -162,7 +162,7 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Target]]:
         runs.append((names[0], "uvloop"))
     commands: dict[str, Any] = {}
     print(f"{'CPU per call of 100 accounts':40} {'us':>9} {'x bare':>7} {'calls/s':>9}")
-    with apart(serve_instantly) as url:
+    with apart(serve_instantly, shuffled=options.shuffled) as url:
         for name, loop in runs:
             with asyncio.Runner(loop_factory=importlib.import_module(LOOPS[loop]).new_event_loop) as runner:
                 costs = runner.run(compare(url, CASES[name], rounds=options.rounds, calls=options.calls))
@@ -221,6 +221,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="of each")
     parser.add_argument("--calls", type=int, default=300, help="in a round")
     parser.add_argument("--command", choices=sorted(CASES), help="only this one")
+    parser.add_argument("--shuffled", action="store_true", help="answer in another order than asked")
     parser.add_argument("--loop", choices=sorted(LOOPS), default="asyncio", help="whose event loop")
     return tell("overhead", parser.parse_args(), measure, draw)
 
