@@ -13,13 +13,23 @@ import pytest
 from pages import SAMPLES, Page, answer_for, page_of, pages
 
 from tim_async.checks import Unfit, check_accounts
-from tim_async.endpoints import ENDPOINTS, PUSH_SEND_TO, Answer, Endpoint, any_command, readers
+from tim_async.endpoints import (
+    ENDPOINTS,
+    PUSH_ADD_TAGS,
+    PUSH_SEND_TO,
+    PUSH_SET_ATTRIBUTES,
+    Answer,
+    Endpoint,
+    any_command,
+    readers,
+)
 from tim_async.endpoints.arguments import (
     prepare_friend,
     prepare_imported_friend,
     prepare_new_account,
     prepare_tag_values,
 )
+from tim_async.endpoints.base import InOrder
 from tim_async.endpoints.bodies import push_batch
 from tim_async.endpoints.values import FRIEND_TAGS, PROFILE_TAGS, Presence
 from tim_async.errors import InvalidReply, RequestError
@@ -502,3 +512,14 @@ def test_what_json_has_no_word_for_is_refused_by_its_type_alone() -> None:
     row = any_command("openim/sendmsg", repeatable=False)
     with pytest.raises(NotImplementedError, match=r"^object cannot be written as JSON$"):
         row.encode(["call 1"], [{"To_Account": object()}], None)
+
+
+def test_a_value_without_its_account_is_noticed_and_not_booked_for_another() -> None:
+    with pytest.raises(ValueError, match="1 values for 2 accounts"):
+        InOrder(["Mary", "Paul"], [("vip",)])
+
+
+@pytest.mark.parametrize("row", [PUSH_SET_ATTRIBUTES, PUSH_ADD_TAGS], ids=lambda row: row.path)
+def test_an_account_without_its_argument_is_noticed_and_not_left_out(row: Row) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        row.encode(["Mary", "Paul"], [{"n": "1"}], (False,))

@@ -138,10 +138,11 @@ class LaneMachine(RuleBasedStateMachine):
         self.world.check_end()
 
 
+@pytest.mark.parametrize("limit", [4, 100])
 @pytest.mark.parametrize("endpoint", ROWS, ids=lambda row: row.path)
-def test_whatever_happens_every_item_ends_once_and_with_the_truth(endpoint: Endpoint[Any, Any]) -> None:
-    # Few fit into a call, so that there are many calls of few accounts, and bundles of all lengths.
-    machine = type("Machine", (LaneMachine,), {"endpoint": replace(endpoint, limit=4)})
+def test_whatever_happens_every_item_ends_once_and_with_the_truth(endpoint: Endpoint[Any, Any], limit: int) -> None:
+    # Where few fit into a call there are many calls, and bundles of all lengths.
+    machine = type("Machine", (LaneMachine,), {"endpoint": replace(endpoint, limit=limit)})
     run_state_machine_as_test(machine, settings=settings(max_examples=100, stateful_step_count=50, deadline=None))
 
 

@@ -61,7 +61,7 @@ class Order:
         """Note a bundle whose accounts were claimed."""
         self.bundles[bundle] = None
         if self._index is not None:
-            self._index.update(dict.fromkeys(self._keys(bundle.accounts, bundle.feed.options), bundle))
+            self._index |= self._entries(bundle)
 
     def release_bundle(self, bundle: Bundle) -> None:
         """All of a bundle have their outcome."""
@@ -89,8 +89,11 @@ class Order:
         if self._index is None:
             self._index = {}
             for bundle in self.bundles:
-                self._index.update(dict.fromkeys(self._keys(bundle.accounts, bundle.feed.options), bundle))
+                self._index |= self._entries(bundle)
         return self._index[key]
+
+    def _entries(self, bundle: Bundle) -> dict[Hashable, Bundle]:
+        return dict.fromkeys(self._keys(bundle.accounts, bundle.feed.options), bundle)
 
     def claim(self, item: Item, options: Any) -> Item | None:
         """Make one item the head of its account, or let it wait behind or join another.

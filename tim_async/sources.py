@@ -35,8 +35,8 @@ class Columns:
         self.arguments = iter(batch.values())
 
 
-Each: TypeAlias = Iterator[Any] | AsyncIterator[Any]
-Source: TypeAlias = Each | Columns
+Iterators: TypeAlias = Iterator[Any] | AsyncIterator[Any]
+Source: TypeAlias = Iterators | Columns
 Give: TypeAlias = Callable[[list[Any], list[Any] | None], None]
 """(accounts, their arguments if the operation takes some) -> these enter the lane."""
 
@@ -44,7 +44,7 @@ BLOCK = 100  # items of an async source that enter the lane together, if they co
 
 
 @overload
-def source_of(batch: object, *, pairs: Literal[False]) -> Each: ...
+def source_of(batch: object, *, pairs: Literal[False]) -> Iterators: ...
 @overload
 def source_of(batch: object, *, pairs: bool) -> Source: ...
 def source_of(batch: object, *, pairs: bool) -> Source:

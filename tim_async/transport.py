@@ -126,7 +126,7 @@ class _Body(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-class _Each(TypedDict, total=False):
+class _CallOptions(TypedDict, total=False):
     """What is said for each call of a session that is not ours."""
 
     timeout: aiohttp.ClientTimeout
@@ -146,7 +146,7 @@ class Transport:
         # Less for connecting than for all, so that a timeout tells which of the two it was.
         self._timeout = aiohttp.ClientTimeout(total=call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout / 2))
         # Our own session has these for all of its calls, which is cheaper than to merge them into each.
-        self._each: _Each = {} if self._own else {"timeout": self._timeout, "headers": _HEADERS}
+        self._call_options: _CallOptions = {} if self._own else {"timeout": self._timeout, "headers": _HEADERS}
         self._query = f"sdkappid={signer.sdk_app_id}&identifier={quote(signer.identifier, safe='')}&contenttype=json"
         self._seen: WeakSet[asyncio.Transport] = WeakSet()
 
@@ -212,7 +212,7 @@ class Transport:
         self, session: aiohttp.ClientSession, path: str, url: URL, data: bytes | _Body
     ) -> bytes | RequestError:
         try:
-            async with session.post(url, data=data, allow_redirects=False, **self._each) as response:
+            async with session.post(url, data=data, allow_redirects=False, **self._call_options) as response:
                 answer = await response.read()
                 return answer if response.status == 200 else BadStatus(path, response.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:

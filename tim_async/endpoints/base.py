@@ -150,6 +150,8 @@ class InOrder(Mapping[str, V]):
     """The values of an answer, in its order: where that is the order of the question, nobody needs to look one up."""
 
     def __init__(self, accounts: list[str], values: list[V]) -> None:
+        if len(accounts) != len(values):
+            raise ValueError(f"{len(values)} values for {len(accounts)} accounts")
         self._accounts = accounts
         self._values = values
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from typing import Any
 
 import msgspec
@@ -66,12 +67,12 @@ def account_list(accounts: Sequence[str], arguments: Sequence[Mapping[str, str]]
 
 def user_attrs(accounts: Sequence[str], arguments: Sequence[Any], _options: object) -> object:
     """``{"UserAttrs": [{"To_Account": "Mary", "Attrs": ...}]}``: a mapping to set, names to remove."""
-    return {"UserAttrs": list(map(wire.AccountAttrs, accounts, arguments))}
+    return {"UserAttrs": list(starmap(wire.AccountAttrs, zip(accounts, arguments, strict=True)))}
 
 
 def user_tags(accounts: Sequence[str], arguments: Sequence[Any], _options: object) -> dict[str, object]:
     """``{"UserTags": [{"To_Account": "Mary", "Tags": ["a"]}]}``."""
-    return {"UserTags": list(map(wire.AccountTags, accounts, arguments))}
+    return {"UserTags": list(starmap(wire.AccountTags, zip(accounts, arguments, strict=True)))}
 
 
 def user_tags_replacing(accounts: Sequence[str], arguments: Sequence[Any], options: tuple[bool]) -> object:
