@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from tim_async.checks import Problems
 from tim_async.endpoints import Answer, Endpoint
 from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
-from tim_async.feeds import CallFeed, Feed, StreamFeed
+from tim_async.feeds import BatchFeed, CallFeed, Feed, Singles, StreamFeed
 from tim_async.health import Health
 from tim_async.items import FLYING, GONE, Bundle, Chunk, Item
 from tim_async.lane import Effect, Lane
@@ -155,7 +155,27 @@ class _Stream(StreamFeed):
     __hash__ = _Batch.__hash__
 
 
-Origin: TypeAlias = tuple[Feed, int]
+class _Singles(Singles):
+    number = 0
+    __hash__ = _Batch.__hash__
+
+
+@dataclass(eq=False)
+class Asker:
+    """Who waits for a single request."""
+
+    answered: bool = False
+    value: Any = None
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, result: Any, /) -> None:
+        assert not self.answered, "one outcome for every request"
+        self.answered, self.value = True, result
+
+
+Origin: TypeAlias = tuple[Feed, Any]
 """The place for which an item was made: it names the item also while that is still one of a bundle."""
 
 
@@ -195,9 +215,9 @@ class World:
     calls: dict[Chunk, int] = field(default_factory=dict[Chunk, int])
     """In flight, and the version of the books when it was sent."""
     feeds: list[Feed] = field(default_factory=list[Feed])
-    places: dict[tuple[Feed, int], Place] = field(default_factory=dict[tuple[Feed, int], Place])
-    outcomes: dict[tuple[Feed, int], Any] = field(default_factory=dict[tuple[Feed, int], Any])
-    knew: dict[tuple[Feed, int], Truth] = field(default_factory=dict["tuple[Feed, int]", "Truth"])
+    places: dict[tuple[Feed, Any], Place] = field(default_factory=dict[tuple[Feed, Any], Place])
+    outcomes: dict[tuple[Feed, Any], Any] = field(default_factory=dict[tuple[Feed, Any], Any])
+    knew: dict[tuple[Feed, Any], Truth] = field(default_factory=dict["tuple[Feed, Any]", "Truth"])
     """The truth about a place when it had its outcome: a read goes on for others who share it."""
     truths: dict[Origin, Truth] = field(default_factory=dict[Origin, Truth])
     items: dict[Item, Origin] = field(default_factory=dict[Item, Origin])
@@ -215,7 +235,7 @@ class World:
             self.endpoint, self.health, attempts=self.attempts, linger=self.linger, chance=self.chance.random
         )
         self.service = Service(self.endpoint, self.chance)
-        self._open: dict[Feed, set[int]] = defaultdict(set)
+        self._open: dict[Feed, dict[Any, None]] = defaultdict(dict)
         self.last_applied: dict[tuple[Any, str], int] = {}
 
     # What callers do
@@ -232,9 +252,36 @@ class World:
         self.feeds.append(feed)
         return feed
 
+    def ask(self, priority: int, account: str, argument: Any, options: Any = None, *, patient: bool = False) -> None:
+        """One single request."""
+        feed = self.lane._singles.setdefault((priority, options, patient), _Singles(priority, options, patient=patient))
+        if isinstance(feed, _Singles) and feed not in self.feeds:
+            feed.number = len(self.feeds)
+            self.feeds.append(feed)
+        self.service.version += 1
+        asker = Asker()
+        self.lane.ask(feed, asker, account, argument, self.now)
+        self._see_opened()
+        self._remember(feed, asker, account, argument, feed.waiting.get(asker))
+
+    def leave(self, choice: random.Random) -> None:
+        """Somebody who waits for a single request goes away."""
+        waiting = [(feed, asker) for feed in self.feeds if isinstance(feed, Singles) for asker in feed.waiting]
+        if waiting:
+            feed, asker = choice.choice(waiting)
+            self.lane.withdraw_one(feed, asker, "the caller was cancelled", self.now)
+            self.lane.withdraw_one(feed, asker, "its timeout was over", self.now)  # means nothing any more
+
+    def _remember(self, feed: Feed, place: Any, account: str, argument: Any, held: Item | Bundle | None) -> None:
+        origin = None if held is None else self._origin(held, (feed, place))
+        self._open[feed][place] = None
+        self.places[feed, place] = Place(account, argument, origin, self.service.version)
+        if origin is not None and origin not in self.truths:
+            self.truths[origin] = Truth(len(self.truths))
+
     def give(
         self,
-        feed: Feed,
+        feed: BatchFeed,
         accounts: list[str],
         arguments: list[Any] | None = None,
         *,
@@ -250,11 +297,7 @@ class World:
         held_by = dict(feed.unsettled())
         for place, account in enumerate(accounts, first):
             argument = None if arguments is None else arguments[place - first]
-            origin = self._origin(held_by[place], (feed, place)) if place in held_by else None
-            self._open[feed].add(place)
-            self.places[feed, place] = Place(account, argument, origin, self.service.version)
-            if origin is not None and origin not in self.truths:
-                self.truths[origin] = Truth(len(self.truths))
+            self._remember(feed, place, account, argument, held_by.get(place))
 
     def _origin(self, held: Item | Bundle, own: Origin) -> Origin:
         if isinstance(held, Bundle):
@@ -288,9 +331,10 @@ class World:
 
     def finish(self, feed: Feed) -> None:
         """The source of a feed has come to its end; the operation lets go of what is finished."""
-        feed.exhausted = True
+        if isinstance(feed, BatchFeed):
+            feed.exhausted = True
         if feed.finished:
-            self.lane.feeds.discard(feed)
+            self.lane.forget(feed)
 
     # What the dispatcher does
 
@@ -385,15 +429,19 @@ class World:
                     outcome = feed.outcomes.popleft()
                     assert outcome.account == self.places[feed, outcome.index].account
                     self._settled(feed, outcome.index, outcome)
-            elif isinstance(feed, CallFeed):
-                for place in list(self._open[feed]):
+                continue
+            for place in list(self._open[feed]):
+                if isinstance(place, Asker):
+                    settled, value = place.answered, place.value
+                else:
+                    assert isinstance(feed, CallFeed)
                     value = feed.values[place]
-                    if not isinstance(value, Item | Bundle):
-                        self._open[feed].remove(place)
-                        outcome = value.outcome(place, "") if isinstance(value, Failure) else Ok(place, "", value)
-                        self._settled(feed, place, outcome)
+                    settled = not isinstance(value, Item | Bundle)
+                if settled:
+                    del self._open[feed][place]
+                    self._settled(feed, place, value.outcome(0, "") if isinstance(value, Failure) else Ok(0, "", value))
 
-    def _settled(self, feed: Feed, index: int, outcome: Ok[Any] | Rejected | Unknown | NotSent) -> None:
+    def _settled(self, feed: Feed, index: Any, outcome: Ok[Any] | Rejected | Unknown | NotSent) -> None:
         assert (feed, index) not in self.outcomes, "one outcome for every place"
         self.outcomes[feed, index] = outcome
         origin = self.places[feed, index].origin
@@ -439,5 +487,7 @@ class World:
         assert not any(lane.turns._apart)
         assert not lane._later
         assert not lane._lent
+        assert not lane._singles
+        assert not lane._hurried
         assert not lane.touched
         assert lane.next_wakeup(self.now) is None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tim_async.feeds import BULK, NORMAL, CallFeed, Feed, StreamFeed
+from tim_async.feeds import BULK, NORMAL, BatchFeed, CallFeed, StreamFeed
 from tim_async.items import Bundle, Item, Line
 from tim_async.results import Failure, NotSent, Ok, Outcome, Rejected, Stats
 
@@ -26,7 +26,7 @@ def stream_feed() -> StreamFeed:
 any_feed = pytest.mark.parametrize("make", [call_feed, stream_feed])
 
 
-def given_to(feed: Feed, *accounts: str) -> list[Item]:
+def given_to(feed: BatchFeed, *accounts: str) -> list[Item]:
     """Items enter a feed as a lane lets them."""
     first = feed.taken
     items = [Item(account, None, first + place, feed, feed, feed.priority) for place, account in enumerate(accounts)]
@@ -92,7 +92,7 @@ def test_blocks_that_enter_one_after_the_other_are_counted_on(make: Callable[[],
 def test_a_new_feed_is_a_line_that_stands_nowhere_and_has_nothing(make: Callable[[], CallFeed | StreamFeed]) -> None:
     feed = make()
     assert isinstance(feed, Line)
-    assert (feed.ready, feed.listed, feed.trial, feed.taken, feed.open, feed.over) == (0, False, None, 0, 0, False)
+    assert (feed.ready, feed.listed, feed.trial, feed.taken, feed.open) == (0, False, None, 0, 0)
     assert (feed.error, feed.stop_reason, feed.patient, feed.pairs) == (None, None, False, False)
     feed.notify()  # nobody listens, and nobody minds
     assert feed.stats() == Stats(0, 0, 0, 0.0, 0.0)
@@ -101,7 +101,7 @@ def test_a_new_feed_is_a_line_that_stands_nowhere_and_has_nothing(make: Callable
 # Bundles
 
 
-def bundled(feed: Feed, *accounts: str) -> Bundle:
+def bundled(feed: BatchFeed, *accounts: str) -> Bundle:
     """A bundle enters a feed as a lane lets it."""
     bundle = Bundle(feed, feed.taken, len(accounts), list(accounts), [None] * len(accounts), feed)
     feed.enter_bundle(bundle)
@@ -144,22 +144,22 @@ def test_each_place_of_an_opened_bundle_hangs_on_an_item_of_its_own(make: Callab
 # When it ends
 
 
-def exhaust(feed: Feed) -> None:
+def exhaust(feed: BatchFeed) -> None:
     feed.exhausted = True
 
 
-def cut(feed: Feed) -> None:
+def cut(feed: BatchFeed) -> None:
     feed.cut = True
 
 
-def stop(feed: Feed) -> None:
+def stop(feed: BatchFeed) -> None:
     feed.stop_reason = "its timeout was over"
 
 
 @any_feed
 @pytest.mark.parametrize("end", [exhaust, cut, stop])
 def test_it_is_finished_when_no_more_will_come_and_every_item_has_its_outcome(
-    make: Callable[[], CallFeed | StreamFeed], end: Callable[[Feed], None]
+    make: Callable[[], CallFeed | StreamFeed], end: Callable[[BatchFeed], None]
 ) -> None:
     feed = make()
     given_to(feed, "Mary")

@@ -1,5 +1,7 @@
 """What waits: items, one by one or in bundles, and the lines in which they stand."""
 
+from collections import OrderedDict
+
 import pytest
 
 from tim_async.feeds import BULK, INTERACTIVE, NORMAL, PRIORITIES, CallFeed
@@ -43,7 +45,7 @@ def test_an_item_knows_all_places_that_share_its_fate_its_own_first() -> None:
     feed, other = call_feed(), call_feed()
     item = Item("Mary", None, 3, feed, feed, NORMAL)
     assert item.places == [(feed, 3)]
-    item.joined = [(other, 0), (feed, 4)]
+    item.joined = OrderedDict.fromkeys([(other, 0), (feed, 4)])
     assert item.places == [(feed, 3), (other, 0), (feed, 4)]
 
 

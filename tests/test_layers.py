@@ -32,6 +32,7 @@ PURE = [
     "order",
     "turns",
     "trials",
+    "leaving",
     "waiting",
     "lane",
 ]

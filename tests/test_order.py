@@ -111,7 +111,7 @@ def test_an_equal_write_joins_the_one_of_its_own_batch_even_in_flight() -> None:
     order.claim(head, None)
     fly(head)
     assert order.claim(twin, None) is head
-    assert head.joined == [(feed, 1)]
+    assert list(head.joined or ()) == [(feed, 1)]
     assert feed.unsettled() == [(0, head), (1, head)]
     assert order.joined == 1
     assert order.release(head, None) is None
@@ -135,7 +135,7 @@ def test_a_write_does_not_join_past_a_different_one() -> None:
         order.claim(item, None)
     assert order.release(items[0], None) is items[1]
     assert order.release(items[1], None) is items[2]
-    assert items[2].joined == [(feed, 3)]
+    assert list(items[2].joined or ()) == [(feed, 3)]
     assert order.release(items[2], None) is None
 
 
@@ -145,7 +145,7 @@ def test_equal_reads_that_both_wait_share_one_place_across_batches() -> None:
     order.claim(head, None)
     assert order.claim(second, None) is head
     assert order.claim(third, None) is head
-    assert head.joined == [(other, 0), (feed, 1)]
+    assert list(head.joined or ()) == [(other, 0), (feed, 1)]
     assert other.unsettled() == [(0, head)]
     assert order.joined == 1
 
@@ -158,7 +158,7 @@ def test_nobody_joins_a_read_already_sent_but_those_behind_it_share() -> None:
     order.claim(second, None)
     order.claim(third, None)
     assert head.joined is None
-    assert second.joined == [(feed, 2)]
+    assert list(second.joined or ()) == [(feed, 2)]
     assert order.release(head, None) is second
 
 
@@ -168,7 +168,7 @@ def test_a_read_that_will_be_sent_again_may_be_joined() -> None:
     order.claim(head, None)
     head.line = None  # in back-off
     order.claim(new(feed, "Mary"), None)
-    assert head.joined == [(feed, 1)]
+    assert list(head.joined or ()) == [(feed, 1)]
 
 
 # Urgency
@@ -292,7 +292,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert head is (row[0] if row else None)
         if row and self._joins(item, row[-1]):
             assert row[-1].joined is not None
-            assert row[-1].joined[-1] == (feed, item.place)
+            assert next(reversed(row[-1].joined)) == (feed, item.place)
             assert feed.values[item.place] is row[-1]
         else:
             assert feed.values[item.place] is item

@@ -313,7 +313,7 @@ class Client:
             lane.cut(loop.time())
         try:
             while (tasks := self._tasks()) and loop.time() < deadline:
-                await asyncio.wait(tasks, timeout=deadline - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(tasks, timeout=deadline - loop.time())
         finally:
             # Also when the loop itself is shut down meanwhile.
             for lane in lanes:

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
@@ -26,7 +26,7 @@ from .statistics import LaneStatistics
 
 if TYPE_CHECKING:
     from .endpoints import Answer
-    from .feeds import Feed
+    from .feeds import Feed, Singles, Waiter
     from .items import Chunk
     from .permits import Permit
     from .transport import Transport
@@ -110,6 +110,16 @@ class Dispatcher:
     def withdraw(self, feed: Feed, why: str) -> None:
         """Settle every item of a feed at once: see `Lane.withdraw`."""
         self.lane.withdraw(feed, why, self._clock())
+        self.wake()
+
+    def ask(self, feed: Singles, place: Waiter, account: str, argument: Any) -> None:
+        """Give a single request: see `Lane.ask`."""
+        self.lane.ask(feed, place, account, argument, self._clock())
+        self.wake()
+
+    def withdraw_one(self, feed: Singles, place: Waiter, why: str) -> None:
+        """Settle a single request at once: see `Lane.withdraw_one`."""
+        self.lane.withdraw_one(feed, place, why, self._clock())
         self.wake()
 
     @property

@@ -1,4 +1,4 @@
-"""The feeds that bring items: one per batch, stream or single call.
+"""The feeds that bring items: one per batch or stream, and a standing one for all single requests of a kind.
 
 A feed is two things at once: a line in which its items wait for their turn, and the book in which every place of the
 input holds either its open item (or the bundle of which it is one) or what became of it. So nothing can be lost without
@@ -11,13 +11,25 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from .errors import APIError
 from .items import Bundle, Item, Line
 from .results import BatchResult, Failure, Ok, Outcome, Stats
 
-__all__ = ["BULK", "INTERACTIVE", "NORMAL", "PRIORITIES", "CallFeed", "Feed", "StreamFeed", "nobody"]
+__all__ = [
+    "BULK",
+    "INTERACTIVE",
+    "NORMAL",
+    "PRIORITIES",
+    "BatchFeed",
+    "CallFeed",
+    "Feed",
+    "Singles",
+    "StreamFeed",
+    "Waiter",
+    "nobody",
+]
 
 PRIORITIES = {"interactive": 0, "normal": 1, "bulk": 2}
 INTERACTIVE, NORMAL, BULK = PRIORITIES.values()
@@ -28,51 +40,38 @@ ROOM_LEAST = 100  # of a stream; asked for each item that was handed over, a sou
 
 
 class Feed(Line, ABC):
-    """The items of one batch on their way."""
+    """Who brings items, and is told what became of them."""
 
     __slots__ = (
         "calls",
         "cut",
         "error",
-        "exhausted",
         "finished_at",
         "guilty_chunks",
         "notify",
         "open",
-        "over",
-        "pairs",
         "patient",
         "retries",
         "seconds_waited",
-        "single",
         "started_at",
         "stop_reason",
-        "taken",
     )
 
     hands_over: ClassVar = False
     """Whether it gives outcomes before the last one has come."""
+    single: ClassVar = False
+    """Whether its items are requests of their own, that nothing but their waiting together connects."""
 
-    def __init__(self, priority: int, options: Any, *, now: float, pairs: bool = False, patient: bool = False) -> None:
+    def __init__(self, priority: int, options: Any, *, now: float, patient: bool = False) -> None:
         super().__init__(priority, options)
-        self.pairs = pairs
-        """Whether items are (account, argument) pairs."""
-        self.single = False
-        """Whether it brings but one item, which waits in one line with others like it."""
         self.patient = patient
         """Whether it has a timeout of its own, and so waits however long the service is silent."""
-        self.taken = 0
-        """Items taken from the source."""
         self.open = 0
         """Items without an outcome."""
-        self.exhausted = False
-        """The source has been read to its end."""
         self.cut = False
         """Nothing more is taken of the source, though it may hold more; what was taken goes on."""
         self.stop_reason: str | None = None
         """Why nothing of it is sent any more; what is in flight may still be answered."""
-        self.over = False
-        """Nobody waits for its outcomes any more."""
         self.error: APIError | None = None
         """What stopped it."""
         self.calls = 0
@@ -93,17 +92,96 @@ class Feed(Line, ABC):
     @property
     def takes_more(self) -> bool:
         """Whether more items may come from the source."""
-        return not (self.exhausted or self.cut or self.stop_reason is not None)
+        return False
 
     @property
     def refuses(self) -> bool:
-        """Whether what still comes from the source is not sent any more."""
+        """Whether what still comes is not sent any more."""
         return self.cut or self.stop_reason is not None
 
     @property
     def hurried(self) -> bool:
         """Whether it is stopped when the service is silent for long."""
         return not self.patient and self.stop_reason is None
+
+    @abstractmethod
+    def rebook(self, place: Any, item: Item) -> None:
+        """From now on this place hangs on another item."""
+
+    @abstractmethod
+    def put(self, place: Any, account: str, value: Any) -> None:
+        """Write down what became of an item: a value or a failure."""
+
+    @abstractmethod
+    def unsettled(self) -> Sequence[tuple[Any, Item | Bundle]]:
+        """The places that have no outcome yet, each with that on which it hangs."""
+
+
+class Waiter(Protocol):
+    """Who waits for a single request; a future is one."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        ...
+
+    def set_result(self, result: Any, /) -> None:
+        """Here is a value, or a failure."""
+        ...
+
+
+class Singles(Feed):
+    """All single requests of a lane with the same options, priority and patience: each is a waiter, and its own place.
+
+    So a single request needs no book of its own, and comes and goes at the same price however many there are. When it
+    is stopped, those that wait are told why, and a new one takes its place for those that come later.
+    """
+
+    __slots__ = ("waiting",)
+    single = True
+
+    def __init__(self, priority: int, options: Any, *, patient: bool = False) -> None:
+        super().__init__(priority, options, now=0.0, patient=patient)
+        self.waiting: dict[Waiter, Item] = {}
+
+    def enter(self, item: Item) -> None:
+        """Write a new item into the book."""
+        self.waiting[item.place] = item
+        self.open += 1
+
+    def rebook(self, place: Waiter, item: Item) -> None:
+        """As in `Feed`."""
+        self.waiting[place] = item
+
+    def put(self, place: Waiter, account: str, value: Any) -> None:
+        """As in `Feed`."""
+        del self.waiting[place]
+        self.open -= 1
+        if not place.done():  # cancelled in this moment
+            place.set_result(value)
+
+    def unsettled(self) -> list[tuple[Waiter, Item]]:
+        """As in `Feed`."""
+        return list(self.waiting.items())
+
+
+class BatchFeed(Feed, ABC):
+    """The items of one batch on their way."""
+
+    __slots__ = ("exhausted", "pairs", "taken")
+
+    def __init__(self, priority: int, options: Any, *, now: float, pairs: bool = False, patient: bool = False) -> None:
+        super().__init__(priority, options, now=now, patient=patient)
+        self.pairs = pairs
+        """Whether items are (account, argument) pairs."""
+        self.taken = 0
+        """Items taken from the source."""
+        self.exhausted = False
+        """The source has been read to its end."""
+
+    @property
+    def takes_more(self) -> bool:
+        """As in `Feed`."""
+        return not (self.exhausted or self.cut or self.stop_reason is not None)
 
     @property
     def wants_items(self) -> int:
@@ -130,27 +208,15 @@ class Feed(Line, ABC):
         """From now on each place of a bundle hangs on an item of its own."""
 
     @abstractmethod
-    def rebook(self, place: int, item: Item) -> None:
-        """From now on this place hangs on another item."""
-
-    @abstractmethod
-    def put(self, place: int, account: str, value: Any) -> None:
-        """Write down what became of an item: a value or a failure."""
-
-    @abstractmethod
     def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
         """Write down the values of a whole bundle, for all of it is well."""
-
-    @abstractmethod
-    def unsettled(self) -> list[tuple[int, Item | Bundle]]:
-        """The places that have no outcome yet, each with that on which it hangs."""
 
 
 def nobody() -> None:
     """Nobody listens."""
 
 
-class CallFeed(Feed):
+class CallFeed(BatchFeed):
     """The book of a call: kept whole, in the order of the input."""
 
     __slots__ = ("accounts", "values")
@@ -203,7 +269,7 @@ class CallFeed(Feed):
         return BatchResult(self.accounts, self.values, self.stats(), unread=unread, pairs=self.pairs)
 
 
-class StreamFeed(Feed):
+class StreamFeed(BatchFeed):
     """The book of a stream: outcomes leave it as they come, so only the open items are kept."""
 
     __slots__ = ("most_open", "outcomes", "places")

@@ -7,13 +7,13 @@ a whole; so of ten million accounts nearly none ever becomes an object.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
-    from .feeds import Feed
+    from .feeds import BatchFeed, Feed
 
 __all__ = ["FLYING", "GONE", "Bundle", "Chunk", "Item", "Line", "Trial"]
 
@@ -53,6 +53,10 @@ class Line:
         """Drop the ghosts: no item is ready."""
         self._items = None
 
+    def drop_ghosts(self) -> None:
+        """Keep only the items that wait here."""
+        self._items = deque(dict.fromkeys(item for item in self.items if item.line is self))
+
     @property
     def bundles(self) -> deque[Bundle]:
         """Only a feed has some; each fills a call, but for the last one."""
@@ -85,8 +89,8 @@ class Item(msgspec.Struct, gc=False, eq=False):
 
     account: str
     argument: Any
-    place: int
-    """In the input of its feed."""
+    place: Any
+    """In the input of its feed; of a single request the waiter."""
     feed: Feed
     line: Line | None
     """Where it waits for its turn; None while it is in back-off or waits behind an item of the same account."""
@@ -102,12 +106,15 @@ class Item(msgspec.Struct, gc=False, eq=False):
     """Whether the last word about it was a definite no."""
     code: int | None = None
     info: str = ""
-    joined: list[tuple[Feed, int]] | None = None
-    """The places of equal items that share its fate."""
+    joined: OrderedDict[tuple[Feed, Any], None] | None = None
+    """The places of equal items that share its fate. Ordered, because a plain dict that loses its first entry again and
+    again looks through all that it lost before."""
+    wanted: bool = True
+    """False once everybody who waited for it has left while it was in flight."""
     trial: Trial | None = None
 
     @property
-    def places(self) -> list[tuple[Feed, int]]:
+    def places(self) -> list[tuple[Feed, Any]]:
         """All that share its fate, its own first."""
         return [(self.feed, self.place), *(self.joined or ())]
 
@@ -115,7 +122,7 @@ class Item(msgspec.Struct, gc=False, eq=False):
 class Bundle(msgspec.Struct, gc=False, eq=False):
     """Items of one feed that were given together and fill one call, or what is left for the last; none is known yet."""
 
-    feed: Feed
+    feed: BatchFeed
     place: int
     """Of the first, in the input of the feed; the others follow."""
     size: int

@@ -216,7 +216,7 @@ class Lane(Waiting):
         if trial is not None:
             self.trials.decided(item, guilty=trial.code == verdict.number)
         self._reject(item, verdict)
-        if proven:
+        if proven and not feed.single:  # single requests have nothing to do with each other
             self._chunk_guilty(feed, verdict, item.info, now)
 
     def _chunk_guilty(self, feed: Feed, verdict: Code, info: str, now: float) -> None:

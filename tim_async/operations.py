@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 
 from .checks import check_accounts, prepare
 from .errors import AccountError, BatchError
-from .feeds import PRIORITIES, CallFeed, Feed, StreamFeed, nobody
-from .items import FLYING, Item
-from .results import BatchResult, Failure, NotSent
+from .feeds import PRIORITIES, BatchFeed, CallFeed, Singles, StreamFeed, Waiter, nobody
+from .items import FLYING
+from .results import BatchResult, Failure, NotSent, Stats
 from .sources import Pump, Source, source_failed, source_of
 from .streams import OutcomeStream, with_result
 
@@ -83,7 +83,7 @@ class Operation(Generic[V]):
         """The items of a batch."""
         return source_of(batch, pairs=self._pairs)
 
-    def _give(self, dispatcher: Dispatcher, feed: Feed, given: list[Any], arguments: list[Any] | None) -> None:
+    def _give(self, dispatcher: Dispatcher, feed: BatchFeed, given: list[Any], arguments: list[Any] | None) -> None:
         """Let a block of items enter the lane; what cannot be sent is settled at once."""
         endpoint = self.endpoint
         accounts, problems = check_accounts(given, endpoint.account_bytes, endpoint.account_code)
@@ -102,7 +102,7 @@ class Operation(Generic[V]):
         owed = isinstance(batch, Sized)
         pump = Pump(source, feed, partial(self._give, dispatcher, feed), pairs=self._pairs, owed=owed)
         # Known to the lane before it has an item: a client that closes must reach a source that gave nothing yet.
-        dispatcher.lane.feeds.add(feed)
+        dispatcher.lane.enlist(feed)
         timer = _end_after(timeout, dispatcher, feed)
         try:
             await pump.run()
@@ -113,7 +113,7 @@ class Operation(Generic[V]):
             dispatcher.withdraw(feed, "the caller was cancelled")
             raise
         finally:
-            dispatcher.lane.feeds.discard(feed)
+            dispatcher.lane.forget(feed)
             feed.notify = nobody  # or the two would hold each other, and with them the outcomes of millions
             if timer is not None:
                 timer.cancel()
@@ -128,9 +128,11 @@ class Operation(Generic[V]):
 
     async def _one(
         self,
-        item: Any,
+        account: Any,
+        argument: Any,
         options: Any,
         priority: Priority,
+        *,
         timeout: float | None,
         max_wait: float | None,
     ) -> V:
@@ -138,36 +140,45 @@ class Operation(Generic[V]):
         check_seconds("timeout", timeout)
         check_seconds("max_wait", max_wait)
         dispatcher = self._host.dispatcher(self.endpoint)
-        loop = asyncio.get_running_loop()
-        feed = CallFeed(level, options, now=loop.time(), pairs=self._pairs, patient=timeout is not None)
-        feed.exhausted = feed.single = True
         if max_wait is not None and (ahead := dispatcher.wait_ahead(level)) > max_wait:
-            account = str(item[0] if self._pairs else item)
             reason = f"about {ahead:.2f} s of waiting are ahead, more than max_wait allows"
-            raise AccountError(NotSent(0, account, None, "", reason))
-        done = loop.create_future()
-        feed.notify = partial(_finish, feed, done)
-        if self._pairs:
-            self._give(dispatcher, feed, [item[0]], [item[1]])
-        else:
-            self._give(dispatcher, feed, [item], None)
-        timers = [_end_after(timeout, dispatcher, feed), _end_after(max_wait, dispatcher, feed, unsent=True)]
+            raise AccountError(NotSent(0, str(account), None, "", reason))
+        account, argument = self._prepared(account, argument)
+        singles = dispatcher.lane.singles(level, options, patient=timeout is not None)
+        waiter: asyncio.Future[V | Failure] = asyncio.get_running_loop().create_future()
+        dispatcher.ask(singles, waiter, account, argument)
+        timers = _timers(dispatcher, singles, waiter, timeout, max_wait)
         try:
-            await done
+            value = await waiter
         except BaseException:
-            dispatcher.withdraw(feed, "the caller was cancelled")
+            dispatcher.withdraw_one(singles, waiter, "the caller was cancelled")
             raise
         finally:
-            feed.notify = nobody
             for timer in timers:
-                if timer is not None:
-                    timer.cancel()
-        value: V | Failure = feed.values[0]
+                timer.cancel()
         if isinstance(value, Failure):
-            if feed.error is not None:
-                raise with_result(feed.error, feed.result())
-            raise AccountError(value.outcome(0, feed.accounts[0]))
+            if singles.error is not None:
+                raise with_result(singles.error, self._result_of(account, value))
+            raise AccountError(value.outcome(0, account))
         return value
+
+    def _prepared(self, account: Any, argument: Any) -> tuple[str, Any]:
+        """A single item, checked and copied.
+
+        Raises:
+            AccountError: it cannot be sent.
+        """
+        endpoint = self.endpoint
+        accounts, problems = check_accounts([account], endpoint.account_bytes, endpoint.account_code)
+        if endpoint.prepare is not None:
+            (argument,) = prepare(endpoint.prepare, [argument], problems)
+        if problems:
+            raise AccountError(NotSent(0, accounts[0], problems[0].code, "", problems[0].reason))
+        return accounts[0], argument
+
+    def _result_of(self, account: str, failure: Failure) -> BatchResult[V]:
+        calls = int(failure.kind is not NotSent)
+        return BatchResult([account], [failure], Stats(calls, 0, 1, 0.0, 0.0), pairs=self._pairs)
 
     def _stream(self, batch: object, options: Any, priority: Priority) -> OutcomeStream[V]:
         source = self._source(batch)
@@ -183,29 +194,32 @@ class Operation(Generic[V]):
         return OutcomeStream(begin, self._host.hold)
 
 
-def _finish(feed: Feed, done: asyncio.Future[None]) -> None:
-    if feed.finished and not done.done():
-        done.set_result(None)
-
-
-def _has_had_no_turn(value: object) -> bool:
-    return isinstance(value, Item) and value.line is not FLYING and not value.reached
-
-
-def _end_after(
-    seconds: float | None, dispatcher: Dispatcher, feed: CallFeed, *, unsent: bool = False
-) -> asyncio.TimerHandle | None:
-    """Settle a feed when its time is over; with *unsent* only if its one item has not been sent by then."""
+def _end_after(seconds: float | None, dispatcher: Dispatcher, feed: CallFeed) -> asyncio.TimerHandle | None:
+    """Settle a batch when its time is over."""
     if seconds is None or seconds == math.inf:
         return None
     loop = asyncio.get_running_loop()
+    return loop.call_at(loop.time() + seconds, dispatcher.withdraw, feed, f"its timeout of {seconds:g} s was over")
 
-    def end() -> None:
-        if not unsent or _has_had_no_turn(feed.values[0]):
-            name = "max_wait" if unsent else "timeout"
-            dispatcher.withdraw(feed, f"its {name} of {seconds:g} s was over")
 
-    return loop.call_at(loop.time() + seconds, end)
+def _timers(
+    dispatcher: Dispatcher, singles: Singles, waiter: Waiter, timeout: float | None, max_wait: float | None
+) -> list[asyncio.TimerHandle]:
+    """Settle a single request when its time is over; at *max_wait* only if it has not been sent by then."""
+    loop = asyncio.get_running_loop()
+
+    def no_turn_yet() -> None:
+        item = singles.waiting.get(waiter)
+        if item is not None and item.line is not FLYING and not item.reached:
+            dispatcher.withdraw_one(singles, waiter, f"its max_wait of {max_wait:g} s was over")
+
+    timers: list[asyncio.TimerHandle] = []
+    if timeout is not None and timeout < math.inf:
+        why = f"its timeout of {timeout:g} s was over"
+        timers.append(loop.call_at(loop.time() + timeout, dispatcher.withdraw_one, singles, waiter, why))
+    if max_wait is not None and max_wait < math.inf:
+        timers.append(loop.call_at(loop.time() + max_wait, no_turn_yet))
+    return timers
 
 
 class AccountsOperation(Operation[V]):
@@ -261,7 +275,7 @@ class AccountsOperation(Operation[V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        return await self._one(account, self._options, priority, timeout, max_wait)
+        return await self._one(account, None, self._options, priority, timeout=timeout, max_wait=max_wait)
 
     def stream(self, batch: Iterable[str] | AsyncIterable[str], *, priority: Priority = "bulk") -> OutcomeStream[V]:
         """Outcomes as they come, in bounded memory.
@@ -350,7 +364,7 @@ class PairsOperation(Operation[V], Generic[A, V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        return await self._one((account, argument), self._options, priority, timeout, max_wait)
+        return await self._one(account, argument, self._options, priority, timeout=timeout, max_wait=max_wait)
 
     @overload
     def stream(self, batch: Mapping[str, A], *, priority: Priority = "bulk") -> OutcomeStream[V]: ...

@@ -183,7 +183,7 @@ class ImportAccounts(Operation[None]):
         Raises:
             Exception: as every operation.
         """
-        await self._one((account, argument), None, priority, timeout, max_wait)
+        await self._one(account, argument, None, priority, timeout=timeout, max_wait=max_wait)
 
     def stream(self, batch: ImportBatch, *, priority: Priority = "bulk") -> OutcomeStream[None]:
         """Outcomes as they come, in bounded memory.

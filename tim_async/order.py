@@ -5,7 +5,7 @@ Nearly always nobody else wants the accounts of a bundle; then it is enough to k
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -23,7 +23,8 @@ class Order:
     def __init__(self, *, writes: bool) -> None:
         self._writes = writes
         self._heads: dict[Hashable, Item] = {}
-        self._behind: dict[Hashable, deque[Item]] = {}
+        self._behind: dict[Hashable, OrderedDict[Item, None]] = {}
+        """First come, first served; ordered dicts, of which any item leaves at the same price."""
         self._bundled: set[Hashable] = set()
         """The accounts of all bundles."""
         self.bundles: dict[Bundle, None] = {}
@@ -106,26 +107,26 @@ class Order:
         if head is item:
             return None
         queue = self._behind.get(key)
-        last = queue[-1] if queue else head
+        last = next(reversed(queue)) if queue else head
         # All of them go before it, so they go at its urgency. Nobody in a queue is less urgent than those behind him.
-        for waiting in reversed(queue or ()):
+        for waiting in reversed(queue or OrderedDict()):
             if waiting.priority <= item.priority:
                 break
             waiting.priority = item.priority
         if self._may_join(item, last):
             if last.joined is None:
-                last.joined = []
+                last.joined = OrderedDict()
                 self.joined += 1
-            last.joined.append((item.feed, item.place))
+            last.joined[item.feed, item.place] = None
             item.feed.rebook(item.place, last)
         else:
             item.line = None
-            self._behind.setdefault(key, deque()).append(item)
+            self._behind.setdefault(key, OrderedDict())[item] = None
         return head
 
     def _may_join(self, item: Item, last: Item) -> bool:
         if self._writes:
-            return last.feed is item.feed and last.argument == item.argument
+            return last.feed is item.feed and not item.feed.single and last.argument == item.argument
         # A read that was sent may miss a write that was made since.
         return last.line is not FLYING
 
@@ -138,14 +139,15 @@ class Order:
         queue = self._behind.get(key)
         if self._heads.get(key) is not item:
             if queue:  # it waited behind another
-                queue.remove(item)
+                del queue[item]
                 if not queue:
                     del self._behind[key]
             return None
         if not queue:
             del self._heads[key]
             return None
-        head = self._heads[key] = queue.popleft()
+        head, _ = queue.popitem(last=False)
+        self._heads[key] = head
         if not queue:
             del self._behind[key]
         return head

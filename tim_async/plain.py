@@ -57,9 +57,9 @@ class PlainOperation(Operation[V]):
         if not isinstance(body, Mapping):
             raise TypeError(f"the body of a call must be a mapping, not {type(body).__name__}")
         # Encoded at once: the caller may go on with his own object while the call waits.
-        item = (f"call {next(_serial)}", msgspec.Raw(msgspec.json.encode(dict(body))))
+        encoded = msgspec.Raw(msgspec.json.encode(dict(body)))
         try:
-            return await self._one(item, None, priority, timeout, None)
+            return await self._one(f"call {next(_serial)}", encoded, None, priority, timeout=timeout, max_wait=None)
         except AccountError as exc:
             raise _error_of(exc.outcome, self.endpoint.path) from None
         except APIError as exc:

@@ -22,7 +22,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, TypeAlias, overload
 
-from .feeds import WAITING_MOST, Feed
+from .feeds import WAITING_MOST, BatchFeed
 
 __all__ = ["Pump", "Source", "source_failed", "source_of"]
 
@@ -103,7 +103,7 @@ class _Caught:
 class Pump:
     """Brings the items of one source to a lane, in the task that calls `run`."""
 
-    def __init__(self, source: Source, feed: Feed, give: Give, *, pairs: bool, owed: bool = False) -> None:
+    def __init__(self, source: Source, feed: BatchFeed, give: Give, *, pairs: bool, owed: bool = False) -> None:
         """The pump of one source.
 
         Args:

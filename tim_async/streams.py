@@ -49,7 +49,7 @@ class OutcomeStream(Generic[V]):
         if self._parts is not None:
             raise RuntimeError("a stream is used once; call .stream() again")
         self._parts = dispatcher, feed, pump = self._begin()
-        dispatcher.lane.feeds.add(feed)
+        dispatcher.lane.enlist(feed)
         self._reader = asyncio.create_task(pump.run(), name="tim_async source")
         self._reader.add_done_callback(partial(self._read, dispatcher, feed, pump))
         self._hold(self._reader)
@@ -70,7 +70,7 @@ class OutcomeStream(Generic[V]):
             return
         dispatcher, feed, pump = self._parts
         dispatcher.withdraw(feed, "the stream was left")
-        dispatcher.lane.feeds.discard(feed)
+        dispatcher.lane.forget(feed)
         feed.outcomes.clear()
         # The source is closed in the task that read it, which ends by itself now: a feed that is stopped takes no more.
         while not self._reader.done():

@@ -16,6 +16,8 @@ from .items import FLYING, Bundle, Item, Line
 __all__ = ["Taken", "Turns"]
 
 PASSED_OVER_MOST = 9  # then it is its turn: a tenth of the calls
+GHOSTS_MOST = 1_000
+"""In a line, beside as many as it has items: during a long pause thousands come and go, and each holds its waiter."""
 _LEVELS = range(len(PRIORITIES))
 
 
@@ -98,6 +100,8 @@ class Turns:
         item.line = then
         if not self.ready[line.priority]:
             self._forget(line.priority)
+        elif len(line.items) > GHOSTS_MOST + 2 * line.ready:
+            line.drop_ghosts()
 
     def level(self) -> int | None:
         """The urgency whose turn it is, as far as can be told without taking it; None if nothing waits."""

@@ -5,22 +5,19 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
-from weakref import WeakValueDictionary
 
 from .checks import Problem, Problems
 from .endpoints import Endpoint
 from .errors import APIError
-from .feeds import INTERACTIVE, WAITING_LOW, Feed
+from .feeds import INTERACTIVE, WAITING_LOW, BatchFeed, Feed, Singles, Waiter
 from .health import Health
-from .items import FLYING, GONE, Bundle, Chunk, Item, Line, Trial
-from .order import Order
-from .results import Failure, NotSent, Rejected, Unknown
+from .items import FLYING, GONE, Bundle, Chunk, Item
+from .leaving import Leaving
+from .results import Failure, NotSent
 from .retry import Pause
-from .trials import Trials
-from .turns import Turns
 
 __all__ = ["Waiting"]
 
@@ -29,7 +26,7 @@ CLOSED = "the client was closed"
 SILENCE_MOST = 120.0  # seconds without a useful answer, then what waits is settled
 
 
-class Waiting:
+class Waiting(Leaving):
     """The items of one command: waiting, in back-off, or in flight."""
 
     def __init__(
@@ -41,16 +38,11 @@ class Waiting:
         linger: float = 0.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.endpoint = endpoint
+        super().__init__(endpoint)
         self.health = health
         self.attempts = attempts
         self.linger = linger
         self.chance = chance
-        self.turns = Turns(self.open)
-        self.trials = Trials(self.turns)
-        self.order = Order(writes=endpoint.writes)
-        self.feeds: set[Feed] = set()
-        """The batches that are not finished."""
         self.in_flight = 0
         self.calls = 0
         self.retries = 0
@@ -60,19 +52,12 @@ class Waiting:
         self.suspect: APIError | None = None
         """The refusal of this command that nothing has disproved yet."""
         self.pause = Pause()
-        self._later: list[tuple[float, int, list[Item], Trial | None]] = []
         self._serial = count()
-        self._returned = False
-        """Whether any item waits, or may wait, for another time."""
-        # Weak, because options are the caller's: a line of which nothing waits is forgotten with its options.
-        self._lent: WeakValueDictionary[tuple[int, Any], Line] = WeakValueDictionary()
         self._probe_at = -math.inf
         self._probes = 0
         self._silent_since = math.inf
         """Since when something was sent, or waits, and no answer was useful."""
         self._ready_since = math.inf
-        self.touched: set[Feed] = set()
-        """Feeds that got outcomes of which they have not been told."""
 
     def __repr__(self) -> str:
         return (
@@ -94,20 +79,14 @@ class Waiting:
 
     def add(
         self,
-        feed: Feed,
+        feed: BatchFeed,
         accounts: list[str],
         arguments: list[Any] | None,
         now: float,
         problems: Problems | None = None,
     ) -> None:
         """Give a block of items; *problems* are the places in the block that are refused here."""
-        if (self.idle and not self.in_flight) or self._silent_for(now) >= SILENCE_MOST:
-            self._silent_since = math.inf  # those who waited in that silence are settled; a newcomer gets a try
-        self.feeds.add(feed)
-        if (error := self.health.locked(now)) is not None:
-            self.stop(feed, error, now)
-        if not self.turns:
-            self._ready_since = now
+        self._admit(feed, now)
         given = [None] * len(accounts) if arguments is None else arguments
         # A source may be read while its feed is stopped: then these come too late.
         if problems or feed.refuses or len(accounts) == 1:
@@ -116,7 +95,28 @@ class Waiting:
             self._add_in_bundles(feed, accounts, given)
         self.tell(now)
 
-    def _add_in_bundles(self, feed: Feed, accounts: list[str], arguments: list[Any]) -> None:
+    def ask(self, feed: Singles, place: Waiter, account: str, argument: Any, now: float) -> None:
+        """Give a single request, for a feed from `singles`."""
+        self._admit(feed, now)
+        item = Item(account, argument, place, feed, None, feed.priority)
+        feed.enter(item)
+        if feed.refuses:
+            feed.put(place, account, self.failure_of(item, feed, feed.stop_reason or CLOSED))
+            self.touched.add(feed)
+        else:
+            self._enter(item)
+        self.tell(now)
+
+    def _admit(self, feed: Feed, now: float) -> None:
+        if (self.idle and not self.in_flight) or self._silent_for(now) >= SILENCE_MOST:
+            self._silent_since = math.inf  # those who waited in that silence are settled; a newcomer gets a try
+        self.enlist(feed)
+        if (error := self.health.locked(now)) is not None:
+            self.stop(feed, error, now)
+        if not self.turns:
+            self._ready_since = now
+
+    def _add_in_bundles(self, feed: BatchFeed, accounts: list[str], arguments: list[Any]) -> None:
         """Add what fills a call as a bundle, unless somebody else wants one of its accounts."""
         limit = self.endpoint.limit
         missing = self._missing(feed)
@@ -133,13 +133,15 @@ class Waiting:
             else:
                 self._add_each(feed, part, given, {})
 
-    def _missing(self, feed: Feed) -> int:
+    def _missing(self, feed: BatchFeed) -> int:
         """How many more items the loose ones need to fill whole calls; else each of these would open another bundle."""
         if feed.bundled and feed.bundles[-1].size < self.endpoint.limit:
             self.open(feed.bundles[-1])
         return (feed.bundled - feed.ready) % self.endpoint.limit
 
-    def _add_each(self, feed: Feed, accounts: list[str], arguments: list[Any], problems: Mapping[int, Problem]) -> None:
+    def _add_each(
+        self, feed: BatchFeed, accounts: list[str], arguments: list[Any], problems: Mapping[int, Problem]
+    ) -> None:
         items = [
             Item(account, argument, place, feed, None, feed.priority)
             for place, (account, argument) in enumerate(zip(accounts, arguments, strict=True), feed.taken)
@@ -150,15 +152,20 @@ class Waiting:
             if failure is not None:
                 feed.put(item.place, item.account, failure)
                 self.touched.add(feed)
-                continue
-            bundle = self.order.bundle_of(item.account, feed.options)
-            if bundle is not None:
-                self.open(bundle)
-            head = self.order.claim(item, feed.options)
-            if head is None:
-                self._ready([item])
-            elif head.priority > item.priority:
-                self._lend(head, item.priority)
+            else:
+                self._enter(item)
+
+    def _enter(self, item: Item) -> None:
+        """Let one item wait: in its line, behind another of its account, or as one with an equal one."""
+        options = item.feed.options
+        bundle = self.order.bundle_of(item.account, options)
+        if bundle is not None:
+            self.open(bundle)
+        head = self.order.claim(item, options)
+        if head is None:
+            self._ready([item])
+        elif head.priority > item.priority:
+            self._lend(head, item.priority)
 
     def _refusal(self, feed: Feed, item: Item, problem: Problem | None) -> Failure | None:
         """Why an item does not enter, if it does not."""
@@ -181,19 +188,6 @@ class Waiting:
         else:
             self.trials.set_apart([head], line.trial)
 
-    def _ready(self, items: Sequence[Item], *, first: bool = False) -> None:
-        for item in items:
-            line: Line = item.feed
-            if item.feed.single or item.priority != line.priority:
-                line = self._lent_line(item.priority, item.feed.options)
-            self.turns.put([item], line, first=first)
-
-    def _lent_line(self, priority: int, options: Any) -> Line:
-        line = self._lent.get((priority, options))
-        if line is None:
-            line = self._lent[priority, options] = Line(priority, options)
-        return line
-
     # Sealing
 
     def tick(self, now: float) -> None:
@@ -206,7 +200,7 @@ class Waiting:
             else:
                 self._ready(waiting[::-1], first=True)
         if self._silent_for(now) >= SILENCE_MOST:
-            for feed in [feed for feed in self.feeds if feed.hurried]:
+            for feed in list(self._hurried):
                 self.stop(feed, f"the service gave no useful answer for {SILENCE_MOST:.0f} s", now)
 
     def _silent_for(self, now: float) -> float:
@@ -227,7 +221,7 @@ class Waiting:
             A time, which may have passed; or None while only an answer or a new item can change anything.
         """
         times = [self._later[0][0]] if self._later else []
-        if self._silent_since < math.inf and any(feed.hurried for feed in self.feeds):
+        if self._silent_since < math.inf and self._hurried:
             times.append(self._silent_since + SILENCE_MOST)
         if self.turns and (gate := self._gate()) < math.inf:
             lingers = self.linger and len(self.turns) < self.endpoint.limit
@@ -276,124 +270,3 @@ class Waiting:
             accounts, arguments = [item.account for item in items], [item.argument for item in items]
         probe = self.failures >= FAILURES_MOST
         return Chunk(items, bundle, accounts, arguments, feeds, line.options, line.trial, probe)
-
-    def open(self, bundle: Bundle) -> list[Item]:
-        """The items of a bundle, each of which stands for itself from now on."""
-        if bundle.items is not None:
-            return bundle.items
-        items = self.order.open_bundle(bundle)
-        bundle.feed.unbundle(bundle, items)
-        if bundle.line is not FLYING:
-            self.turns.unbundle(bundle, items)
-        return items
-
-    # Ending
-
-    def _items_of(self, feed: Feed, *, in_flight: bool) -> list[Item]:
-        """The items of a feed that have no outcome yet; of the bundles in flight only if that is asked for."""
-        for held in dict.fromkeys(held for _, held in feed.unsettled()):
-            if isinstance(held, Bundle) and (in_flight or held.line is not FLYING):
-                self.open(held)
-        return [held for _, held in feed.unsettled() if isinstance(held, Item)]
-
-    def end(self, item: Item, value: Any) -> None:
-        """An item, and the equal ones that joined it, have their outcome: a value or a failure."""
-        for feed, place in item.places:
-            if not feed.over:
-                feed.put(place, item.account, value)
-                self.touched.add(feed)
-        self._close(item)
-
-    def _close(self, item: Item) -> None:
-        """Nobody waits for an item any longer: who waits behind it may go."""
-        self.turns.leave(item, GONE)
-        self.trials.decided(item, guilty=False)
-        following = self.order.release(item, item.feed.options)
-        if following is not None:
-            self._ready([following], first=True)
-
-    def tell(self, now: float) -> None:
-        """Tell the feeds that got outcomes."""
-        touched, self.touched = self.touched, set()
-        for feed in touched:
-            feed.finished_at = now
-            more = feed.takes_more
-            if not more and not feed.open:
-                self.feeds.discard(feed)
-            # Whoever waits for all outcomes is not woken for each call: that would be a tenth of its cost.
-            if feed.hands_over or not more:
-                feed.notify()
-        if not self.feeds:
-            self._later.clear()  # nobody waits for these
-            self._returned = False
-
-    def cut(self, now: float) -> None:
-        """Take nothing more of any source; what was taken goes on."""
-        for feed in self.feeds:
-            feed.cut = True
-        self.touched |= self.feeds
-        self.tell(now)
-
-    def stop(self, feed: Feed, why: APIError | str, now: float) -> None:
-        """Send nothing more of a feed: what waits ends now, what is in flight when it is answered."""
-        if isinstance(why, APIError) and feed.error is None:
-            feed.error = why
-        if feed.stop_reason is not None:
-            return
-        feed.stop_reason = str(why)
-        self._drop(feed, [item for item in self._items_of(feed, in_flight=False) if item.line is not FLYING])
-        self.touched.add(feed)
-        self.tell(now)
-
-    def withdraw(self, feed: Feed, why: str, now: float) -> None:
-        """Settle every item of a feed at once, for nobody waits any longer; what is in flight runs to its end."""
-        if feed.stop_reason is None:
-            feed.stop_reason = why
-        self._drop(feed, self._items_of(feed, in_flight=True))
-        feed.over = True
-        self.touched.add(feed)
-        self.tell(now)
-
-    def _drop(self, feed: Feed, items: Sequence[Item]) -> None:
-        """End the places of a feed; what is left without a place, and not in flight, is not sent any more."""
-        for item in dict.fromkeys(items):
-            if not self._part(item, {feed}) and item.line is not FLYING:
-                self._close(item)
-
-    def goes_on(self, item: Item, why: str) -> bool:
-        """Whether an item that was answered with "not yet" is still wanted; stopped feeds leave it now."""
-        self._returned = True
-        stopped = {feed for feed, _ in item.places if feed.stop_reason is not None}
-        if not stopped or self._part(item, stopped, f"; before that: {why}"):
-            return True
-        self._close(item)
-        return False
-
-    def _part(self, item: Item, parting: set[Feed], more: str = "") -> bool:
-        """End the places that feeds have on an item; returns whether it is left with another's place."""
-        left: list[tuple[Feed, int]] = []
-        for feed, place in item.places:
-            if feed not in parting:
-                left.append((feed, place))
-            elif not feed.over:
-                feed.put(place, item.account, self.failure_of(item, feed, f"{feed.stop_reason}{more}"))
-                self.touched.add(feed)
-        if not left:
-            return False
-        in_own_line = item.line is item.feed
-        (item.feed, item.place), *item.joined = left
-        if in_own_line and item.line is not item.feed:
-            self.turns.leave(item, None)
-            self._ready([item])
-        return True
-
-    def failure_of(self, item: Item, feed: Feed, reason: str) -> Failure:
-        """What is to be said to a feed of an item that ends as things stand."""
-        kind: type[Unknown | Rejected | NotSent] = Unknown
-        number = item.code
-        if not item.reached and item.line is not FLYING:
-            kind = NotSent
-            number = feed.error.code if feed.error is not None else None
-        elif item.refused and not item.unsure and item.line is not FLYING:
-            kind = Rejected
-        return Failure(kind, number, item.info, reason, again=True, argument=item.argument)
