@@ -43,6 +43,7 @@ WAITING = [
     "dispatch",
     "sources",
     "streams",
+    "single",
     "operations",
     "options",
     "plain",

@@ -36,14 +36,14 @@ def fresh(feed: Feed, size: int, line: Line | None = None) -> list[Item]:
 def enter(turns: Turns, priority: int, size: int, options: Any = None) -> CallFeed:
     """A batch of its own, all of whose items wait."""
     feed = feed_of(priority, options)
-    turns.put(fresh(feed, size), feed)
+    turns.put_all(fresh(feed, size), feed)
     return feed
 
 
 def set_apart(turns: Turns, feed: Feed, size: int) -> Line:
     """A part of a refused chunk."""
     line = Line(feed.priority, feed.options, Trial(size, 90033))
-    turns.put(fresh(feed, size), line)
+    turns.put_all(fresh(feed, size), line)
     return line
 
 
@@ -133,7 +133,7 @@ def test_being_passed_over_is_forgotten_when_nothing_waits() -> None:
     turns = turns_of()
     enter(turns, INTERACTIVE, 1_000)
     (last,) = bulk_items = fresh(feed_of(BULK), 1)
-    turns.put(bulk_items, last.feed)
+    turns.put_all(bulk_items, last.feed)
     takes(turns, 10, 8)
     turns.leave(last, GONE)
     assert last.line is GONE
@@ -164,7 +164,7 @@ def test_a_feed_is_named_once_however_its_items_came() -> None:
     turns = turns_of()
     feed = enter(turns, NORMAL, 3)
     lent = Line(INTERACTIVE, None)
-    turns.put(fresh(feed, 2, lent), lent)
+    turns.put_all(fresh(feed, 2, lent), lent)
     other = enter(turns, BULK, 1)
     ((items, feeds, line),) = takes(turns, 10, 1)
     assert (len(items), feeds, line) == (6, [feed, other], lent)
@@ -174,7 +174,8 @@ def test_what_comes_back_may_stand_first() -> None:
     turns = turns_of()
     feed = enter(turns, NORMAL, 4)
     ((items, _, _),) = takes(turns, 2, 1)
-    turns.put(items, feed, first=True)
+    for item in reversed(items):
+        turns.put(item, feed, first=True)
     ((again, _, _),) = takes(turns, 4, 1)
     assert [item.place for item in again] == [0, 1, 2, 3]
 
@@ -276,7 +277,7 @@ def test_a_call_with_room_takes_some_of_a_bundle_and_what_is_left_of_it_goes_bef
 def test_loose_items_that_fill_a_call_go_before_the_bundles_and_open_none() -> None:
     turns = turns_of()
     feed, (bundle,) = bundles_of(turns, BULK, 10)
-    turns.put(fresh(feed, 10), feed)
+    turns.put_all(fresh(feed, 10), feed)
     assert sizes(chosen(turns, 10).items) == {feed: 10}
     assert chosen(turns, 10).bundle is bundle
 
@@ -322,7 +323,7 @@ def test_once_nothing_waits_no_line_holds_on_to_items_that_left() -> None:
     for item in [*feed.items, *apart.items]:
         turns.leave(item, GONE)
     assert [(len(line.items), line.listed) for line in (feed, apart)] == [(0, False)] * 2
-    turns.put(fresh(feed, 1), feed)
+    turns.put_all(fresh(feed, 1), feed)
     assert [line for _, _, line in takes(turns, 10, 2)] == [feed]
 
 
@@ -330,7 +331,7 @@ def test_a_line_that_was_passed_by_may_fill_again() -> None:
     turns = turns_of()
     feed = enter(turns, NORMAL, 2)
     takes(turns, 10, 2)
-    turns.put(fresh(feed, 2), feed)
+    turns.put_all(fresh(feed, 2), feed)
     assert [sizes(items) for items, _, _ in takes(turns, 10, 2)] == [{feed: 2}]
 
 
@@ -397,7 +398,7 @@ class AnyOrder(RuleBasedStateMachine):
         line = self.lent.setdefault(key, Line(*key))
         self.queues[item.feed].remove(item)
         self.turns.leave(item, None)
-        self.turns.put([item], line)
+        self.turns.put(item, line)
         self.queues.setdefault(line, []).append(item)
 
     @precondition(lambda self: self.flying)
@@ -409,7 +410,7 @@ class AnyOrder(RuleBasedStateMachine):
             line = item.feed  # the search is over; the innocent wait with their feed again
         queue = self.queues.setdefault(line, [])
         queue.insert(0 if first else len(queue), item)
-        self.turns.put([item], line, first=first)
+        self.turns.put(item, line, first=first)
 
     @rule(most=st.integers(5, 15))
     def take(self, most: int) -> None:

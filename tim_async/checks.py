@@ -14,6 +14,7 @@ __all__ = [
     "Problem",
     "Problems",
     "Unfit",
+    "check_account",
     "check_accounts",
     "check_text",
     "prepare",
@@ -77,6 +78,14 @@ def check_accounts(accounts: list[Any], most: int | None, code: int) -> tuple[li
         if (reason := _account_problem(account, most)) is not None
     }
     return accounts if plain else [_as_text(account) for account in accounts], problems
+
+
+def check_account(account: object, most: int | None, code: int) -> tuple[str, Problem | None]:
+    """The same for one account: as a plain ``str``, and why it cannot be sent, if it cannot."""
+    if type(account) is str and account and account.isascii() and (most is None or len(account) <= most):
+        return account, None
+    reason = _account_problem(account, most)
+    return _as_text(account), None if reason is None else Problem(code, reason)
 
 
 def _as_text(account: object) -> str:

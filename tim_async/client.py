@@ -220,7 +220,8 @@ class Client:
             ClientClosed: the client has been closed.
             RuntimeError: it belongs to another event loop.
         """
-        self._open()
+        if self._closing is not None or self._loop is not asyncio.get_running_loop():
+            self._open()
         dispatcher = self._dispatchers.get(endpoint.lane)
         if dispatcher is None:
             key = endpoint.lane

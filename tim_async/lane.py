@@ -77,6 +77,8 @@ class Lane(Waiting):
         self.in_flight -= 1
         self.health.in_flight -= 1
         effect = _NOTHING
+        if chunk.bundle is not None and chunk.bundle.items is not None:
+            chunk.items = chunk.bundle.items
         if not self._all_done(chunk, answer, now):
             if chunk.bundle is not None:
                 chunk.items = self.open(chunk.bundle)
@@ -85,21 +87,22 @@ class Lane(Waiting):
         return effect
 
     def _all_done(self, chunk: Chunk, answer: Answer | RequestError, now: float) -> bool:
-        """The way of nearly every call: all of a bundle is Ok, and concerns nobody else."""
-        bundle = chunk.bundle
-        if bundle is None or bundle.items is not None:
-            return False
+        """The way of nearly every call: all of it is Ok."""
         if isinstance(answer, RequestError) or answer.code or answer.errors:
             return False
-        values = answer.values_of(bundle.accounts)
+        values = answer.values_of(chunk.accounts)
         if values is None:
             if answer.values is not None or not self.endpoint.silence_is_ok:
                 return False
-            values = [None] * bundle.size
+            values = [None] * len(chunk.accounts)
         self._proven(now)
-        bundle.feed.put_bundle(bundle, values)
-        self.order.release_bundle(bundle)
-        self.touched.add(bundle.feed)
+        if chunk.bundle is None or chunk.items:
+            for item, value in zip(chunk.items, values, strict=True):
+                self.end(item, value)
+        else:
+            chunk.bundle.feed.put_bundle(chunk.bundle, values)
+            self.order.release_bundle(chunk.bundle)
+            self.touched.add(chunk.bundle.feed)
         self._useful(now)
         return True
 

@@ -5,7 +5,7 @@ Whoever leaves, alone or among ten thousand who wait for the same account, costs
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -82,12 +82,11 @@ class Leaving:
             self.turns.unbundle(bundle, items)
         return items
 
-    def _ready(self, items: Sequence[Item], *, first: bool = False) -> None:
-        for item in items:
-            line: Line = item.feed
-            if item.priority != line.priority:
-                line = self._lent_line(item.priority, item.feed.options)
-            self.turns.put([item], line, first=first)
+    def _ready(self, item: Item, *, first: bool = False) -> None:
+        line: Line = item.feed
+        if item.priority != line.priority:
+            line = self._lent_line(item.priority, item.feed.options)
+        self.turns.put(item, line, first=first)
 
     def _lent_line(self, priority: int, options: Any) -> Line:
         line = self._lent.get((priority, options))
@@ -100,18 +99,24 @@ class Leaving:
     def end(self, item: Item, value: Any) -> None:
         """An item, and the equal ones that joined it, have their outcome: a value or a failure."""
         if item.wanted:
-            for feed, place in item.places:
+            item.feed.put(item.place, item.account, value)
+            self.touched.add(item.feed)
+            for feed, place in item.joined or ():
                 feed.put(place, item.account, value)
                 self.touched.add(feed)
         self._close(item)
 
     def _close(self, item: Item) -> None:
         """Nobody waits for an item any longer: who waits behind it may go."""
-        self.turns.leave(item, GONE)
-        self.trials.decided(item, guilty=False)
+        if item.line is FLYING:
+            item.line = GONE
+        else:
+            self.turns.leave(item, GONE)
+        if item.trial is not None:
+            self.trials.decided(item, guilty=False)
         following = self.order.release(item, item.feed.options)
         if following is not None:
-            self._ready([following], first=True)
+            self._ready(following, first=True)
 
     def tell(self, now: float) -> None:
         """Tell the feeds that got outcomes."""
@@ -190,7 +195,7 @@ class Leaving:
             (item.feed, item.place), _ = item.joined.popitem(last=False)
             if in_own_line and item.line is not item.feed:
                 self.turns.leave(item, None)
-                self._ready([item])
+                self._ready(item)
         elif item.line is FLYING:
             item.wanted = False
         else:

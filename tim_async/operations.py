@@ -8,11 +8,11 @@ from collections.abc import AsyncIterable, Hashable, Iterable, Mapping, Sized
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
-from .checks import check_accounts, prepare
+from .checks import Problems, check_account, check_accounts, prepare
 from .errors import AccountError, BatchError
-from .feeds import PRIORITIES, BatchFeed, CallFeed, Singles, StreamFeed, Waiter, nobody
-from .items import FLYING
-from .results import BatchResult, Failure, NotSent, Stats
+from .feeds import PRIORITIES, BatchFeed, CallFeed, StreamFeed, nobody
+from .results import BatchResult, Failure, NotSent
+from .single import Single
 from .sources import Pump, Source, source_failed, source_of
 from .streams import OutcomeStream, with_result
 
@@ -126,7 +126,7 @@ class Operation(Generic[V]):
             raise with_result(feed.error, result)
         return result
 
-    async def _one(
+    def _ask(
         self,
         account: Any,
         argument: Any,
@@ -134,11 +134,14 @@ class Operation(Generic[V]):
         priority: Priority,
         *,
         timeout: float | None,
-        max_wait: float | None,
-    ) -> V:
+        max_wait: float | None = None,
+    ) -> Single[V]:
+        """A single request that waits from now on."""
         level = level_of(priority)
-        check_seconds("timeout", timeout)
-        check_seconds("max_wait", max_wait)
+        timed = timeout is not None or max_wait is not None
+        if timed:
+            check_seconds("timeout", timeout)
+            check_seconds("max_wait", max_wait)
         dispatcher = self._host.dispatcher(self.endpoint)
         if max_wait is not None and (ahead := dispatcher.wait_ahead(level)) > max_wait:
             reason = f"about {ahead:.2f} s of waiting are ahead, more than max_wait allows"
@@ -147,20 +150,10 @@ class Operation(Generic[V]):
         singles = dispatcher.lane.singles(level, options, patient=timeout is not None)
         waiter: asyncio.Future[V | Failure] = asyncio.get_running_loop().create_future()
         dispatcher.ask(singles, waiter, account, argument)
-        timers = _timers(dispatcher, singles, waiter, timeout, max_wait)
-        try:
-            value = await waiter
-        except BaseException:
-            dispatcher.withdraw_one(singles, waiter, "the caller was cancelled")
-            raise
-        finally:
-            for timer in timers:
-                timer.cancel()
-        if isinstance(value, Failure):
-            if singles.error is not None:
-                raise with_result(singles.error, self._result_of(account, value))
-            raise AccountError(value.outcome(0, account))
-        return value
+        asked = Single(dispatcher, singles, waiter, account, self._pairs)
+        if timed:
+            asked.end_after(timeout, max_wait)
+        return asked
 
     def _prepared(self, account: Any, argument: Any) -> tuple[str, Any]:
         """A single item, checked and copied.
@@ -169,16 +162,14 @@ class Operation(Generic[V]):
             AccountError: it cannot be sent.
         """
         endpoint = self.endpoint
-        accounts, problems = check_accounts([account], endpoint.account_bytes, endpoint.account_code)
-        if endpoint.prepare is not None:
+        account, problem = check_account(account, endpoint.account_bytes, endpoint.account_code)
+        if endpoint.prepare is not None and problem is None:
+            problems: Problems = {}
             (argument,) = prepare(endpoint.prepare, [argument], problems)
-        if problems:
-            raise AccountError(NotSent(0, accounts[0], problems[0].code, "", problems[0].reason))
-        return accounts[0], argument
-
-    def _result_of(self, account: str, failure: Failure) -> BatchResult[V]:
-        calls = int(failure.kind is not NotSent)
-        return BatchResult([account], [failure], Stats(calls, 0, 1, 0.0, 0.0), pairs=self._pairs)
+            problem = problems.get(0)
+        if problem is not None:
+            raise AccountError(NotSent(0, account, problem.code, "", problem.reason))
+        return account, argument
 
     def _stream(self, batch: object, options: Any, priority: Priority) -> OutcomeStream[V]:
         source = self._source(batch)
@@ -200,26 +191,6 @@ def _end_after(seconds: float | None, dispatcher: Dispatcher, feed: CallFeed) ->
         return None
     loop = asyncio.get_running_loop()
     return loop.call_at(loop.time() + seconds, dispatcher.withdraw, feed, f"its timeout of {seconds:g} s was over")
-
-
-def _timers(
-    dispatcher: Dispatcher, singles: Singles, waiter: Waiter, timeout: float | None, max_wait: float | None
-) -> list[asyncio.TimerHandle]:
-    """Settle a single request when its time is over; at *max_wait* only if it has not been sent by then."""
-    loop = asyncio.get_running_loop()
-
-    def no_turn_yet() -> None:
-        item = singles.waiting.get(waiter)
-        if item is not None and item.line is not FLYING and not item.reached:
-            dispatcher.withdraw_one(singles, waiter, f"its max_wait of {max_wait:g} s was over")
-
-    timers: list[asyncio.TimerHandle] = []
-    if timeout is not None and timeout < math.inf:
-        why = f"its timeout of {timeout:g} s was over"
-        timers.append(loop.call_at(loop.time() + timeout, dispatcher.withdraw_one, singles, waiter, why))
-    if max_wait is not None and max_wait < math.inf:
-        timers.append(loop.call_at(loop.time() + max_wait, no_turn_yet))
-    return timers
 
 
 class AccountsOperation(Operation[V]):
@@ -275,7 +246,11 @@ class AccountsOperation(Operation[V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        return await self._one(account, None, self._options, priority, timeout=timeout, max_wait=max_wait)
+        asked = self._ask(account, None, self._options, priority, timeout=timeout, max_wait=max_wait)
+        try:
+            return asked.value(await asked.waiter)
+        finally:
+            asked.leave()
 
     def stream(self, batch: Iterable[str] | AsyncIterable[str], *, priority: Priority = "bulk") -> OutcomeStream[V]:
         """Outcomes as they come, in bounded memory.
@@ -364,7 +339,11 @@ class PairsOperation(Operation[V], Generic[A, V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        return await self._one(account, argument, self._options, priority, timeout=timeout, max_wait=max_wait)
+        asked = self._ask(account, argument, self._options, priority, timeout=timeout, max_wait=max_wait)
+        try:
+            return asked.value(await asked.waiter)
+        finally:
+            asked.leave()
 
     @overload
     def stream(self, batch: Mapping[str, A], *, priority: Priority = "bulk") -> OutcomeStream[V]: ...

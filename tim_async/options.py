@@ -183,7 +183,11 @@ class ImportAccounts(Operation[None]):
         Raises:
             Exception: as every operation.
         """
-        await self._one(account, argument, None, priority, timeout=timeout, max_wait=max_wait)
+        asked = self._ask(account, argument, None, priority, timeout=timeout, max_wait=max_wait)
+        try:
+            asked.value(await asked.waiter)
+        finally:
+            asked.leave()
 
     def stream(self, batch: ImportBatch, *, priority: Priority = "bulk") -> OutcomeStream[None]:
         """Outcomes as they come, in bounded memory.

@@ -102,7 +102,7 @@ class Order:
         Returns:
             None if it is the head now, else the head.
         """
-        key = self.key(item.account, options)
+        key = item.account if options is None else (options, item.account)
         head = self._heads.setdefault(key, item)
         if head is item:
             return None
@@ -132,11 +132,11 @@ class Order:
 
     def release(self, item: Item, options: Any) -> Item | None:
         """An item has its outcome, or was withdrawn. Returns the next head of its account, which may be sent now."""
-        key = self.key(item.account, options)
+        key = item.account if options is None else (options, item.account)
         if item.joined is not None:
             item.joined = None
             self.joined -= 1
-        queue = self._behind.get(key)
+        queue = self._behind.get(key) if self._behind else None
         if self._heads.get(key) is not item:
             if queue:  # it waited behind another
                 del queue[item]

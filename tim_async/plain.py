@@ -58,13 +58,16 @@ class PlainOperation(Operation[V]):
             raise TypeError(f"the body of a call must be a mapping, not {type(body).__name__}")
         # Encoded at once: the caller may go on with his own object while the call waits.
         encoded = msgspec.Raw(msgspec.json.encode(dict(body)))
+        asked = self._ask(f"call {next(_serial)}", encoded, None, priority, timeout=timeout)
         try:
-            return await self._one(f"call {next(_serial)}", encoded, None, priority, timeout=timeout, max_wait=None)
+            return asked.value(await asked.waiter)
         except AccountError as exc:
             raise _error_of(exc.outcome, self.endpoint.path) from None
         except APIError as exc:
             # Its result would tell of an account that nobody has heard of.
             raise type(exc)(exc.code, exc.info, exc.path) from None
+        finally:
+            asked.leave()
 
 
 def _error_of(outcome: Rejected | Unknown | NotSent, path: str) -> TIMError:

@@ -58,7 +58,7 @@ class Trials:
     def set_apart(self, items: Sequence[Item], trial: Trial) -> None:
         """Let items of a trial be asked together, and with nobody else."""
         if items:
-            self._turns.put(items, Line(min(item.priority for item in items), items[0].feed.options, trial))
+            self._turns.put_all(items, Line(min(item.priority for item in items), items[0].feed.options, trial))
 
     def _begin(self) -> None:
         while self._not_begun and self._running < TRIALS_MOST:

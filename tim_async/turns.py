@@ -7,7 +7,7 @@ calls. Lines of one urgency take turns, chunk by chunk. A chunk that would leave
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .feeds import PRIORITIES, Feed
@@ -53,16 +53,21 @@ class Turns:
     def __len__(self) -> int:
         return sum(self.ready)
 
-    def put(self, items: Iterable[Item], line: Line, *, first: bool = False) -> None:
-        """Let items wait in a line; *first* puts them before all that wait there."""
-        fresh = list(items)
-        for item in fresh:
-            item.line = line
+    def put(self, item: Item, line: Line, *, first: bool = False) -> None:
+        """Let an item wait in a line; *first* puts it before all that wait there."""
+        item.line = line
         if first:
-            line.items.extendleft(reversed(fresh))
+            line.items.appendleft(item)
         else:
-            line.items.extend(fresh)
-        self._count(line, len(fresh))
+            line.items.append(item)
+        self._count(line, 1)
+
+    def put_all(self, items: Sequence[Item], line: Line) -> None:
+        """Let items wait in a line."""
+        for item in items:
+            item.line = line
+        line.items.extend(items)
+        self._count(line, len(items))
 
     def put_bundle(self, bundle: Bundle) -> None:
         """Let a new bundle wait with its feed."""
@@ -81,7 +86,7 @@ class Turns:
     def _count(self, line: Line, more: int) -> None:
         line.ready += more
         self.ready[line.priority] += more
-        if more and not line.listed:
+        if not line.listed:
             line.listed = True
             if line.trial is not None:
                 # Newest first: one search comes to its end before the next one spreads out.

@@ -73,7 +73,7 @@ class Waiting(Leaving):
     @property
     def idle(self) -> bool:
         """Whether nothing waits that could ever be sealed."""
-        return not self.turns and not self._later
+        return not self._later and not any(self.turns.ready)
 
     # Giving items
 
@@ -105,15 +105,18 @@ class Waiting(Leaving):
             self.touched.add(feed)
         else:
             self._enter(item)
-        self.tell(now)
+        if self.touched:
+            self.tell(now)
 
     def _admit(self, feed: Feed, now: float) -> None:
-        if (self.idle and not self.in_flight) or self._silent_for(now) >= SILENCE_MOST:
+        nothing_ready = not any(self.turns.ready)
+        if now - self._silent_since >= SILENCE_MOST or (nothing_ready and not self.in_flight and not self._later):
             self._silent_since = math.inf  # those who waited in that silence are settled; a newcomer gets a try
-        self.enlist(feed)
-        if (error := self.health.locked(now)) is not None:
+        if feed not in self.feeds:
+            self.enlist(feed)
+        if now < self.health.locked_until and (error := self.health.locked(now)) is not None:
             self.stop(feed, error, now)
-        if not self.turns:
+        if nothing_ready:
             self._ready_since = now
 
     def _add_in_bundles(self, feed: BatchFeed, accounts: list[str], arguments: list[Any]) -> None:
@@ -158,12 +161,11 @@ class Waiting(Leaving):
     def _enter(self, item: Item) -> None:
         """Let one item wait: in its line, behind another of its account, or as one with an equal one."""
         options = item.feed.options
-        bundle = self.order.bundle_of(item.account, options)
-        if bundle is not None:
+        if self.order.bundles and (bundle := self.order.bundle_of(item.account, options)) is not None:
             self.open(bundle)
         head = self.order.claim(item, options)
         if head is None:
-            self._ready([item])
+            self._ready(item)
         elif head.priority > item.priority:
             self._lend(head, item.priority)
 
@@ -184,7 +186,7 @@ class Waiting(Leaving):
             return
         self.turns.leave(head, None)
         if line.trial is None:
-            self._ready([head])
+            self._ready(head)
         else:
             self.trials.set_apart([head], line.trial)
 
@@ -198,7 +200,8 @@ class Waiting(Leaving):
             if trial is not None and waiting:
                 self.trials.set_apart(waiting, trial)
             else:
-                self._ready(waiting[::-1], first=True)
+                for item in reversed(waiting):
+                    self._ready(item, first=True)
         if self._silent_for(now) >= SILENCE_MOST:
             for feed in list(self._hurried):
                 self.stop(feed, f"the service gave no useful answer for {SILENCE_MOST:.0f} s", now)
