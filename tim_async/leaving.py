@@ -112,8 +112,7 @@ class Leaving:
             item.line = GONE
         else:
             self.turns.leave(item, GONE)
-        if item.trial is not None:
-            self.trials.decided(item, guilty=False)
+        self.trials.decided(item, guilty=False)
         following = self.order.release(item, item.feed.options)
         if following is not None:
             self._ready(following, first=True)
