@@ -1,8 +1,8 @@
-"""Fixtures over the emulator, and the rule that no test leaves a task behind."""
+"""Fixtures over the emulator, the loop that a test runs on, and the rule that no test leaves a task behind."""
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +10,21 @@ import aioresponses.core
 import pytest
 from aiohttp import ClientResponse
 from servers import Puppet, client_of
+from virtual_time import PatientLoop
 
 from tim_async import Client
 from tim_async.emulator import Emulator
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "patient: run on a loop on which a slow machine is no slower (virtual_time.py)")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("patient") is not None:
+        return {"patient": PatientLoop}
+    return {"real": asyncio.new_event_loop}
 
 
 class _Response(ClientResponse):
