@@ -10,20 +10,23 @@ import aioresponses.core
 import pytest
 from aiohttp import ClientResponse
 from servers import Puppet, client_of
-from virtual_time import PatientLoop
+from virtual_time import PatientLoop, VirtualLoop
 
 from tim_async import Client
 from tim_async.emulator import Emulator
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "patient: run on a loop on which a slow machine is no slower (virtual_time.py)")
+    config.addinivalue_line("markers", "patient: on a loop whose clock goes only while it waits (virtual_time.py)")
+    config.addinivalue_line("markers", "virtual: on a loop whose clock jumps to what comes next (virtual_time.py)")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     if item.get_closest_marker("patient") is not None:
         return {"patient": PatientLoop}
+    if item.get_closest_marker("virtual") is not None:
+        return {"virtual": VirtualLoop}
     return {"real": asyncio.new_event_loop}
 
 
