@@ -15,19 +15,22 @@ from virtual_time import PatientLoop, VirtualLoop
 from tim_async import Client
 from tim_async.emulator import Emulator
 
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "real": asyncio.new_event_loop,
+    "patient": PatientLoop,
+    "virtual": VirtualLoop,
+}
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "patient: on a loop whose clock goes only while it waits (virtual_time.py)")
-    config.addinivalue_line("markers", "virtual: on a loop whose clock jumps to what comes next (virtual_time.py)")
+    config.addinivalue_line("markers", "clock(name): the loop's clock: real, patient or virtual (virtual_time.py)")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    if item.get_closest_marker("patient") is not None:
-        return {"patient": PatientLoop}
-    if item.get_closest_marker("virtual") is not None:
-        return {"virtual": VirtualLoop}
-    return {"real": asyncio.new_event_loop}
+    mark = item.get_closest_marker("clock")
+    name = "real" if mark is None else mark.args[0]
+    return {name: LOOPS[name]}
 
 
 class _Response(ClientResponse):

@@ -11,7 +11,7 @@ from tim_async.bulk.reading import InputError, Row, RowError
 from tim_async.bulk.writing import Record
 from tim_async.emulator import DEMO_KEY, Emulator
 
-pytestmark = pytest.mark.patient  # what is in one loop has time, however slow the machine is
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
 
 def rows(count: int) -> Iterator[Row]:

@@ -18,7 +18,7 @@ from tim_async.lane import Lane
 from tim_async.limits import Command, local_limiter
 from tim_async.permits import Permit
 
-pytestmark = pytest.mark.patient  # what is in one loop has time, however slow the machine is
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
 
 class Ways:

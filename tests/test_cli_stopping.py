@@ -9,7 +9,7 @@ from tim_async import Client
 from tim_async.cli.stopping import Stop
 from tim_async.emulator import DEMO_KEY, Emulator
 
-pytestmark = pytest.mark.patient  # what is in one loop has time, however slow the machine is
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
 
 def client(emulator: Emulator) -> Client:

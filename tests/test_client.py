@@ -16,7 +16,7 @@ from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.limits import local_limiter
 from tim_async.transport import REGIONS
 
-pytestmark = pytest.mark.patient  # what is in one loop has time, however slow the machine is
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
 DELETE = "im_open_login_svc/account_delete"
 GET_TAGS = "timpush/get_tag"

@@ -16,7 +16,7 @@ from tim_async.limits import Command
 from tim_async.permits import Permit
 from tim_async.usersig import read
 
-pytestmark = pytest.mark.patient  # what is in one loop has time, however slow the machine is
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
 DELETE = "im_open_login_svc/account_delete"
 

@@ -19,7 +19,7 @@ from told_redis import ToldRedis
 from tim_async.limits import Command
 from tim_async.redis.booking import AHEAD, TROUBLE, Books, Clock, Terms
 
-pytestmark = pytest.mark.virtual
+pytestmark = pytest.mark.clock("virtual")
 
 TERMS = Terms(spacing=0.01, queue=8, settle=30.0)
 COMMAND = Command(1400000000, "timpush/get_tag", 100)
@@ -189,7 +189,7 @@ async def test_a_server_that_just_came_of_age_may_still_be_young(told: ToldRedis
     assert (await books.book(COMMAND, 5, TERMS)).slots == []
 
 
-@pytest.mark.patient
+@pytest.mark.clock("patient")
 async def test_a_real_server_tells_its_age(server: RedisServer) -> None:
     with RedisServer() as young:
         for url, slots in ((young.url, 0), (server.url, 5)):
@@ -200,7 +200,7 @@ async def test_a_real_server_tells_its_age(server: RedisServer) -> None:
             await books.aclose()
 
 
-@pytest.mark.patient
+@pytest.mark.clock("patient")
 async def test_a_server_that_does_not_tell_its_age_counts_as_young(server: RedisServer, redis: Any) -> None:
     redis.delete(KEY)
     redis.execute_command("ACL", "SETUSER", "shy", "on", "nopass", "~*", "+@all", "-info")
@@ -228,7 +228,7 @@ async def test_a_server_whose_clock_was_set_back_does_not_wait_for_the_old_time(
     assert len((await books.book(COMMAND, 1, Terms(0.01, 8, 0.0))).slots) == 1
 
 
-@pytest.mark.patient
+@pytest.mark.clock("patient")
 async def test_a_restarted_server_learns_the_script_anew() -> None:
     with RedisServer() as server:
         books = Books(server.url, prefix="tests", timeout=0.5)
@@ -241,7 +241,7 @@ async def test_a_restarted_server_learns_the_script_anew() -> None:
         await books.aclose()
 
 
-@pytest.mark.patient
+@pytest.mark.clock("patient")
 async def test_a_server_that_does_not_answer_in_time_is_trouble() -> None:
     with RedisServer() as server:
         books = Books(server.url, prefix="tests", timeout=0.1)
@@ -279,7 +279,7 @@ def test_a_clock_that_was_set_is_believed_at_once(step: float) -> None:
     assert clock.distance(11.0, 6.0 + step, 11.1) == pytest.approx(5.1 - step, abs=0.1)
 
 
-@pytest.mark.patient
+@pytest.mark.clock("patient")
 async def test_a_client_of_the_caller_is_used_and_not_closed(server: RedisServer, redis: Any) -> None:
     assert redis is not None
     mine: Any = Redis.from_url(server.url)
@@ -290,7 +290,7 @@ async def test_a_client_of_the_caller_is_used_and_not_closed(server: RedisServer
     await mine.aclose()
 
 
-@pytest.mark.patient
+@pytest.mark.clock("patient")
 async def test_a_client_that_decodes_is_as_good(server: RedisServer, redis: Any) -> None:
     assert redis is not None
     decoding: Any = Redis.from_url(server.url, decode_responses=True)

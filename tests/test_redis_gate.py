@@ -16,7 +16,7 @@ from tim_async.permits import Permit
 from tim_async.redis.booking import Books, Terms
 from tim_async.redis.gate import RUN, Common, Gate
 
-pytestmark = pytest.mark.virtual
+pytestmark = pytest.mark.clock("virtual")
 
 COMMAND = Command(1400000000, "timpush/get_tag", 100)
 KEY = "{tests:1400000000:timpush/get_tag}"

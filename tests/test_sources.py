@@ -13,7 +13,7 @@ from servers import Puppet, client_of, refusing, yes
 from tim_async import BatchError, Client, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import Account, Emulator
 
-pytestmark = pytest.mark.patient  # what is in one loop has time, however slow the machine is
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
 
 class Boom(Exception):
