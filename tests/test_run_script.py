@@ -55,7 +55,7 @@ def test_the_lock_has_hashes_for_all_that_is_needed() -> None:
         *project["project"]["optional-dependencies"]["redis"],
         *project["dependency-groups"]["test"],
     ]
-    names = {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+    names = {re.split(r"[^\w.-]", requirement)[0].replace(".", "-") for requirement in needed}
     locked = re.findall(r"^([\w-]+)==\S+(?: ;[^\\\n]*)? \\\n +--hash=sha256:", LOCK, re.MULTILINE)
     assert names <= set(locked)
     assert len(locked) == len(re.findall(r"^[\w-]+==", LOCK, re.MULTILINE))
