@@ -117,7 +117,6 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.mark.clock("patient")
-@pytest.mark.timeout(180)
 async def test_what_is_told_is_what_was_done(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told()
     names = [f"u{number}" for number in range(ACCOUNTS)]
