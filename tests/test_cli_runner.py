@@ -218,7 +218,6 @@ def test_a_second_signal_does_not_wait_and_what_was_on_its_way_is_unknown(tmp_pa
                 os.sched_yield()
             process.send_signal(signal.SIGINT)
             process.send_signal(signal.SIGTERM)
-            process.send_signal(signal.SIGINT)
             written = lines(outcomes.read())
             _, err = process.communicate()
     assert process.returncode in {130, 143}
