@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 times=${1:-1}
 [ $# = 0 ] || shift
-core=${CORE:-0}
+core=${CORE:-$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')}  # the first that we may use
 python=.venv/bin/python
 folder=$(mktemp -d)
 export COVERAGE_FILE="$folder/data"
@@ -22,8 +22,10 @@ loops=
 busy='while kill -0 "$0" 2>/dev/null; do i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; done'
 
 clean_up() {
-  # shellcheck disable=SC2086  # the ids are several words
-  [ -z "$loops" ] || kill $loops
+  for loop in $loops; do
+    kill "$loop" 2>/dev/null || true
+    wait "$loop" 2>/dev/null || true
+  done
   rm -rf "$folder"
 }
 trap clean_up EXIT
