@@ -154,8 +154,8 @@ async def test_refusals_add_up_to_a_tenth_of_the_pace(books: Books, redis: Any) 
 
 
 async def test_the_pace_grows_again_by_five_percent_a_second(books: Books, redis: Any) -> None:
-    redis.set(f"{KEY}:slow", "0.5", px=4_000)
     began = time.monotonic()  # keys end by the server's own clock, which is not told
+    redis.set(f"{KEY}:slow", "0.5", px=4_000)
     spacing = (await books.book(COMMAND, 1, TERMS)).spacing
     grown = 0.05 * (time.monotonic() - began + 0.002)
     assert 10_000 / (0.8 + grown) <= spacing <= 12_501
