@@ -1,18 +1,42 @@
-"""Fixtures over the emulator, and the rule that no test leaves a task behind."""
+"""Fixtures over the emulator, the loop that a test runs on, and the rule that no test leaves a task behind."""
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import aioresponses.core
 import pytest
 from aiohttp import ClientResponse
+from hypothesis import HealthCheck, settings
 from servers import Puppet, client_of
+from virtual_time import PatientLoop, VirtualLoop
 
 from tim_async import Client
 from tim_async.emulator import Emulator
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "real": asyncio.new_event_loop,
+    "patient": PatientLoop,
+    "virtual": VirtualLoop,
+}
+
+
+# How long an example takes to make or to try is the machine's affair.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("any machine")
+    config.addinivalue_line("markers", "clock(name): the loop's clock: real, patient or virtual (virtual_time.py)")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    mark = item.get_closest_marker("clock")
+    name = "real" if mark is None else mark.args[0]
+    return {name: LOOPS[name]}
 
 
 class _Response(ClientResponse):

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Delay", "Ear", "RedisServer"]
+__all__ = ["Ear", "RedisServer"]
 
 START = 10.0
 
@@ -96,40 +96,6 @@ class RedisServer:
     ) -> None:
         self.kill()
         self._folder.cleanup()
-
-
-class Delay:
-    """Stands before a server on loopback, and hands on what comes a moment later."""
-
-    def __init__(self, port: int, seconds: float) -> None:
-        self.port = 0
-        self._target = port
-        self.seconds = seconds
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        for ends in ((reader, far_writer), (far_reader, writer)):
-            self._tasks.add(asyncio.create_task(self._carry(*ends)))
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while data := await reader.read(65536):
-                loop.call_later(self.seconds, writer.write, data)
-        finally:
-            writer.close()
 
 
 class Ear(logging.Handler):

@@ -11,6 +11,8 @@ from tim_async.bulk.reading import InputError, Row, RowError
 from tim_async.bulk.writing import Record
 from tim_async.emulator import DEMO_KEY, Emulator
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 
 def rows(count: int) -> Iterator[Row]:
     return (Row(number, f"u{number}", {}) for number in range(2, count + 2))

@@ -22,6 +22,8 @@ from tim_async.emulator import Emulator
 from tim_async.endpoints import ENDPOINTS
 from tim_async.endpoints.values import AttributeNames
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 MESSAGE = {"Title": "t", "Desc": "d"}
 GROUP = "group_open_http_svc/create_group"
 ANY: Any = object()

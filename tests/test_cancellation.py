@@ -18,6 +18,8 @@ from tim_async.lane import Lane
 from tim_async.limits import Command, local_limiter
 from tim_async.permits import Permit
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 
 class Ways:
     """The three ways to ask, with the account that the cancelled caller asks for."""

@@ -302,3 +302,11 @@ def test_a_value_that_has_no_hash_is_that_items_problem_alone() -> None:
     problems: dict[int, Problem] = {}
     prepare(prepare_attributes, [{"city": "Oslo"}, {"city": ["Oslo"]}], problems)
     assert problems == {1: Problem(90033, "the value of attribute 'city' must be a str, not list")}
+
+
+def test_one_bad_argument_for_a_whole_block_is_the_problem_of_each_that_has_no_other() -> None:
+    tags, other = [""], Problem(CODE, "the account is empty")
+    problems: Problems = {1: other}
+    assert prepare(prepare_tags(3), [tags, tags, tags], problems) == [tags, tags, tags]
+    empty = Problem(90040, "a tag is empty")
+    assert problems == {0: empty, 1: other, 2: empty}

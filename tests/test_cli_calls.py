@@ -97,9 +97,9 @@ def test_the_end_of_the_time_says_whether_it_may_have_been_carried_out(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running(Puppet()) as service:
-        assert run(["push", "revoke", "all_1", "--timeout", "20ms", *connection(service, tmp_path)]) == 2
+        assert run(["push", "revoke", "all_1", "--timeout", "500ms", *connection(service, tmp_path)]) == 2
     assert capsys.readouterr().err == (
-        "tim-async: timpush/revoke: its timeout of 0.02 s was over; it may have been carried out all the same\n"
+        "tim-async: timpush/revoke: its timeout of 0.5 s was over; it may have been carried out all the same\n"
     )
     assert run([*NAMES, "--timeout", "0", *options]) == 2
     assert capsys.readouterr().err.endswith("its timeout of 0 s was over; nothing was sent\n")
@@ -122,7 +122,6 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         wait_for_a_call(emulator)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGINT)
         out, err = process.communicate()
     assert process.returncode in {130, 143}
     assert (out, err) == (b"", b"tim-async: interrupted; it may have been carried out\n")

@@ -136,7 +136,7 @@ def test_the_table_of_a_million_rows_has_80_columns() -> None:
 
 
 def test_ctrl_c_finishes_the_calls_in_flight_and_ends_the_emulator() -> None:
-    with start("demo", "--latency", "300ms") as process:
+    with start("demo", "--latency", "1s") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         address = process.stderr.readline().split()[-1].decode().removeprefix("http://")

@@ -9,6 +9,8 @@ from tim_async import Client
 from tim_async.cli.stopping import Stop
 from tim_async.emulator import DEMO_KEY, Emulator
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 
 def client(emulator: Emulator) -> Client:
     return Client(sdk_app_id=emulator.sdk_app_id, secret_key=DEMO_KEY, base_url=emulator.url)

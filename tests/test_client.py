@@ -16,6 +16,8 @@ from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.limits import local_limiter
 from tim_async.transport import REGIONS
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 DELETE = "im_open_login_svc/account_delete"
 GET_TAGS = "timpush/get_tag"
 
@@ -438,6 +440,7 @@ def test_when_the_loop_ends_under_it_nothing_complains(ending: str) -> None:
                     pass
 
         async def main():
+            asyncio.get_running_loop().slow_callback_duration = 3600  # how long a step takes is the machine's affair
             async with Puppet() as puppet:
                 tim = client_of(puppet)
                 {ENDINGS[ending]}

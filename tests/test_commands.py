@@ -14,6 +14,8 @@ from tim_async.emulator import Emulator, Faults, Kind, on
 from tim_async.endpoints import ENDPOINTS
 from tim_async.endpoints.values import Device, Friend, ImportedFriend, NewFriend, Presence, Profile
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 OWNER = "owner"
 STRANGER = "stranger"
 KNOWN = [f"user {number}" for number in range(101)]

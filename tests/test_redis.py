@@ -1,4 +1,8 @@
-"""The shared limiter as its users see it: several, here and in other processes, on a real server that may die."""
+"""The shared limiter as its users see it: several, here and in other processes, on a real server that may die.
+
+When calls may be made is judged in virtual time, the server's clock included. That it is the same with real processes
+and a real death is seen on the real clock, by books that know what came late because the machine was slow.
+"""
 
 import asyncio
 import json
@@ -6,14 +10,13 @@ import logging
 import math
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import chain, pairwise
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
-from redis_server import RedisServer
+from redis_server import Ear, RedisServer
+from told_redis import ToldRedis
 
 from tim_async import Client
 from tim_async.emulator import DEMO_KEY, Emulator
@@ -21,8 +24,11 @@ from tim_async.limits import Command
 from tim_async.redis import RedisLimiter
 from tim_async.redis.gate import PROBE
 
+pytestmark = pytest.mark.clock("virtual")
+
 APP = 1400000000
 PATH = "timpush/get_tag"
+KEY = f"{{tim_async:{APP}:{PATH}}}"
 COMMAND = Command(APP, PATH, 200)
 TIMEOUT = 0.2
 
@@ -34,23 +40,22 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def redis(server: RedisServer) -> AsyncIterator[Any]:
-    """A client of the server, on which the budget has been used before."""
-    redis: Any = Redis.from_url(server.url)
-    await redis.flushall()
-    await redis.hset(f"{{tim_async:{APP}:{PATH}}}", "next", "1")
-    yield redis
-    await redis.aclose()
+async def told(server: RedisServer) -> AsyncIterator[ToldRedis]:
+    """A server on which the budget has been used before."""
+    told = ToldRedis(server)
+    told.redis.hset(KEY, "next", "1")
+    yield told
+    told.close()
 
 
 @pytest.fixture
-async def make(server: RedisServer, redis: Any) -> AsyncIterator[Callable[..., RedisLimiter]]:
+async def make(told: ToldRedis) -> AsyncIterator[Callable[..., RedisLimiter]]:
     """Makes limiters, and closes them."""
-    assert redis is not None
     made: list[RedisLimiter] = []
 
-    def limiter(url: str = server.url, processes: int = 4) -> RedisLimiter:
-        made.append(RedisLimiter(url, processes=processes, timeout=TIMEOUT))
+    def limiter(processes: int = 4) -> RedisLimiter:
+        redis: Any = told
+        made.append(RedisLimiter(redis, processes=processes, timeout=TIMEOUT))
         return made[-1]
 
     yield limiter
@@ -120,45 +125,48 @@ import asyncio, json, sys, time
 from tim_async.limits import Command
 from tim_async.redis import RedisLimiter
 
-async def main(url, rate, seconds):
-    times = []
+async def main(url, rate, calls):
+    command, times, late, slowest = Command(1400000000, "timpush/get_tag", rate), [], 0, 0.0
     async with RedisLimiter(url, processes=3) as limiter:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            permit = await limiter.acquire(Command(1400000000, "timpush/get_tag", rate))
+        gate = limiter._gate(command)
+        for _ in range(calls):
+            permit = await limiter.acquire(command)
             permit.written = permit.answered = time.monotonic()
             times.append(permit.written)
+            # Later than its slot, of which it knows the time no better than the answers of Redis are quick.
+            slowest = max(slowest, gate._last.seconds)
+            late += permit.written - gate.slots._calls[permit] + slowest > gate.slots.span - 1
             limiter.report(permit)
-    print(json.dumps(times))
+    print(json.dumps([times, late]))
 
-asyncio.run(main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3])))
+asyncio.run(main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3])))
 """
 
 
 def test_real_processes_never_call_too_often_together(server: RedisServer) -> None:
-    command = [sys.executable, "-c", WORKER, server.url, "200", "2.5"]
+    """But for calls that are later than the margin covers, because a process got no processor in time."""
+    command = [sys.executable, "-c", WORKER, server.url, "200", "150"]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
-    times: list[float] = []
-    for worker in workers:
-        times += json.loads(worker.communicate(timeout=20)[0])
-    assert most_in_a_second(times) <= 200
-    assert len(times) >= 200
+    told = [json.loads(worker.communicate()[0]) for worker in workers]
+    every = [when for times, _ in told for when in times]
+    assert len(every) == 450
+    assert most_in_a_second(every) <= 200 + sum(late for _, late in told)
 
 
 async def test_a_process_that_was_idle_is_served_soon_beside_busy_ones(make: Callable[..., RedisLimiter]) -> None:
     callers = [Caller(make()) for _ in range(3)]
     await callers[0].calls(20)
     idle = make()
-    began = time.monotonic()
+    clock = asyncio.get_running_loop().time
+    began = clock()
     idle.report(await idle.acquire(COMMAND))
-    assert time.monotonic() - began < 0.5
+    assert clock() - began < 0.5
     for caller in callers:
         await caller.stop()
 
 
-async def test_a_rate_below_one_has_its_calls_as_far_apart(make: Callable[..., RedisLimiter], redis: Any) -> None:
+async def test_a_rate_below_one_has_its_calls_as_far_apart(make: Callable[..., RedisLimiter]) -> None:
     slow = Command(APP, PATH, 0.8)
-    await redis.hset(f"{{tim_async:{APP}:{PATH}}}", "next", "1")
     limiters = [make(), make()]
     times: list[float] = []
     for limiter in limiters:
@@ -169,13 +177,12 @@ async def test_a_rate_below_one_has_its_calls_as_far_apart(make: Callable[..., R
     assert times[1] - times[0] >= 1.25
 
 
-async def test_a_client_works_within_the_shared_limit(server: RedisServer, redis: Any) -> None:
-    assert redis is not None
+@pytest.mark.clock("patient")
+async def test_a_client_works_within_the_shared_limit(make: Callable[..., RedisLimiter]) -> None:
     async with (
-        Emulator(seed=1, rate=200) as emulator,
-        RedisLimiter(server.url, processes=2) as limiter,
+        Emulator(seed=1, rate=200, clock=asyncio.get_running_loop().time) as emulator,
         Client(
-            sdk_app_id=APP, secret_key=DEMO_KEY, base_url=emulator.url, limits={PATH: 200}, limiter=limiter
+            sdk_app_id=APP, secret_key=DEMO_KEY, base_url=emulator.url, limits={PATH: 200}, limiter=make(2)
         ) as client,
     ):
         result = await client.push.get_tags(f"user-{place}" for place in range(5000))
@@ -188,20 +195,18 @@ async def test_a_client_works_within_the_shared_limit(server: RedisServer, redis
 # Without Redis.
 
 
-async def test_when_redis_is_killed_each_keeps_to_its_share_and_no_second_has_too_many(
-    make: Callable[..., RedisLimiter], caplog: pytest.LogCaptureFixture
+async def test_when_redis_is_gone_each_keeps_to_its_share_and_no_second_has_too_many(
+    make: Callable[..., RedisLimiter], told: ToldRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with RedisServer() as server:
-        await seed(server)
-        callers = [Caller(make(server.url)) for _ in range(4)]
-        await asyncio.gather(*(caller.calls(50) for caller in callers))
-        server.kill()
-        killed = asyncio.get_running_loop().time()
-        await asyncio.gather(*(caller.calls(30) for caller in callers))
-        every = [await caller.stop() for caller in callers]
+    callers = [Caller(make()) for _ in range(4)]
+    await asyncio.gather(*(caller.calls(50) for caller in callers))
+    told.gone = True
+    gone = asyncio.get_running_loop().time()
+    await asyncio.gather(*(caller.calls(30) for caller in callers))
+    every = [await caller.stop() for caller in callers]
     assert most_in_a_second(list(chain.from_iterable(every))) <= COMMAND.rate
     for times in every:
-        assert most_in_a_second([when for when in times if when > killed + 1]) <= COMMAND.rate / 4
+        assert most_in_a_second([when for when in times if when > gone + 1]) <= COMMAND.rate / 4
     texts = [record.getMessage() for record in caplog.records if record.name == "tim_async"]
     assert len(texts) == 4
     assert all(text.startswith("the shared rate limit is out of reach (ConnectionError: ") for text in texts)
@@ -209,21 +214,20 @@ async def test_when_redis_is_killed_each_keeps_to_its_share_and_no_second_has_to
 
 
 async def test_when_redis_is_back_all_share_again_and_no_second_has_too_many(
-    make: Callable[..., RedisLimiter], caplog: pytest.LogCaptureFixture
+    make: Callable[..., RedisLimiter], told: ToldRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It comes back empty. Two processes wake up in their turn, and neither may begin before the other has stopped."""
     caplog.set_level(logging.WARNING, "tim_async")
-    with RedisServer() as server:
-        server.kill()
-        limiters = [make(server.url, 2) for _ in range(2)]
-        callers = [Caller(limiter) for limiter in limiters]
-        await asyncio.gather(*(caller.calls(60) for caller in callers))
-        assert repr(limiters[0]) == "<RedisLimiter of 2 processes: without Redis>"
-        server.start()
-        back = asyncio.get_running_loop().time()
-        await asyncio.gather(*(caller.calls(80) for caller in callers))
-        every = [await caller.stop() for caller in callers]
-        assert repr(limiters[0]) == "<RedisLimiter of 2 processes: shared>"
+    told.gone = True
+    limiters = [make(2) for _ in range(2)]
+    callers = [Caller(limiter) for limiter in limiters]
+    await asyncio.gather(*(caller.calls(60) for caller in callers))
+    assert repr(limiters[0]) == "<RedisLimiter of 2 processes: without Redis>"
+    told.start_anew()
+    back = asyncio.get_running_loop().time()
+    await asyncio.gather(*(caller.calls(80) for caller in callers))
+    every = [await caller.stop() for caller in callers]
+    assert repr(limiters[0]) == "<RedisLimiter of 2 processes: shared>"
     times = sorted(chain.from_iterable(every))
     assert most_in_a_second(times) <= COMMAND.rate
     # Whoever is the first to see it again keeps shut until the other must have seen it too, and a window more.
@@ -233,27 +237,40 @@ async def test_when_redis_is_back_all_share_again_and_no_second_has_too_many(
     assert [record.getMessage() for record in caplog.records].count("the shared rate limit is back") == 2
 
 
-async def seed(server: RedisServer) -> None:
-    redis: Any = Redis.from_url(server.url)
-    await redis.hset(f"{{tim_async:{APP}:{PATH}}}", "next", "1")
-    await redis.aclose()
-
-
 async def test_a_moment_without_an_answer_is_over_before_the_static_share_begins(
-    make: Callable[..., RedisLimiter],
+    make: Callable[..., RedisLimiter], told: ToldRedis
 ) -> None:
-    with RedisServer() as server:
-        await seed(server)
-        caller = Caller(make(server.url, 1))
-        await caller.calls(20)
-        server.hold()
-        began = asyncio.get_running_loop().time()
-        asyncio.get_running_loop().call_later(2 * TIMEOUT, server.go_on)
-        await caller.calls(30)
-        times = await caller.stop()
+    caller = Caller(make(1))
+    await caller.calls(20)
+    told.hold()
+    began = asyncio.get_running_loop().time()
+    asyncio.get_running_loop().call_later(2 * TIMEOUT, told.go_on)
+    await caller.calls(30)
+    times = await caller.stop()
     first = min(when for when in times if when > began + TIMEOUT)
     assert first - began >= 1
     assert most_in_a_second(times) <= COMMAND.rate
+
+
+@pytest.mark.clock("real")
+async def test_a_real_server_may_be_killed_and_started_again() -> None:
+    # The timeout has no part in this, so a machine that is slow must not have one.
+    with RedisServer() as server:
+        gone, back = Ear("out of reach (ConnectionError: "), Ear("is back")
+        limiter = RedisLimiter(server.url, processes=1, timeout=30)
+        caller = Caller(limiter)
+        await caller.calls(5)
+        assert repr(limiter) == "<RedisLimiter of 1 processes: shared>"
+        server.kill()
+        await gone.heard.wait()
+        await caller.calls(5)
+        assert repr(limiter) == "<RedisLimiter of 1 processes: without Redis>"
+        server.start()
+        await back.heard.wait()
+        await caller.calls(5)
+        assert repr(limiter) == "<RedisLimiter of 1 processes: shared>"
+        await caller.stop()
+        await limiter.aclose()
 
 
 # Arguments, statistics, the end.

@@ -1,7 +1,12 @@
-"""The conversation with Redis, against a real server: what is booked, what comes back, and whose clock counts."""
+"""The conversation with Redis, against a real server: what is booked, what comes back, and whose clock counts.
 
+Where the time makes a difference, the server is told it.
+"""
+
+import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from typing import Any
@@ -9,9 +14,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 from redis_server import RedisServer
+from told_redis import ToldRedis
 
 from tim_async.limits import Command
 from tim_async.redis.booking import AHEAD, TROUBLE, Books, Clock, Terms
+
+pytestmark = pytest.mark.clock("virtual")
 
 TERMS = Terms(spacing=0.01, queue=8, settle=30.0)
 COMMAND = Command(1400000000, "timpush/get_tag", 100)
@@ -25,36 +33,36 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def redis(server: RedisServer) -> AsyncIterator[Any]:
-    """A client of the server, on which the budget has been used before."""
-    redis: Any = Redis.from_url(server.url)
-    await redis.flushall()
-    await redis.hset(KEY, "next", "1")
-    yield redis
-    await redis.config_set("min-replicas-to-write", "0")
-    await redis.aclose()
+async def told(server: RedisServer) -> AsyncIterator[ToldRedis]:
+    """A server on which the budget has been used before."""
+    told = ToldRedis(server)
+    told.redis.hset(KEY, "next", "1")
+    yield told
+    told.redis.config_set("min-replicas-to-write", "0")
+    told.close()
 
 
 @pytest.fixture
-async def books(server: RedisServer, redis: Any) -> AsyncIterator[Books]:
-    assert redis is not None
-    books = Books(server.url, prefix="tests", timeout=0.5)
-    yield books
-    await books.aclose()
+def redis(told: ToldRedis) -> Any:
+    """A client of it, for the test alone."""
+    return told.redis
 
 
-async def now_of(redis: Any) -> int:
-    seconds, micros = await redis.time()
-    return int(seconds) * 1_000_000 + int(micros)
+def books_of(redis: Any) -> Books:
+    return Books(redis, prefix="tests", timeout=0.5)
+
+
+@pytest.fixture
+def books(told: ToldRedis) -> Books:
+    return books_of(told)
 
 
 # Book.
 
 
-async def test_slots_are_booked_one_after_the_other_whoever_books(server: RedisServer, books: Books) -> None:
-    other = Books(server.url, prefix="tests", timeout=0.5)
+async def test_slots_are_booked_one_after_the_other_whoever_books(told: ToldRedis, books: Books) -> None:
     first = await books.book(COMMAND, 3, TERMS)
-    second = await other.book(COMMAND, 2, TERMS)
+    second = await books_of(told).book(COMMAND, 2, TERMS)
     assert (len(first.slots), len(second.slots)) == (3, 2)
     slots = first.slots + second.slots
     # Each process knows Redis' clock no better than its quickest round trip.
@@ -62,22 +70,21 @@ async def test_slots_are_booked_one_after_the_other_whoever_books(server: RedisS
     assert all(abs(later - earlier - 0.01) <= tolerance for earlier, later in pairwise(slots))
     assert second.end == first.end + 20_000
     assert (first.booked, second.booked) == (1, 2)
-    await other.aclose()
 
 
 async def test_commands_and_apps_have_budgets_of_their_own(books: Books, redis: Any) -> None:
     others = [Command(1400000001, COMMAND.path, 100), Command(COMMAND.sdk_app_id, "timpush/set_attr", 100)]
     for other in others:
-        await redis.hset(f"{{tests:{other.sdk_app_id}:{other.path}}}", "next", "1")
+        redis.hset(f"{{tests:{other.sdk_app_id}:{other.path}}}", "next", "1")
     bookings = [await books.book(command, 5, TERMS) for command in (COMMAND, *others)]
     assert [booking.booked for booking in bookings] == [1, 1, 1]
 
 
-async def test_time_that_nobody_booked_is_gone(books: Books, redis: Any) -> None:
+async def test_time_that_nobody_booked_is_gone(books: Books, told: ToldRedis) -> None:
     """However long nobody called, there is no burst: the first slot is now."""
-    before = await now_of(redis)
+    before = told.now()
     booking = await books.book(COMMAND, 2, TERMS)
-    assert before + 20_000 <= booking.end <= await now_of(redis) + 20_000
+    assert before + 20_000 <= booking.end <= told.now() + 20_000
 
 
 async def test_a_run_ends_within_half_a_second_so_that_nobody_waits_long(books: Books) -> None:
@@ -98,15 +105,15 @@ async def test_beyond_the_queue_of_all_nothing_is_booked(books: Books) -> None:
 async def test_to_ask_books_nothing_and_needs_a_server_that_can_be_written_to(books: Books, redis: Any) -> None:
     asked = await books.book(COMMAND, 0, TERMS)
     assert (asked.slots, asked.booked) == ([], 0)
-    assert await redis.hget(KEY, "next") == b"1"
-    await redis.config_set("min-replicas-to-write", "1")
+    assert redis.hget(KEY, "next") == b"1"
+    redis.config_set("min-replicas-to-write", "1")
     with pytest.raises(TROUBLE):
         await books.book(COMMAND, 0, TERMS)
 
 
 async def test_the_keys_end_when_nobody_books_for_an_hour(books: Books, redis: Any) -> None:
     await books.book(COMMAND, 1, TERMS)
-    assert 3_590_000 < await redis.pttl(KEY) <= 3_600_020
+    assert 3_590_000 < redis.pttl(KEY) <= 3_600_020
 
 
 # Give back.
@@ -132,7 +139,7 @@ async def test_what_others_have_booked_behind_does_not_come_back(books: Books) -
 async def test_a_refusal_makes_everybody_slower_and_is_forgotten_in_time(books: Books, redis: Any) -> None:
     assert (await books.book(COMMAND, 1, TERMS, refused=0.0)).spacing == 11_112
     assert (await books.book(COMMAND, 1, TERMS)).spacing == 11_112
-    assert 3000 < await redis.pttl(f"{KEY}:slow") <= 4000  # 2 s, and two more for 10 % at 5 % a second
+    assert 3000 < redis.pttl(f"{KEY}:slow") <= 4000  # 2 s, and two more for 10 % at 5 % a second
 
 
 @pytest.mark.parametrize("ago", [0.0, 5.0])
@@ -142,39 +149,61 @@ async def test_a_call_booked_before_the_last_refusal_was_known_says_nothing_new(
 
 
 async def test_refusals_add_up_to_a_tenth_of_the_pace(books: Books, redis: Any) -> None:
-    await redis.set(f"{KEY}:slow", "0.11", px=19_000)  # its refusal was 0.8 s ago
+    redis.set(f"{KEY}:slow", "0.11", px=19_000)  # its refusal was 0.8 s ago
     assert (await books.book(COMMAND, 1, TERMS, refused=0.1)).spacing == 100_000
 
 
 async def test_the_pace_grows_again_by_five_percent_a_second(books: Books, redis: Any) -> None:
-    await redis.set(f"{KEY}:slow", "0.5", px=4_000)
-    assert (await books.book(COMMAND, 1, TERMS)).spacing == pytest.approx(12_500, rel=0.01)
+    began = time.monotonic()  # keys end by the server's own clock, which is not told
+    redis.set(f"{KEY}:slow", "0.5", px=4_000)
+    spacing = (await books.book(COMMAND, 1, TERMS)).spacing
+    grown = 0.05 * (time.monotonic() - began + 0.002)
+    assert 10_000 / (0.8 + grown) <= spacing <= 12_501
 
 
 # What may have been forgotten.
 
 
-async def test_a_young_server_that_knows_nothing_keeps_shut_until_all_have_noticed(server: RedisServer) -> None:
+async def test_a_young_server_that_knows_nothing_keeps_shut_until_all_have_noticed(
+    told: ToldRedis, books: Books
+) -> None:
+    told.start_anew()
+    first = await books.book(COMMAND, 5, TERMS)
+    await asyncio.sleep(0.5 * TERMS.settle)
+    second = await books.book(COMMAND, 5, TERMS)
+    assert (first.slots, second.slots) == ([], [])
+    assert first.start == pytest.approx(second.start, abs=0.05)  # the second does not begin it anew
+    await asyncio.sleep(0.5 * TERMS.settle)
+    assert len((await books.book(COMMAND, 5, TERMS)).slots) == 5
+
+
+async def test_a_server_of_age_that_knows_nothing_is_just_idle(told: ToldRedis, books: Books) -> None:
+    told.start_anew()
+    await asyncio.sleep(TERMS.settle + 2.001)  # it tells whole seconds
+    assert len((await books.book(COMMAND, 5, TERMS)).slots) == 5
+
+
+async def test_a_server_that_just_came_of_age_may_still_be_young(told: ToldRedis, books: Books) -> None:
+    told.start_anew()
+    await asyncio.sleep(TERMS.settle + 1.999)
+    assert (await books.book(COMMAND, 5, TERMS)).slots == []
+
+
+@pytest.mark.clock("patient")
+async def test_a_real_server_tells_its_age(server: RedisServer) -> None:
     with RedisServer() as young:
-        books = Books(young.url, prefix="tests", timeout=0.5)
-        first = await books.book(COMMAND, 5, TERMS)
-        second = await books.book(COMMAND, 5, TERMS)
-        assert (first.slots, second.slots) == ([], [])
-        assert first.start == pytest.approx(second.start, abs=0.05)  # the second does not begin it anew
-        await books.aclose()
-    assert server.url != young.url
+        for url, slots in ((young.url, 0), (server.url, 5)):
+            books = Books(url, prefix="tests", timeout=0.5)
+            await books._redis.flushall()
+            settle = (await books._redis.info("server"))["uptime_in_seconds"] - 2 if slots else 3600
+            assert len((await books.book(COMMAND, 5, Terms(0.01, 8, settle))).slots) == slots
+            await books.aclose()
 
 
-async def test_a_server_of_age_that_knows_nothing_is_just_idle(books: Books, redis: Any) -> None:
-    await redis.delete(KEY)
-    server = await redis.info("server")
-    old = Terms(0.01, 8, server["uptime_in_seconds"] - 2)
-    assert len((await books.book(COMMAND, 5, old)).slots) == 5
-
-
+@pytest.mark.clock("patient")
 async def test_a_server_that_does_not_tell_its_age_counts_as_young(server: RedisServer, redis: Any) -> None:
-    await redis.delete(KEY)
-    await redis.execute_command("ACL", "SETUSER", "shy", "on", "nopass", "~*", "+@all", "-info")
+    redis.delete(KEY)
+    redis.execute_command("ACL", "SETUSER", "shy", "on", "nopass", "~*", "+@all", "-info")
     books = Books(server.url.replace("//", "//shy:any@"), prefix="tests", timeout=0.5)
     assert (await books.book(COMMAND, 5, Terms(0.01, 8, 1.0))).slots == []
     await books.aclose()
@@ -194,11 +223,12 @@ async def test_who_comes_back_while_others_book_just_goes_on(books: Books) -> No
     assert len((await books.book(COMMAND, 1, TERMS, seen=asked.booked)).slots) == 1
 
 
-async def test_a_server_whose_clock_was_set_back_does_not_wait_for_the_old_time(books: Books, redis: Any) -> None:
-    await redis.hset(KEY, "next", str(await now_of(redis) + 3_600_000_000))
+async def test_a_server_whose_clock_was_set_back_does_not_wait_for_the_old_time(books: Books, told: ToldRedis) -> None:
+    told.redis.hset(KEY, "next", str(told.now() + 3_600_000_000))
     assert len((await books.book(COMMAND, 1, Terms(0.01, 8, 0.0))).slots) == 1
 
 
+@pytest.mark.clock("patient")
 async def test_a_restarted_server_learns_the_script_anew() -> None:
     with RedisServer() as server:
         books = Books(server.url, prefix="tests", timeout=0.5)
@@ -211,6 +241,7 @@ async def test_a_restarted_server_learns_the_script_anew() -> None:
         await books.aclose()
 
 
+@pytest.mark.clock("patient")
 async def test_a_server_that_does_not_answer_in_time_is_trouble() -> None:
     with RedisServer() as server:
         books = Books(server.url, prefix="tests", timeout=0.1)
@@ -248,13 +279,18 @@ def test_a_clock_that_was_set_is_believed_at_once(step: float) -> None:
     assert clock.distance(11.0, 6.0 + step, 11.1) == pytest.approx(5.1 - step, abs=0.1)
 
 
-async def test_a_client_of_the_caller_is_used_and_not_closed(redis: Any) -> None:
-    books = Books(redis, prefix="tests", timeout=0.5)
+@pytest.mark.clock("patient")
+async def test_a_client_of_the_caller_is_used_and_not_closed(server: RedisServer, redis: Any) -> None:
+    assert redis is not None
+    mine: Any = Redis.from_url(server.url)
+    books = Books(mine, prefix="tests", timeout=0.5)
     assert len((await books.book(COMMAND, 2, TERMS)).slots) == 2
     await books.aclose()
-    assert await redis.ping()
+    assert await mine.ping()
+    await mine.aclose()
 
 
+@pytest.mark.clock("patient")
 async def test_a_client_that_decodes_is_as_good(server: RedisServer, redis: Any) -> None:
     assert redis is not None
     decoding: Any = Redis.from_url(server.url, decode_responses=True)

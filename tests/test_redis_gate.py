@@ -1,17 +1,22 @@
-"""One command in one process, on a real server: who is served, what is booked, and what is given back."""
+"""One command in one process, on a real server: who is served, what is booked, and what is given back.
+
+Slots are there for some milliseconds, so all of it happens in virtual time, the server's clock included.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
-from redis_server import Delay, Ear, RedisServer
+from redis_server import Ear, RedisServer
+from told_redis import ToldRedis
 
 from tim_async.limits import Command
 from tim_async.permits import Permit
 from tim_async.redis.booking import Books, Terms
 from tim_async.redis.gate import RUN, Common, Gate
+
+pytestmark = pytest.mark.clock("virtual")
 
 COMMAND = Command(1400000000, "timpush/get_tag", 100)
 KEY = "{tests:1400000000:timpush/get_tag}"
@@ -25,30 +30,36 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def redis(server: RedisServer) -> AsyncIterator[Any]:
-    """A client of the server, on which the budget has been used before."""
-    redis: Any = Redis.from_url(server.url)
-    await redis.flushall()
-    await redis.hset(KEY, "next", "1")
-    yield redis
-    await redis.aclose()
+async def told(server: RedisServer) -> AsyncIterator[ToldRedis]:
+    """A server on which the budget has been used before."""
+    told = ToldRedis(server)
+    told.redis.hset(KEY, "next", "1")
+    yield told
+    told.close()
 
 
 @pytest.fixture
-async def make(server: RedisServer, redis: Any) -> AsyncIterator[Callable[..., Gate]]:
-    """Makes gates, each as if in a process of its own, and closes them."""
-    assert redis is not None
-    made: list[tuple[Gate, Books]] = []
+def redis(told: ToldRedis) -> Any:
+    """A client of it."""
+    return told.redis
 
-    def gate(command: Command = COMMAND, url: str = server.url, processes: int = 4, timeout: float = TIMEOUT) -> Gate:
-        books = Books(url, prefix="tests", timeout=timeout)
-        made.append((Gate(command, Common(books, processes=processes, margin=0.98, timeout=timeout)), books))
-        return made[-1][0]
+
+@pytest.fixture
+async def make(told: ToldRedis) -> AsyncIterator[Callable[..., Gate]]:
+    """Makes gates, each as if in a process of its own, and closes them."""
+    made: list[Gate] = []
+
+    def gate(command: Command = COMMAND, processes: int = 4, timeout: float = TIMEOUT) -> Gate:
+        made.append(Gate(command, Common(books_of(told, timeout), processes=processes, margin=0.98, timeout=timeout)))
+        return made[-1]
 
     yield gate
-    for each, books in made:
+    for each in made:
         await each.aclose()
-        await books.aclose()
+
+
+def books_of(told: Any, timeout: float = TIMEOUT) -> Books:
+    return Books(told, prefix="tests", timeout=timeout)
 
 
 def slow(rate: float) -> Command:
@@ -161,23 +172,23 @@ async def test_a_run_is_as_long_as_callers_wait_but_not_longer_than_five(make: C
     waiting = [ask(gate) for _ in range(12)]
     for task in waiting:
         use(gate, await task)
-    assert int(await redis.hget(KEY, "count")) <= 12 / RUN + 2
+    assert int(redis.hget(KEY, "count")) <= 12 / RUN + 2
 
 
 async def test_one_caller_who_always_comes_again_gets_runs_too(make: Callable[..., Gate], redis: Any) -> None:
     gate = make()
     for _ in range(40):
         use(gate, await gate.acquire(urgent=False))
-    assert int(await redis.hget(KEY, "count")) <= 20
+    assert int(redis.hget(KEY, "count")) <= 20
 
 
 async def test_callers_who_are_not_kept_waiting_get_single_slots(make: Callable[..., Gate], redis: Any) -> None:
     gate = make(slow(10))
     for place in range(3):
-        await redis.hset(KEY, "next", "1")  # as if the last call was long ago
+        redis.hset(KEY, "next", "1")  # as if the last call was long ago
         use(gate, await gate.acquire(urgent=False))
         await idle(gate)
-        assert int(await redis.hget(KEY, "count")) == place + 1
+        assert int(redis.hget(KEY, "count")) == place + 1
 
 
 async def test_at_low_rates_slots_are_booked_one_by_one(make: Callable[..., Gate], redis: Any) -> None:
@@ -185,38 +196,38 @@ async def test_at_low_rates_slots_are_booked_one_by_one(make: Callable[..., Gate
     waiting = [ask(gate) for _ in range(4)]
     for task in waiting:
         use(gate, await task)
-    assert int(await redis.hget(KEY, "count")) == 4
+    assert int(redis.hget(KEY, "count")) == 4
 
 
-async def test_a_slow_redis_is_asked_early_and_for_longer_runs(make: Callable[..., Gate], server: RedisServer) -> None:
-    async with Delay(server.port, 0.015) as delay:
-        gate = make(url=f"redis://127.0.0.1:{delay.port}/0", timeout=1)
-        for _ in range(20):
-            use(gate, await gate.acquire(urgent=False))
-        began = now()
-        for _ in range(50):
-            use(gate, await gate.acquire(urgent=False))
-        assert 50 / (now() - began) >= 85
-
-
-async def test_a_redis_that_became_slow_still_gives_slots(make: Callable[..., Gate], server: RedisServer) -> None:
-    async with Delay(server.port, 0.0) as delay:
-        gate = make(url=f"redis://127.0.0.1:{delay.port}/0", timeout=1)
+async def test_a_slow_redis_is_asked_early_and_for_longer_runs(make: Callable[..., Gate], told: ToldRedis) -> None:
+    told.way = 0.015
+    gate = make()
+    for _ in range(20):
         use(gate, await gate.acquire(urgent=False))
-        delay.seconds = 0.04
-        began = now()
-        for _ in range(5):
-            use(gate, await gate.acquire(urgent=False))
-        assert now() - began < 1
-
-
-async def test_on_a_young_server_the_first_call_waits_until_all_have_noticed(make: Callable[..., Gate]) -> None:
-    with RedisServer() as young:
-        gate = make(url=young.url)
-        began = now()
+    began = now()
+    for _ in range(50):
         use(gate, await gate.acquire(urgent=False))
-        assert now() - began >= 1 + TIMEOUT
-        await gate.aclose()
+    assert 50 / (now() - began) >= 85
+
+
+async def test_a_redis_that_became_slow_still_gives_slots(make: Callable[..., Gate], told: ToldRedis) -> None:
+    gate = make()
+    use(gate, await gate.acquire(urgent=False))
+    told.way = 0.04
+    began = now()
+    for _ in range(5):
+        use(gate, await gate.acquire(urgent=False))
+    assert now() - began < 1
+
+
+async def test_on_a_young_server_the_first_call_waits_until_all_have_noticed(
+    make: Callable[..., Gate], told: ToldRedis
+) -> None:
+    told.start_anew()
+    gate = make()
+    began = now()
+    use(gate, await gate.acquire(urgent=False))
+    assert now() - began >= 1 + TIMEOUT
 
 
 # What earlier calls need.
@@ -249,7 +260,7 @@ async def test_where_waiting_is_quicker_than_paying_nothing_is_booked(make: Call
     waiting = ask(gate)
     await turn()
     await turn()
-    assert int(await redis.hget(KEY, "count")) == 1
+    assert int(redis.hget(KEY, "count")) == 1
     gate.end(hanging, refused=False)
     use(gate, await waiting)
 
@@ -261,21 +272,18 @@ async def test_what_nobody_wants_any_more_goes_back(make: Callable[..., Gate], r
     gate = make()
     waiting = [ask(gate) for _ in range(5)]
     use(gate, await waiting[0])
-    end = int(await redis.hget(KEY, "next"))
+    end = int(redis.hget(KEY, "next"))
     await drop(*waiting[1:])
     await idle(gate)
-    used = sum(not task.cancelled() for task in waiting)
-    assert int(await redis.hget(KEY, "next")) == end - (5 - used) * gate._last.spacing
-    assert gate.slots._paid(now() + 0.1) == used
+    assert int(redis.hget(KEY, "next")) == end - 4 * gate._last.spacing
+    assert gate.slots._paid(now() + 0.1) == 1
 
 
-async def test_what_others_have_booked_behind_is_lost_and_pays(make: Callable[..., Gate], server: RedisServer) -> None:
+async def test_what_others_have_booked_behind_is_lost_and_pays(make: Callable[..., Gate], told: ToldRedis) -> None:
     gate = make()
     waiting = [ask(gate) for _ in range(5)]
     use(gate, await waiting[0])
-    other = Books(server.url, prefix="tests", timeout=1)
-    await other.book(COMMAND, 1, Terms(0.01, 8, 1))
-    await other.aclose()
+    await books_of(told).book(COMMAND, 1, Terms(0.01, 8, 1))
     await drop(*waiting[1:])
     await idle(gate)
     assert gate.slots._paid(now() + 0.1) == 5
@@ -298,7 +306,7 @@ async def test_a_refusal_slows_all_even_if_nobody_calls_here_any_more(make: Call
     await turn()
     use(gate, permits[1], refused=True)  # while the first is being told; it was sent before, and says nothing new
     await idle(gate)
-    assert float(await redis.get(f"{KEY}:slow")) == pytest.approx(0.9)
+    assert float(redis.get(f"{KEY}:slow")) == pytest.approx(0.9)
     other = make()
     use(other, await other.acquire(urgent=False))
     assert other._last.spacing == pytest.approx(1e6 / 98 / 0.9, rel=0.02)
@@ -315,86 +323,85 @@ async def test_a_lower_limit_spreads_the_slots(make: Callable[..., Gate]) -> Non
 # Without Redis.
 
 
-async def test_the_static_share_serves_the_urgent_first(make: Callable[..., Gate]) -> None:
-    with RedisServer() as server:
-        server.kill()
-        gate = make(slow(40), server.url, 4)
-        served: list[asyncio.Task[Permit]] = []
-        bulk = ask(gate)
+async def test_the_static_share_serves_the_urgent_first(make: Callable[..., Gate], told: ToldRedis) -> None:
+    told.gone = True
+    gate = make(slow(40))
+    served: list[asyncio.Task[Permit]] = []
+    bulk = ask(gate)
+    await turn()
+    urgent = ask(gate, urgent=True)
+    for task in (bulk, urgent):
+        task.add_done_callback(served.append)
+    await asyncio.gather(bulk, urgent)
+    assert served == [urgent, bulk]
+
+
+async def test_of_the_static_share_nothing_is_lost_when_somebody_gives_up(
+    make: Callable[..., Gate], told: ToldRedis
+) -> None:
+    told.gone = True
+    gate = make(slow(40))
+    gate.end(await gate.acquire(urgent=False), refused=False)
+    local, share = gate._common.local, gate._share_command()
+    held = [await local.acquire(share, urgent=True, full=True) for _ in range(10)]
+    impatient = ask(gate)
+    for _ in range(3):
         await turn()
-        urgent = ask(gate, urgent=True)
-        for task in (bulk, urgent):
-            task.add_done_callback(served.append)
-        await asyncio.gather(bulk, urgent)
-        assert served == [urgent, bulk]
+    behind = asyncio.create_task(local.acquire(share))
+    await turn()
+    await drop(impatient)
+    local.report(held[0])
+    local.report(await behind)
 
 
-async def test_of_the_static_share_nothing_is_lost_when_somebody_gives_up(make: Callable[..., Gate]) -> None:
-    with RedisServer() as server:
-        server.kill()
-        gate = make(slow(40), server.url, 4)
-        gate.end(await gate.acquire(urgent=False), refused=False)
-        local, share = gate._common.local, gate._share_command()
-        held = [await local.acquire(share, urgent=True, full=True) for _ in range(10)]
-        impatient = ask(gate)
-        for _ in range(3):
-            await turn()
-        behind = asyncio.create_task(local.acquire(share))
-        await turn()
-        await drop(impatient)
-        local.report(held[0])
-        local.report(await behind)
-
-
-async def test_it_is_told_once_that_redis_is_gone_and_once_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
-    with RedisServer() as server:
-        server.kill()
-        books = Books(server.url, prefix="tests", timeout=TIMEOUT)
-        common = Common(books, processes=1, margin=0.98, timeout=TIMEOUT)
-        gates = [Gate(Command(1, path, 100), common) for path in ("a", "b")]
-        gone, back = Ear("out of reach"), Ear("is back")
-        waiting = [ask(gate) for gate in gates]
-        await gone.heard.wait()
-        server.start()
-        for gate, task in zip(gates, waiting, strict=True):
-            use(gate, await task)
-        await back.heard.wait()
-        assert not common.without
-        for gate in gates:
-            await gate.aclose()
-        await books.aclose()
+async def test_it_is_told_once_that_redis_is_gone_and_once_that_it_is_back(
+    told: ToldRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    told.gone = True
+    common = Common(books_of(told), processes=1, margin=0.98, timeout=TIMEOUT)
+    gates = [Gate(Command(1, path, 100), common) for path in ("a", "b")]
+    gone, back = Ear("out of reach"), Ear("is back")
+    waiting = [ask(gate) for gate in gates]
+    await gone.heard.wait()
+    told.start_anew()
+    for gate, task in zip(gates, waiting, strict=True):
+        use(gate, await task)
+    await back.heard.wait()
+    assert not common.without
+    for gate in gates:
+        await gate.aclose()
     assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
         "the shared rate limit is out of reach",
         "the shared rate limit is back",
     ]
 
 
-async def test_calls_of_the_static_share_are_paid_for_when_redis_is_back(make: Callable[..., Gate]) -> None:
-    with RedisServer() as server:
-        server.kill()
-        gate = make(COMMAND, server.url, 1)
-        hanging = await gate.acquire(urgent=False)
-        hanging.written = now()
-        back = Ear("is back")
-        server.start()
-        await back.heard.wait()
-        use(gate, await gate.acquire(urgent=False))
-        assert gate.slots.elsewhere == 1
-        gate.end(hanging, refused=False)
+async def test_calls_of_the_static_share_are_paid_for_when_redis_is_back(
+    make: Callable[..., Gate], told: ToldRedis
+) -> None:
+    told.gone = True
+    gate = make(processes=1)
+    hanging = await gate.acquire(urgent=False)
+    hanging.written = now()
+    back = Ear("is back")
+    told.start_anew()
+    await back.heard.wait()
+    use(gate, await gate.acquire(urgent=False))
+    assert gate.slots.elsewhere == 1
+    gate.end(hanging, refused=False)
 
 
-async def test_slots_that_were_to_go_back_when_redis_went_are_lost_and_pay(make: Callable[..., Gate]) -> None:
-    with RedisServer() as server:
-        redis: Any = Redis.from_url(server.url)
-        await redis.hset(KEY, "next", "1")
-        await redis.aclose()
-        gate = make(COMMAND, server.url, 1)
-        waiting = [ask(gate) for _ in range(5)]
-        use(gate, await waiting[0])
-        server.hold()
-        gone = Ear("out of reach")
-        await drop(*waiting[1:])
-        await gone.heard.wait()
-        await turn()
-        assert not gate._back
-        assert gate.slots._paid(now()) == 5
+async def test_slots_that_were_to_go_back_when_redis_went_are_lost_and_pay(
+    make: Callable[..., Gate], told: ToldRedis
+) -> None:
+    gate = make(processes=1)
+    waiting = [ask(gate) for _ in range(5)]
+    use(gate, await waiting[0])
+    told.hold()
+    gone = Ear("out of reach")
+    await drop(*waiting[1:])
+    await gone.heard.wait()
+    await turn()
+    assert not gate._back
+    assert gate.slots._paid(now()) == 5
+    told.go_on()

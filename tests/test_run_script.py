@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -35,9 +36,19 @@ def test_a_python_that_will_not_do_is_told(tmp_path: Path) -> None:
     assert "Python 3.11 or newer is needed" in done.stderr
 
 
-@pytest.mark.parametrize("script", ["run", ".ci/run"])
+@pytest.mark.parametrize("script", ["run", ".ci/run", "tests/slow_machine.sh"])
 def test_the_scripts_can_be_run(script: str) -> None:
     assert os.access(HOUSE / script, os.X_OK)
+
+
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="pins to a core, which needs taskset")
+@pytest.mark.parametrize(("asked", "code"), [("--version", 0), ("--no-such-option", 4)])
+def test_a_slow_run_ends_as_pytest_does_and_its_busy_loops_end_with_it(asked: str, code: int) -> None:
+    command = [str(HOUSE / "tests" / "slow_machine.sh"), "2", asked]
+    done = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    assert done.wait() == code
+    with pytest.raises(ProcessLookupError):
+        os.killpg(done.pid, 0)
 
 
 def test_the_lock_names_no_host() -> None:
@@ -55,7 +66,7 @@ def test_the_lock_has_hashes_for_all_that_is_needed() -> None:
         *project["project"]["optional-dependencies"]["redis"],
         *project["dependency-groups"]["test"],
     ]
-    names = {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+    names = {re.split(r"[^\w.-]", requirement)[0].replace(".", "-") for requirement in needed}
     locked = re.findall(r"^([\w-]+)==\S+(?: ;[^\\\n]*)? \\\n +--hash=sha256:", LOCK, re.MULTILINE)
     assert names <= set(locked)
     assert len(locked) == len(re.findall(r"^[\w-]+==", LOCK, re.MULTILINE))

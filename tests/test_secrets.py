@@ -18,6 +18,8 @@ from servers import Call, Puppet, client_of, yes
 from tim_async import BatchResult, CallEvent, Client, TIMError
 from tim_async.emulator import Emulator, Faults
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 
 @pytest.fixture
 def key() -> str:

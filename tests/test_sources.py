@@ -13,6 +13,8 @@ from servers import Puppet, client_of, refusing, yes
 from tim_async import BatchError, Client, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import Account, Emulator
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 
 class Boom(Exception):
     """What a source of these tests raises."""

@@ -17,6 +17,8 @@ from tim_async.limits import Command, LocalLimiter
 from tim_async.permits import Permit
 from tim_async.statistics import Alarm, read_alarm
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 DELETE = "im_open_login_svc/account_delete"
 ALARM = {
     "CallbackCommand": "Alert.RequestOverLimit",

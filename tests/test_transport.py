@@ -28,6 +28,8 @@ from tim_async.permits import Permit
 from tim_async.transport import REGIONS, Hosts, Transport, _Body, check_base_url
 from tim_async.usersig import Signer, read
 
+pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
+
 GET_TAGS = "timpush/get_tag"
 BODY = b'{"To_Account":["Mary"]}'
 

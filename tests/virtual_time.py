@@ -1,21 +1,29 @@
-"""An event loop whose clock jumps to the next timer as soon as nothing else is ready.
+"""Two event loops on a clock of their own, for which it does not matter how fast the machine is.
 
-An hour of waiting takes as long as the work in it, and the same program always sees the same times. For tests without
-sockets: what comes from outside (a thread, a signal) is still waited for in real time, and only if no timer is set.
+`VirtualLoop` jumps to the next timer as soon as nothing else is ready: an hour of waiting takes as long as the work in
+it, and the same program always sees the same times. For tests without sockets: what comes from outside (a thread, a
+signal) is still waited for in real time, and only if no timer is set.
+
+`PatientLoop` really waits, but only waiting makes its clock go, not working: on a machine that is ten times slower, or
+has something else to do, a server in the same loop answers as soon after the call as anywhere. For tests with sockets
+and short times.
 """
 
 import asyncio
 import selectors
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["VirtualLoop", "run"]
+__all__ = ["PatientLoop", "VirtualLoop", "run"]
 
 T = TypeVar("T")
 
 # Seconds that each turn of the loop costs. On a clock that stands still aiolimiter 1.3 can re-arm a timer for ever that
 # is due in 1e-16 s, because a float near 1000 cannot tell the two times apart.
 TURN = 1e-6
+# The same for `PatientLoop`, about as much as one costs on a quick machine: a task that never waits must not stop time.
+PATIENT_TURN = 5e-5
 
 
 class _Selector(selectors.DefaultSelector):
@@ -31,6 +39,19 @@ class _Selector(selectors.DefaultSelector):
         return ready
 
 
+class _Patient(selectors.DefaultSelector):
+    """Counts a wait only if nothing came of it: else there was something to do, perhaps for long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = time.monotonic()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout)
+        self.now += PATIENT_TURN if ready else max(timeout or 0.0, PATIENT_TURN)
+        return ready
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A selector loop on virtual time, which starts at 0.0 seconds."""
 
@@ -41,6 +62,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._virtual.now
+
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """A selector loop whose clock begins with the real one and then goes only while the loop waits."""
+
+    def __init__(self) -> None:
+        self._patient = _Patient()
+        super().__init__(self._patient)
+
+    def time(self) -> float:
+        """Seconds of a monotonic clock, never ahead of the real one."""
+        return self._patient.now
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

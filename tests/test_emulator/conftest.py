@@ -1,13 +1,20 @@
-"""Fixtures: a running emulator, and a foreign program that calls it."""
+"""Fixtures: a running emulator, and a foreign program that calls it, on a loop for which no machine is too slow."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import pytest
+from virtual_time import PatientLoop
 
 from tim_async.emulator import Emulator
 
 from .caller import Caller
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"patient": PatientLoop}
 
 
 @pytest.fixture
