@@ -14,7 +14,7 @@ from servers import APP, Puppet, client_of, yes
 from tim_async import AccountError, Client, ClientClosed, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.limits import local_limiter
-from tim_async.transport import REGIONS
+from tim_async.hosts import REGIONS
 
 DELETE = "im_open_login_svc/account_delete"
 GET_TAGS = "timpush/get_tag"
@@ -390,10 +390,11 @@ async def test_the_callers_own_session_is_used_and_not_closed(puppet: Puppet) ->
 
 async def test_a_session_that_the_caller_closed_is_no_puzzle(puppet: Puppet) -> None:
     async with aiohttp.ClientSession() as session:
-        tim = client_of(puppet, session=session, attempts=1)
-    with pytest.raises(AccountError, match="the session is closed") as caught:
+        tim = client_of(puppet, session=session)
+    with pytest.raises(ConnectError, match="the session is closed; it was given to this client") as caught:
         await tim.accounts.delete.one("Mary")
-    assert isinstance(caught.value.outcome, NotSent)
+    assert caught.value.result is not None
+    assert isinstance(caught.value.result.outcomes[0], NotSent)
     await tim.aclose()
 
 

@@ -19,8 +19,10 @@ PURE = [
     "codes",
     "wire",
     "retry",
+    "throttle",
     "permits",
     "statistics",
+    "hosts",
     "usersig",
     "errors",
     "results",
@@ -38,6 +40,7 @@ PURE = [
 WAITING = [
     "limits",
     "redis",
+    "payload",
     "transport",
     "dispatch",
     "sources",

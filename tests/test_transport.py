@@ -25,7 +25,9 @@ from tim_async import (
 )
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.permits import Permit
-from tim_async.transport import REGIONS, Hosts, Transport, _Body, check_base_url
+from tim_async.hosts import REGIONS, Hosts, check_base_url
+from tim_async.payload import Body
+from tim_async.transport import Transport
 from tim_async.usersig import Signer, read
 
 GET_TAGS = "timpush/get_tag"
@@ -193,7 +195,7 @@ class NoConnection(AbstractStreamWriter):
 async def test_a_connection_that_went_away_in_that_moment_counts_as_new() -> None:
     permit = Permit(0.0)
     with pytest.raises(aiohttp.ClientConnectionResetError):
-        await _Body(BODY, permit, WeakSet()).write_with_length(NoConnection(), None)
+        await Body(BODY, permit, WeakSet()).write_with_length(NoConnection(), None)
     assert permit.fresh
     assert permit.written is not None
 

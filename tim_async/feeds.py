@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, ClassVar
 
-from .errors import APIError
+from .errors import APIError, RequestError
 from .items import Bundle, Item, Line
 from .results import BatchResult, Failure, Ok, Outcome, Stats
 
@@ -73,7 +73,7 @@ class Feed(Line, ABC):
         """Why nothing of it is sent any more; what is in flight may still be answered."""
         self.over = False
         """Nobody waits for its outcomes any more."""
-        self.error: APIError | None = None
+        self.error: APIError | RequestError | None = None
         """What stopped it."""
         self.calls = 0
         self.retries = 0

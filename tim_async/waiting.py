@@ -12,13 +12,14 @@ from weakref import WeakValueDictionary
 
 from .checks import Problem, Problems
 from .endpoints import Endpoint
-from .errors import APIError
+from .errors import APIError, RequestError
 from .feeds import INTERACTIVE, WAITING_LOW, Feed
 from .health import Health
 from .items import FLYING, GONE, Bundle, Chunk, Item, Line, Trial
 from .order import Order
 from .results import Failure, NotSent, Rejected, Unknown
 from .retry import Pause
+from .throttle import Throttle
 from .trials import Trials
 from .turns import Turns
 
@@ -57,9 +58,10 @@ class Waiting:
         """Calls that carried an item which had gone out before."""
         self.failures = 0
         """Calls in a row without a useful answer."""
-        self.suspect: APIError | None = None
+        self.suspect: APIError | RequestError | None = None
         """The refusal of this command that nothing has disproved yet."""
         self.pause = Pause()
+        self.throttle = Throttle()
         self._later: list[tuple[float, int, list[Item], Trial | None]] = []
         self._serial = count()
         self._returned = False
@@ -241,7 +243,7 @@ class Waiting:
         health = self.health
         if health.full or (self.in_flight and (self.suspect or self.failures >= FAILURES_MOST)):
             return math.inf
-        return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at)
+        return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at, self.throttle.next_at)
 
     def closed_for(self, now: float) -> float:
         """Seconds until a call may leave, as far as that is a matter of time."""
@@ -268,6 +270,7 @@ class Waiting:
                 feed.notify()
         self.in_flight += 1
         self.health.in_flight += 1
+        self.throttle.sent(now)
         self._ready_since = now
         self._silent_since = min(self._silent_since, now)
         if bundle is not None:
@@ -334,9 +337,9 @@ class Waiting:
         self.touched |= self.feeds
         self.tell(now)
 
-    def stop(self, feed: Feed, why: APIError | str, now: float) -> None:
+    def stop(self, feed: Feed, why: APIError | RequestError | str, now: float) -> None:
         """Send nothing more of a feed: what waits ends now, what is in flight when it is answered."""
-        if isinstance(why, APIError) and feed.error is None:
+        if not isinstance(why, str) and feed.error is None:
             feed.error = why
         if feed.stop_reason is not None:
             return
@@ -393,7 +396,7 @@ class Waiting:
         number = item.code
         if not item.reached and item.line is not FLYING:
             kind = NotSent
-            number = feed.error.code if feed.error is not None else None
+            number = feed.error.code if isinstance(feed.error, APIError) else None
         elif item.refused and not item.unsure and item.line is not FLYING:
             kind = Rejected
         return Failure(kind, number, item.info, reason, again=True, argument=item.argument)
