@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from ssl import SSLContext
 
 from aiohttp import web
 
@@ -27,13 +28,15 @@ class Sockets(web.Server):
         self._listener: asyncio.Server | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._address = ("", 0)
+        self._ssl: SSLContext | None = None
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, port: int, ssl: SSLContext | None = None) -> int:
         """Open the socket.
 
         Args:
             host: The address.
             port: The port; 0 takes a free one.
+            ssl: For TLS; None for none.
 
         Returns:
             The port.
@@ -41,8 +44,8 @@ class Sockets(web.Server):
         Raises:
             OSError: The address is taken.
         """
-        self._listener = await asyncio.get_running_loop().create_server(self, host, port, backlog=1024)
-        self._address = host, self._listener.sockets[0].getsockname()[1]
+        self._listener = await asyncio.get_running_loop().create_server(self, host, port, backlog=1024, ssl=ssl)
+        self._address, self._ssl = (host, self._listener.sockets[0].getsockname()[1]), ssl
         return self._address[1]
 
     async def close(self) -> None:
@@ -72,7 +75,7 @@ class Sockets(web.Server):
         await asyncio.sleep(seconds)
         while self._listener is None:
             try:
-                await self.listen(*self._address)
+                await self.listen(*self._address, self._ssl)
             except OSError:  # somebody's outgoing connection has got the port, and will give it back
                 await asyncio.sleep(_REBIND_SECONDS)
         self._reopening = None
