@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from servers import APP, Puppet, client_of, yes
 
-from tim_async import AccountError, Client, ClientClosed, CredentialsError, NotSent, Ok, Unknown
+from tim_async import AccountError, Client, ClientClosed, ConnectError, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import DEMO_KEY, Emulator
-from tim_async.limits import local_limiter
 from tim_async.hosts import REGIONS
+from tim_async.limits import local_limiter
 
 DELETE = "im_open_login_svc/account_delete"
 GET_TAGS = "timpush/get_tag"

@@ -6,11 +6,10 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote
-from weakref import WeakSet
 
 import aiohttp
 import pytest
-from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_reqrep import ConnectionKey
 from aioresponses import aioresponses
 from servers import APP, Puppet, client_of, yes
@@ -24,9 +23,8 @@ from tim_async import (
     RequestTimeout,
 )
 from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.hosts import Hosts
 from tim_async.permits import Permit
-from tim_async.hosts import REGIONS, Hosts, check_base_url
-from tim_async.payload import Body
 from tim_async.transport import Transport
 from tim_async.usersig import Signer, read
 
@@ -173,31 +171,6 @@ async def test_a_permit_whose_call_never_went_out_is_not_used_up(free_port: int)
     assert isinstance(await sent(transport, permit), ConnectError)
     assert permit.written is None
     await transport.close()
-
-
-class NoConnection(AbstractStreamWriter):
-    """What aiohttp writes to once the connection is gone."""
-
-    async def write(self, chunk: Any, *_: Any, **__: Any) -> None:
-        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
-
-    async def write_eof(self, chunk: bytes = b"") -> None: ...
-
-    async def drain(self) -> None: ...
-
-    def enable_compression(self, *_: Any, **__: Any) -> None: ...
-
-    def enable_chunking(self) -> None: ...
-
-    async def write_headers(self, status_line: str, headers: Any) -> None: ...
-
-
-async def test_a_connection_that_went_away_in_that_moment_counts_as_new() -> None:
-    permit = Permit(0.0)
-    with pytest.raises(aiohttp.ClientConnectionResetError):
-        await Body(BODY, permit, WeakSet()).write_with_length(NoConnection(), None)
-    assert permit.fresh
-    assert permit.written is not None
 
 
 # Foreign errors
@@ -390,72 +363,6 @@ async def test_a_closed_transport_sends_nothing(puppet: Puppet, transport: Trans
 
 
 # Where to
-
-
-@pytest.mark.parametrize("url", ["https://example.com/", "http://localhost:1", "http://127.0.0.1:80", "http://[::1]:1"])
-def test_a_base_url_is_a_scheme_and_a_host(url: str) -> None:
-    assert check_base_url(url) == url.rstrip("/")
-
-
-@pytest.mark.parametrize(
-    "url", ["", "example.com", "http://127.0.0.1/v4", "ftp://127.0.0.1", "https://", "https://a?b=c"]
-)
-def test_anything_else_is_no_base_url(url: str) -> None:
-    with pytest.raises(ValueError, match="scheme://host"):
-        check_base_url(url)
-
-
-@pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.1:80", "http://localhost.example.com"])
-def test_plain_http_over_a_network_would_give_the_signature_away(url: str) -> None:
-    with pytest.raises(ValueError, match="use https"):
-        check_base_url(url)
-
-
-def test_every_region_has_a_standby_domain() -> None:
-    for domains in REGIONS.values():
-        assert len(set(domains)) == 2
-    assert len({domain for domains in REGIONS.values() for domain in domains}) == 2 * len(REGIONS)
-
-
-def test_after_three_failures_in_a_row_the_other_domain_is_called_for_a_minute() -> None:
-    hosts = Hosts("a", "b")
-    for failures in range(3):
-        assert hosts.current(failures) == "a"
-        hosts.unreachable("a", failures)
-    assert hosts.current(2.0) == "b"
-    assert hosts.current(61.9) == "b"
-    assert hosts.current(62.0) == "a"
-
-
-def test_a_connection_that_was_there_ends_the_row_of_failures() -> None:
-    hosts = Hosts("a", "b")
-    for _ in range(5):
-        hosts.unreachable("a", 0.0)
-        hosts.unreachable("a", 0.0)
-        hosts.reached()
-    assert hosts.current(0.0) == "a"
-
-
-def test_failures_of_calls_that_began_on_the_other_domain_say_nothing_about_this_one() -> None:
-    hosts = Hosts("a", "b")
-    for _ in range(128):
-        hosts.unreachable("a", 0.0)
-    assert hosts.current(1.0) == "b"
-
-
-def test_if_the_standby_is_down_too_the_first_is_called_again() -> None:
-    hosts = Hosts("a", "b")
-    for base in ("a", "b"):
-        for _ in range(3):
-            hosts.unreachable(base, 0.0)
-    assert hosts.current(0.0) == "a"
-
-
-def test_a_single_domain_has_no_standby() -> None:
-    hosts = Hosts("a")
-    for _ in range(10):
-        hosts.unreachable("a", 0.0)
-    assert hosts.current(0.0) == "a"
 
 
 async def test_the_transport_goes_to_the_standby_domain_and_keeps_to_it(puppet: Puppet, free_port: int) -> None:
