@@ -46,6 +46,11 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("call_timeout must be", {"call_timeout": "10"}),
     ("close_timeout must be", {"close_timeout": -1}),
     ("linger must be", {"linger": -0.1}),
+    ("max_reply_bytes must be", {"max_reply_bytes": 0}),
+    ("max_reply_bytes must be", {"max_reply_bytes": 1e6}),
+    ("proxy must be", {"proxy": "proxy:3128"}),
+    ("proxy must be", {"proxy": 5}),
+    ("plain http is for this machine only", {"proxy": "http://proxy:3128"}),
 ]
 
 
