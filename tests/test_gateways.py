@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -223,7 +223,7 @@ def test_a_client_whose_session_belongs_to_another_loop_is_told_and_not_opened()
 
 
 @asynccontextmanager
-async def proxy_server(status: int = 200) -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
+async def proxy_server(status: int = 200) -> AsyncGenerator[tuple[str, list[dict[str, str]]]]:
     """A proxy that connects, or refuses with a status; its address, and the heads that it was sent."""
     heads: list[dict[str, str]] = []
 

@@ -75,7 +75,7 @@ def test_a_reset_in_the_middle_costs_nothing(how: Kind, run: Callable[[Main], No
 
 def test_without_a_limiter(run: Callable[[Main], None]) -> None:
     async def main(emulator: Emulator, tim: Client) -> None:
-        trusting = tim._transport._call_options["ssl"]
+        trusting = tim._transport._call_options.get("ssl")
         async with client_of(emulator, ssl=trusting, limiter=None) as free:
             assert (await free.push.get_tags(NAMES[:1000])).ok
 

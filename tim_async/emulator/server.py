@@ -201,8 +201,8 @@ class Emulator:
         """
         if self._sockets is not None:
             raise RuntimeError("the emulator is listening already")
-        sockets = Sockets(self._handle)
-        self._port = await sockets.listen(self._host, self._port, self._ssl)
+        sockets = Sockets(self._handle, self._ssl)
+        self._port = await sockets.listen(self._host, self._port)
         self._sockets = sockets
         return self
 

@@ -16,9 +16,14 @@ class Sockets(web.Server):
 
     Args:
         handler: Answers one request.
+        ssl: For TLS; None for none.
     """
 
-    def __init__(self, handler: "Callable[[Sockets, web.BaseRequest], Awaitable[web.StreamResponse]]") -> None:
+    def __init__(
+        self,
+        handler: "Callable[[Sockets, web.BaseRequest], Awaitable[web.StreamResponse]]",
+        ssl: SSLContext | None = None,
+    ) -> None:
         # No access log: the usersig is in the URL.
         super().__init__(self._watched, access_log=None)
         self._handler = handler
@@ -28,15 +33,14 @@ class Sockets(web.Server):
         self._listener: asyncio.Server | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._address = ("", 0)
-        self._ssl: SSLContext | None = None
+        self._ssl = ssl
 
-    async def listen(self, host: str, port: int, ssl: SSLContext | None = None) -> int:
+    async def listen(self, host: str, port: int) -> int:
         """Open the socket.
 
         Args:
             host: The address.
             port: The port; 0 takes a free one.
-            ssl: For TLS; None for none.
 
         Returns:
             The port.
@@ -44,8 +48,8 @@ class Sockets(web.Server):
         Raises:
             OSError: The address is taken.
         """
-        self._listener = await asyncio.get_running_loop().create_server(self, host, port, backlog=1024, ssl=ssl)
-        self._address, self._ssl = (host, self._listener.sockets[0].getsockname()[1]), ssl
+        self._listener = await asyncio.get_running_loop().create_server(self, host, port, backlog=1024, ssl=self._ssl)
+        self._address = host, self._listener.sockets[0].getsockname()[1]
         return self._address[1]
 
     async def close(self) -> None:
@@ -75,7 +79,7 @@ class Sockets(web.Server):
         await asyncio.sleep(seconds)
         while self._listener is None:
             try:
-                await self.listen(*self._address, self._ssl)
+                await self.listen(*self._address)
             except OSError:  # somebody's outgoing connection has got the port, and will give it back
                 await asyncio.sleep(_REBIND_SECONDS)
         self._reopening = None
