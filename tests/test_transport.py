@@ -413,6 +413,14 @@ async def test_a_status_is_enough_where_its_body_does_not_come(puppet: Puppet) -
     await transport.close()
 
 
+async def test_a_session_that_raises_for_a_status_leaves_the_status_to_us(puppet: Puppet) -> None:
+    async with aiohttp.ClientSession(raise_for_status=True) as session:
+        transport = transport_to(puppet.url, session=session)
+        error = await answered(puppet, transport, 429, headers="Retry-After: 3\r\n")
+    assert type(error) is BadStatus
+    assert (error.status, error.retry_after) == (429, 3)
+
+
 async def test_a_gateway_says_how_long_to_wait(puppet: Puppet, transport: Transport) -> None:
     error = await answered(puppet, transport, 429, headers="Retry-After: 7\r\n")
     assert error.retry_after == 7

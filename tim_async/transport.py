@@ -63,6 +63,7 @@ class _CallOptions(TypedDict, total=False):
     timeout: aiohttp.ClientTimeout
     headers: dict[str, str]
     auto_decompress: bool
+    raise_for_status: bool
     proxy: URL
     ssl: SSLContext
 
@@ -102,7 +103,12 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout / 2))
         self._call_options: _CallOptions = {}
         if not self._own:  # our own has these for all of its calls, which is cheaper than to merge them into each
-            self._call_options = {"timeout": self._timeout, "headers": _HEADERS, "auto_decompress": False}
+            self._call_options = {
+                "timeout": self._timeout,
+                "headers": _HEADERS,
+                "auto_decompress": False,
+                "raise_for_status": False,  # the status is judged here, with what comes with it
+            }
         if proxy is not None:
             self._call_options["proxy"] = URL(proxy.url)
         if ssl is not None:
