@@ -5,14 +5,17 @@ import json
 import socket
 import struct
 from collections.abc import Callable
+from ssl import PROTOCOL_TLS_SERVER, SSLContext, create_default_context
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qsl, urlsplit
 
+import trustme
+
 from tim_async import Client
 from tim_async.emulator import DEMO_KEY
 
-__all__ = ["APP", "Call", "Puppet", "client_of", "refuse", "refusing", "yes"]
+__all__ = ["APP", "Call", "Puppet", "client_of", "contexts", "refuse", "refusing", "yes"]
 
 APP = 1400000000
 
@@ -108,9 +111,13 @@ class Puppet:
 
     Args:
         respond: Gives the answer to a call, or None to leave it to the test.
+        ssl: For TLS; None for none.
     """
 
-    def __init__(self, respond: Callable[[Call], dict[str, Any] | None] = lambda _: None) -> None:
+    def __init__(
+        self, respond: Callable[[Call], dict[str, Any] | None] = lambda _: None, *, ssl: SSLContext | None = None
+    ) -> None:
+        self.ssl = ssl
         self.respond: Callable[[Call], dict[str, Any] | None] = respond
         self.calls: list[Call] = []
         self.connections = 0
@@ -122,7 +129,7 @@ class Puppet:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'http' if self.ssl is None else 'https'}://127.0.0.1:{self._port}"
 
     def listens_at(self, port: int) -> None:
         """Lend the address of somebody else's socket, or choose one."""
@@ -148,7 +155,7 @@ class Puppet:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Connection(self), "127.0.0.1", self._port, backlog=1024
+            lambda: _Connection(self), "127.0.0.1", self._port, backlog=1024, ssl=self.ssl
         )
         self._port = self._server.sockets[0].getsockname()[1]
         return self
@@ -160,6 +167,15 @@ class Puppet:
         for transport in list(self.open):
             transport.abort()
         await self.all_gone()
+
+
+def contexts() -> tuple[SSLContext, SSLContext]:
+    """For a server at 127.0.0.1, and for a client that trusts whoever signed its certificate."""
+    authority = trustme.CA()
+    server, client = SSLContext(PROTOCOL_TLS_SERVER), create_default_context()
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
 
 
 def yes(call: Call) -> dict[str, Any]:

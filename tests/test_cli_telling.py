@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tim_async import ConnectError, CredentialsError, InvalidRequest, RequestTimeout, TIMError
+from tim_async import BadStatus, ConnectError, CredentialsError, InvalidRequest, RequestTimeout, TIMError
 from tim_async.cli.telling import in_one_line
 
 
@@ -18,6 +18,7 @@ from tim_async.cli.telling import in_one_line
         ),
         (InvalidRequest(90033, "bad", "a/b"), ": bad"),
         (ConnectError("a/b", "refused"), "a/b: refused; nothing was sent"),
+        (BadStatus("a/b", 404), "a/b: HTTP status 404 instead of 200; nothing was carried out"),
         (RequestTimeout("a/b", "late"), "a/b: late; it may have been carried out all the same"),
     ],
 )

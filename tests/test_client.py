@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from servers import APP, Puppet, client_of, yes
 
-from tim_async import AccountError, Client, ClientClosed, CredentialsError, NotSent, Ok, Unknown
+from tim_async import AccountError, Client, ClientClosed, ConnectError, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.hosts import REGIONS
 from tim_async.limits import local_limiter
-from tim_async.transport import REGIONS
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
@@ -48,6 +48,11 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("call_timeout must be", {"call_timeout": "10"}),
     ("close_timeout must be", {"close_timeout": -1}),
     ("linger must be", {"linger": -0.1}),
+    ("max_reply_bytes must be", {"max_reply_bytes": 0}),
+    ("max_reply_bytes must be", {"max_reply_bytes": 1e6}),
+    ("proxy must be", {"proxy": "proxy:3128"}),
+    ("proxy must be", {"proxy": 5}),
+    ("plain http is for this machine only", {"proxy": "http://proxy:3128"}),
 ]
 
 
@@ -392,10 +397,11 @@ async def test_the_callers_own_session_is_used_and_not_closed(puppet: Puppet) ->
 
 async def test_a_session_that_the_caller_closed_is_no_puzzle(puppet: Puppet) -> None:
     async with aiohttp.ClientSession() as session:
-        tim = client_of(puppet, session=session, attempts=1)
-    with pytest.raises(AccountError, match="the session is closed") as caught:
+        tim = client_of(puppet, session=session)
+    with pytest.raises(ConnectError, match="the session is closed; it was given to this client") as caught:
         await tim.accounts.delete.one("Mary")
-    assert isinstance(caught.value.outcome, NotSent)
+    assert caught.value.result is not None
+    assert isinstance(caught.value.result.outcomes[0], NotSent)
     await tim.aclose()
 
 

@@ -48,6 +48,8 @@ TEXTS: list[tuple[TIMError, str]] = [
     (ConnectError(PATH, "connection refused"), "timpush/get_tag: connection refused"),
     (RequestTimeout(PATH, "no answer within 10 s"), "timpush/get_tag: no answer within 10 s"),
     (BadStatus(PATH, 502), "timpush/get_tag: HTTP status 502 instead of 200"),
+    (BadStatus(PATH, 429, 7.0), "timpush/get_tag: HTTP status 429 instead of 200"),
+    (ConnectError(PATH, "the session is closed", final=True), "timpush/get_tag: the session is closed"),
     (InvalidReply(PATH, "not JSON"), "timpush/get_tag: not JSON"),
     (APIError(12345678, "", PATH), "timpush/get_tag answered 12345678 (unknown code)"),
     (

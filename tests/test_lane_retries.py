@@ -293,3 +293,67 @@ def test_what_must_not_be_repeated_is_tried_again_if_it_surely_was_not_done() ->
     chunk = sealed(lane, 5.0)
     settle(lane, chunk, fine(chunk), 5.0)
     assert kinds(feed) == ["Ok"]
+
+
+# A gateway
+
+
+def test_a_gateway_that_asks_for_fewer_calls_costs_no_attempt_and_leaves_nothing_open() -> None:
+    lane = lane_of(attempts=1)
+    feed = give(lane, ["d1"])
+    now = 0.0
+    for _ in range(3):
+        effect = settle(lane, sealed(lane, now), BadStatus("sim", 429), now)
+        assert effect.refused
+        now = lane.pause.until
+    assert now == 7.0
+    assert lane.failures == 0
+    assert lane.health.budget.left == lane.health.budget.reserve
+    answered(lane, Answer(0, "", None, {"d1": (70107, "")}), now)
+    assert codes(feed) == [("Rejected", 70107)]
+
+
+def test_a_gateway_names_the_time_of_the_next_call() -> None:
+    lane = lane_of()
+    give(lane, ["d1"])
+    settle(lane, sealed(lane), BadStatus("sim", 503, 40.0), 0.0)
+    assert lane.next_wakeup(0.0) == 0.0  # the item has come back
+    lane.tick(0.0)
+    assert lane.next_wakeup(0.0) == 40.0
+    assert lane.seal(39.9) is None
+    assert lane.seal(40.0) is not None
+
+
+def test_calls_refused_together_count_once_and_what_came_through_is_the_pace() -> None:
+    lane = lane_of()
+    give(lane, users(800))
+    chunks = [sealed(lane) for _ in range(8)]
+    for chunk in chunks[:5]:
+        settle(lane, chunk, fine(chunk), 0.1)
+    for chunk in chunks[5:]:
+        settle(lane, chunk, BadStatus("sim", 429), 0.2)
+    assert lane.pause.until == 1.2
+    assert lane.throttle.pace(1.2) == 5.0
+    sealed(lane, 1.2)
+    assert lane.next_wakeup(1.2) == pytest.approx(1.4)
+
+
+def test_a_status_that_a_repeat_would_not_change_stops_the_command_and_leaves_open_what_was_open() -> None:
+    lane = lane_of()
+    lost = give(lane, ["d1"])
+    settle(lane, sealed(lane), LOST)
+    other = give(lane, users(150), now=10.0)
+    lane.tick(10.0)
+    chunk = sealed(lane, 10.0)
+    effect = settle(lane, chunk, BadStatus("sim", 404), 10.0)
+    assert effect == (False, False, None)
+    assert kinds(lost) == ["Unknown"]
+    assert kinds(other) == ["NotSent"] * 150
+    assert isinstance(lost.error, BadStatus)
+    assert isinstance(other.error, BadStatus)
+    assert lane.idle
+    give(lane, users(200), now=20.0)
+    probe = sealed(lane, 20.0)
+    assert lane.seal(20.0) is None  # one at a time
+    settle(lane, probe, fine(probe), 20.1)
+    assert lane.seal(20.1) is not None

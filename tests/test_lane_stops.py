@@ -104,8 +104,8 @@ def test_a_wrong_key_stops_what_waits_in_every_lane_through_the_client() -> None
     lane = lane_of()
     feed = give(lane, users(150))
     effect = settle(lane, sealed(lane), refusal(70009))
-    assert effect == Effect(wide=True, stop_all=feed.error)
     assert isinstance(feed.error, CredentialsError)
+    assert effect == Effect(wide=True, stop_all=feed.error)
     assert kinds(feed) == ["Rejected"] * 100 + ["NotSent"] * 50
     assert lane.health.suspect is feed.error
 

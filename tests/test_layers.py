@@ -19,8 +19,10 @@ PURE = [
     "codes",
     "wire",
     "retry",
+    "throttle",
     "permits",
     "statistics",
+    "hosts",
     "usersig",
     "errors",
     "results",
@@ -39,6 +41,7 @@ PURE = [
 WAITING = [
     "limits",
     "redis",
+    "payload",
     "transport",
     "dispatch",
     "sources",

@@ -107,6 +107,12 @@ def test_refusals_inside_a_pause_count_once() -> None:
     assert pause.refused(11.0) == 13.0
 
 
+def test_who_refuses_may_ask_for_a_longer_pause_even_inside_one() -> None:
+    pause = Pause()
+    assert [pause.refused(10.0, 0.5), pause.refused(10.2, 7.0), pause.refused(10.5, 1.0)] == [11.0, 17.2, 17.2]
+    assert pause.refused(17.2) == 19.2
+
+
 def test_a_good_answer_after_the_pause_makes_the_next_one_short_again() -> None:
     pause = Pause()
     pause.refused(pause.refused(10.0))

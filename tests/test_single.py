@@ -11,11 +11,12 @@ from tim_async.dispatch import Dispatcher
 from tim_async.endpoints import PUSH_GET_TAGS
 from tim_async.errors import AccountError, CredentialsError
 from tim_async.health import Health
+from tim_async.hosts import Hosts
 from tim_async.lane import Lane
 from tim_async.limits import Command
 from tim_async.results import NotSent, Unknown
 from tim_async.single import Single
-from tim_async.transport import Hosts, Transport
+from tim_async.transport import Transport
 from tim_async.usersig import Signer
 
 

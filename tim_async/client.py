@@ -15,16 +15,19 @@ from .dispatch import Dispatcher, Hook
 from .errors import APIError, ClientClosed
 from .groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
 from .health import Health
+from .hosts import REGIONS, Hosts, Proxy, check_base_url, read_proxy
 from .lane import Lane
 from .limits import Command, Limiter, local_limiter
 from .operations import Priority
 from .plain import Calls
 from .statistics import LaneStatistics, read_alarm
-from .transport import REGIONS, Hosts, Transport, check_base_url
+from .transport import REPLY_BYTES, Transport, check_session
 from .usersig import Signer
 from .waiting import CLOSED
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     import aiohttp
 
     from .endpoints import Endpoint
@@ -49,16 +52,21 @@ class Client:
         region: where the app lives; one of `REGIONS`.
         base_url: ``scheme://host[:port]`` instead of the region's domains; plain http only for this machine.
         session: an `aiohttp.ClientSession` to use; it is not closed. None: the client has its own.
+        proxy: ``http://[user:password@]host[:port]``, or https, through which every call goes; with *session* too.
+        ssl: an `ssl.SSLContext` by which the service is trusted, such as one that knows a company's own authority;
+            with *session* too. None: that of the session, or the system's.
         limits: path -> calls a second (``timpush/batch``: accounts), where it differs from the service's default.
         limiter: shared by whoever draws on the same limit. Left out: the one of this event loop. None: no limit at all.
         max_in_flight: most calls of one command that are unanswered at once.
         attempts: how often an item is tried before it is given up, counting the first time.
-        call_timeout: seconds for one call; the service itself gives up after 3.
+        call_timeout: seconds for one call, to the last byte of its answer; the service itself gives up after 3.
+        max_reply_bytes: of the longest answer that is read; what is longer is no answer.
         close_timeout: seconds that `aclose` may take.
         linger: seconds that a call with room waits for more items. 0: an idle client sends at once.
         hooks: called with a `CallEvent` after every call; they must return quickly and must not raise.
 
     Raises:
+        TypeError: *session*, *base_url* or *ssl* is something else.
         ValueError: an argument is impossible, such as a negative time; one line says which and why.
     """
 
@@ -71,15 +79,23 @@ class Client:
         region: str = "china",
         base_url: str | None = None,
         session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | None = None,
         limits: Mapping[str, float] | None = None,
         limiter: Limiter | EllipsisType | None = ...,
         max_in_flight: int = 128,
         attempts: int = 6,
         call_timeout: float = 10.0,
+        max_reply_bytes: int = REPLY_BYTES,
         close_timeout: float = 10.0,
         linger: float = 0.0,
         hooks: Sequence[Hook] = (),
     ) -> None:
+        # First, and let go of at once: it may hold a password, and error trackers show the variables where one raises.
+        through, problem = read_proxy(proxy)
+        del proxy
+        hosts = _hosts(region, base_url, through, problem)
+        check_session(session, ssl)
         self._limits = dict(limits or {})
         self._told: dict[str, float] = {}
         for path, rate in self._limits.items():
@@ -87,6 +103,7 @@ class Client:
         _check_count("sdk_app_id", sdk_app_id)
         _check_count("max_in_flight", max_in_flight)
         _check_count("attempts", attempts)
+        _check_count("max_reply_bytes", max_reply_bytes)
         _check_positive("call_timeout", call_timeout)
         for name, seconds in (("close_timeout", close_timeout), ("linger", linger)):
             if seconds != 0:
@@ -99,7 +116,15 @@ class Client:
         self._linger = linger
         self._hooks = tuple(hooks)
         signer = Signer(sdk_app_id, secret_key, identifier)
-        self._transport = Transport(signer, _hosts(region, base_url), call_timeout=call_timeout, session=session)
+        self._transport = Transport(
+            signer,
+            hosts,
+            call_timeout=call_timeout,
+            session=session,
+            proxy=through,
+            ssl=ssl,
+            max_reply_bytes=max_reply_bytes,
+        )
         self._health = Health()
         self._dispatchers: dict[tuple[str, str, str, bool], Dispatcher] = {}
         self._held: set[asyncio.Task[Any]] = set()
@@ -173,8 +198,8 @@ class Client:
             raise ClientClosed
         loop = asyncio.get_running_loop()
         if self._loop is None:
-            self._loop = loop
             self._transport.open()
+            self._loop = loop
             # Up to its yield, where it waits for nothing: from now on the loop knows it.
             with suppress(StopIteration):
                 self._ends_with_loop.asend(None).send(None)
@@ -360,9 +385,11 @@ async def _closing_at_the_end(transport: Transport) -> AsyncGenerator[None]:
         await transport.close()
 
 
-def _hosts(region: str, base_url: str | None) -> Hosts:
+def _hosts(region: str, base_url: str | None, proxy: Proxy | None, problem: str) -> Hosts:
+    if problem:
+        raise ValueError(problem)
     if base_url is not None:
-        return Hosts(check_base_url(base_url))
+        return Hosts(check_base_url(base_url, proxy))
     if region not in REGIONS:
         raise ValueError(f"region must be one of {', '.join(REGIONS)}, not {region!r}")
     return Hosts(*(f"https://{domain}" for domain in REGIONS[region]))

@@ -18,17 +18,17 @@ import anyio
 import msgspec
 
 from .codes import Action, code
-from .errors import APIError, RequestError
+from .errors import APIError, BadStatus, ConnectError, RequestError
 from .feeds import PRIORITIES
 from .lane import Lane
 from .limits import Command, Limiter, Observable, Slowable
+from .permits import Permit
 from .statistics import LaneStatistics
 
 if TYPE_CHECKING:
     from .endpoints import Answer
     from .feeds import Feed, Singles, Waiter
     from .items import Chunk
-    from .permits import Permit
     from .transport import Transport
 
 __all__ = ["CallEvent", "Dispatcher", "Hook"]
@@ -81,7 +81,7 @@ class Dispatcher:
         self._wake_all = wake_all
         self._call_name = f"tim_async {command.path} call"
         self._task: asyncio.Task[None] | None = None
-        self._calls: dict[asyncio.Task[None], tuple[Chunk, Permit | None]] = {}
+        self._calls: dict[asyncio.Task[None], tuple[Chunk, Permit]] = {}
         self._refused = 0
         self._seconds_waited = 0.0
         self._sealed_at: deque[float] = deque(maxlen=1_000)
@@ -198,10 +198,10 @@ class Dispatcher:
     async def _next_call(self) -> None:
         """Wait for the token; then, and not before, choose the items."""
         began = self._clock()
-        permit = None if self._limiter is None else await self._token(self._limiter)
+        permit = Permit(began) if self._limiter is None else await self._token(self._limiter)
         sealed = self._clock()
-        chunk = self.lane.seal(sealed) if permit is not None or self._limiter is None else None
-        if chunk is None:
+        chunk = self.lane.seal(sealed) if permit is not None else None
+        if chunk is None or permit is None:
             # What waited was withdrawn meanwhile, must wait longer, or was joined by something more urgent.
             self._report(permit)
             return
@@ -225,28 +225,29 @@ class Dispatcher:
             self._token_scope = None
         return permit
 
-    async def _run_calls(self, chunk: Chunk, permit: Permit | None, waited: float) -> None:
+    async def _run_calls(self, chunk: Chunk, permit: Permit, waited: float) -> None:
         """One call; and where no token is awaited one after the other: a task for each would be a tenth of its cost."""
         await self._call(chunk, permit, waited)
         task = asyncio.current_task()
         if self._limiter is None and not self.lane.linger and task is not None:
             while (following := self._next_at_once(task)) is not None:
-                await self._call(following, None, 0.0)
+                await self._call(*following, 0.0)
         self.wake()
 
-    def _next_at_once(self, task: asyncio.Task[None]) -> Chunk | None:
+    def _next_at_once(self, task: asyncio.Task[None]) -> tuple[Chunk, Permit] | None:
         """The next chunk, if one may leave now; for the task that has ended a call."""
         now = self._clock()
         self.lane.tick(now)
         chunk = self.lane.seal(now)
-        if chunk is not None:
-            self._sealed_at.append(now)
-            self._calls[task] = chunk, None
-            if self.lane.in_flight < self._max_in_flight and not self.lane.idle:
-                self.wake()  # an answer may bring more than one call, or a time to wait for
-        return chunk
+        if chunk is None:
+            return None
+        self._sealed_at.append(now)
+        self._calls[task] = following = chunk, Permit(now)
+        if self.lane.in_flight < self._max_in_flight and not self.lane.idle:
+            self.wake()  # an answer may bring more than one call, or a time to wait for
+        return following
 
-    async def _call(self, chunk: Chunk, permit: Permit | None, waited: float) -> None:
+    async def _call(self, chunk: Chunk, permit: Permit, waited: float) -> None:
         began = self._clock()
         told = bool(self._hooks) or log.isEnabledFor(logging.DEBUG)
         attempt = 1 + max((item.attempts for item in chunk.items), default=0) if told else 0
@@ -258,20 +259,21 @@ class Dispatcher:
         if told:
             self._tell(answer, (len(chunk.accounts), attempt, self._clock() - began, waited))
 
-    def _settle(self, chunk: Chunk, permit: Permit | None, answer: Answer | RequestError, version: int) -> None:
+    def _settle(self, chunk: Chunk, permit: Permit, answer: Answer | RequestError, version: int) -> None:
         """Hand the answer to the lane, the permit back to the limiter, and wake whoever may go on now."""
         chunk.settled = True
         now = self._clock()
         action = None if isinstance(answer, RequestError) or not answer.code else code(answer.code).action
-        if permit is not None and not isinstance(answer, RequestError):
+        throttled = isinstance(answer, BadStatus) and answer.throttled
+        refused = throttled or action is Action.PAUSE
+        if throttled or not isinstance(answer, RequestError):
             permit.answered = now
-        self._report(permit, refused=action is Action.PAUSE)
+        self._report(permit, refused=refused)
+        self._refused += refused
         health = self.lane.health
         gated = not health.proven or health.suspect is not None
-        if action is not None:
-            self._refused += action is Action.PAUSE
-            if action is Action.RESIGN:
-                self._sign_anew(version)
+        if action is Action.RESIGN:
+            self._sign_anew(version)
         effect = self.lane.settle(chunk, answer, now, resigned=action is Action.RESIGN)
         if effect.stop_all is not None:
             self._stop_all(effect.stop_all)
@@ -292,11 +294,12 @@ class Dispatcher:
             # Its words are not ours, so they may hold a URL: only its type is told.
             log.error("%s: a call ended with %s in the client itself", self.command.path, type(error).__name__)
         if not chunk.settled:
-            lost = RequestError(self.command.path, "the call was cut short")
+            kind = ConnectError if permit.written is None else RequestError
+            lost = kind(self.command.path, "the call was cut short")
             self._settle(chunk, permit, lost, self._transport.signer.version)
             self.wake()
 
-    async def _ask(self, chunk: Chunk, permit: Permit | None) -> Answer | RequestError:
+    async def _ask(self, chunk: Chunk, permit: Permit) -> Answer | RequestError:
         endpoint = self.lane.endpoint
         body = endpoint.encode(chunk.accounts, chunk.arguments, chunk.options)
         try:

@@ -4,7 +4,7 @@
     ├── RequestError          no trustworthy answer to one call; .path, .may_have_happened
     │   ├── ConnectError      nothing was sent: may_have_happened is False
     │   ├── RequestTimeout    sent, and no answer in time
-    │   ├── BadStatus         a gateway spoke: HTTP other than 200; .status
+    │   ├── BadStatus         a gateway spoke: HTTP other than 200; .status, .retry_after
     │   └── InvalidReply      200, but not the JSON that was promised
     ├── APIError              the service said no to a whole call; .code, .info, .path, .result
     │   ├── CredentialsError  usersig, administrator, region or key are wrong; stops the client's batches
@@ -23,7 +23,7 @@ Every error pickles, and none of them holds a URL: the usersig is part of each U
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from .codes import code as verdict_of
 
@@ -58,24 +58,40 @@ class RequestError(TIMError):
     Args:
         path: the command, for example ``timpush/get_tag``.
         detail: what went wrong, in words; never a URL.
+
+    Attributes:
+        result: what became of every item of the batch that was stopped, where there was one: see `final`.
     """
 
-    may_have_happened: ClassVar[bool] = True
+    may_have_happened: bool = True
     """Whether the service may have carried out the call all the same."""
+    final: bool = False
+    """Whether every further call would end the same: then it is not tried again, and stops what waits."""
 
     def __init__(self, path: str, detail: str) -> None:
         super().__init__(path, detail)
         self.path = path
         self.detail = detail
+        self.result: BatchResult[Any] | None = None
 
     def __str__(self) -> str:
         return f"{self.path}: {self.detail}"
 
 
 class ConnectError(RequestError):
-    """No connection could be opened, so nothing was sent."""
+    """Nothing was sent: no connection could be opened, or it was lost before the call was written.
 
-    may_have_happened: ClassVar[bool] = False
+    Args:
+        path: the command.
+        detail: what went wrong, in words.
+        final: every further call would end the same, as with a session that is closed.
+    """
+
+    may_have_happened: bool = False
+
+    def __init__(self, path: str, detail: str, *, final: bool = False) -> None:
+        super().__init__(path, detail)
+        self.final = final
 
 
 class RequestTimeout(RequestError):
@@ -83,21 +99,43 @@ class RequestTimeout(RequestError):
 
 
 class BadStatus(RequestError):
-    """A gateway answered: the HTTP status is not 200, with which the service answers everything.
+    """A gateway answered: the HTTP status is not 200, and the body holds no ``ErrorCode`` of the service.
+
+    ======================  ====================================================================================
+    429, 503                the gateway asks for fewer calls. Nothing was applied; tried again after a pause, at the
+                            pace that it lets through
+    408, 421, 425           nothing was applied; tried again
+    other 3xx and 4xx       nothing was applied, and a repeat would end the same (`final`): a wrong address, a proxy
+                            that wants a password
+    everything else         it may have been applied; tried again
+    ======================  ====================================================================================
 
     Args:
         path: the command.
         status: the HTTP status code.
+        retry_after: seconds to wait, where the gateway says so.
     """
 
-    def __init__(self, path: str, status: int) -> None:
+    def __init__(self, path: str, status: int, retry_after: float = 0.0) -> None:
         super().__init__(path, f"HTTP status {status} instead of 200")
         self.args = (path, status)
         self.status = status
+        self.retry_after = retry_after
+        refused = 300 <= status < 500
+        self.may_have_happened = not (refused or self.throttled)
+        self.final = refused and not self.throttled and status not in _PASSING
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the gateway asks for fewer calls."""
+        return self.status in (429, 503)
+
+
+_PASSING = (408, 421, 425)  # the connection, or the moment, was wrong
 
 
 class InvalidReply(RequestError):
-    """HTTP 200, but the body is not the JSON that the service's page promises."""
+    """HTTP 200, but the body is not the JSON that the service's page promises, or longer than a client reads."""
 
 
 class APIError(TIMError):

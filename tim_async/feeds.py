@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, ClassVar, Protocol
 
-from .errors import APIError
+from .errors import APIError, RequestError
 from .items import Bundle, Item, Line
 from .results import BatchResult, Failure, Ok, Outcome, Stats
 
@@ -72,7 +72,7 @@ class Feed(Line, ABC):
         """Nothing more is taken of the source, though it may hold more; what was taken goes on."""
         self.stop_reason: str | None = None
         """Why nothing of it is sent any more; what is in flight may still be answered."""
-        self.error: APIError | None = None
+        self.error: APIError | RequestError | None = None
         """What stopped it."""
         self.calls = 0
         self.retries = 0

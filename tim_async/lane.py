@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from .codes import Action, Code, Fault, code
 from .endpoints import Answer
-from .errors import APIError, CredentialsError, InvalidRequest, RateLimited, RequestError, ServiceBusy
+from .errors import APIError, BadStatus, CredentialsError, InvalidRequest, RateLimited, RequestError, ServiceBusy
 from .feeds import Feed
 from .items import Chunk, Item, Trial
 from .results import Failure, Rejected, Unknown
@@ -76,6 +76,8 @@ class Lane(Waiting):
         """
         self.in_flight -= 1
         self.health.in_flight -= 1
+        if not isinstance(answer, RequestError):
+            self.throttle.passed(now)
         effect = _NOTHING
         if chunk.bundle is not None and chunk.bundle.items is not None:
             chunk.items = chunk.bundle.items
@@ -108,8 +110,7 @@ class Lane(Waiting):
 
     def _judge(self, chunk: Chunk, answer: Answer | RequestError, now: float, *, resigned: bool) -> Effect:
         if isinstance(answer, RequestError):
-            self._unanswered(chunk, answer, now)
-            return _NOTHING
+            return self._unanswered(chunk, answer, now)
         if answer.code:
             return self._refused(chunk, answer, now, resigned=resigned)
         self._proven(now)
@@ -117,14 +118,36 @@ class Lane(Waiting):
 
     # No trustworthy answer
 
-    def _unanswered(self, chunk: Chunk, error: RequestError, now: float) -> None:
-        self._failed(chunk, now)
+    def _unanswered(self, chunk: Chunk, error: RequestError, now: float) -> Effect:
         for item in chunk.items:
             item.line = None
             item.reached = item.reached or error.may_have_happened
             item.unsure = item.unsure or error.may_have_happened
             item.refused = False
+        if error.final:
+            return self._given_up(chunk, error, now)
+        if isinstance(error, BadStatus) and error.throttled:
+            return self._throttled(chunk, error, now)
+        self._failed(chunk, now)
         self._again(chunk, chunk.items, now, f"no answer: {error.detail}")
+        return _NOTHING
+
+    def _given_up(self, chunk: Chunk, error: RequestError, now: float) -> Effect:
+        """Every further call would end the same: what waits ends unsent."""
+        for item in chunk.items:
+            self.end(item, self.failure_of(item, item.feed, f"no answer: {error.detail}"))
+        self.suspect = error
+        self.stop_all(error, now)
+        return _NOTHING
+
+    def _throttled(self, chunk: Chunk, error: BadStatus, now: float) -> Effect:
+        """A gateway lets fewer calls through: everybody waits until a time, and then goes at the pace that it lets."""
+        before = self.pause.until
+        resume = self.pause.refused(now, error.retry_after)
+        if now >= before:
+            self.throttle.refused(now, resume)
+        self._wait_again(chunk, chunk.items, now, 0.0, f"no answer: {error.detail}")
+        return Effect(refused=True)
 
     def _failed(self, chunk: Chunk, now: float) -> None:
         """While nothing of a lane is answered, the lane itself backs off."""
@@ -191,7 +214,7 @@ class Lane(Waiting):
         self.stop_all(error, now)
         return effect
 
-    def stop_all(self, error: APIError, now: float) -> None:
+    def stop_all(self, error: APIError | RequestError, now: float) -> None:
         """End what waits, unsent."""
         for feed in list(self.feeds):
             self.stop(feed, error, now)

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from .endpoints import Endpoint
-from .errors import APIError
+from .errors import APIError, RequestError
 from .feeds import Feed, Singles
 from .items import FLYING, GONE, Bundle, Item, Line, Trial
 from .order import Order
@@ -139,9 +139,9 @@ class Leaving:
         self.touched |= self.feeds
         self.tell(now)
 
-    def stop(self, feed: Feed, why: APIError | str, now: float) -> None:
+    def stop(self, feed: Feed, why: APIError | RequestError | str, now: float) -> None:
         """Send nothing more of a feed: what waits ends now, what is in flight when it is answered."""
-        if isinstance(why, APIError) and feed.error is None:
+        if not isinstance(why, str) and feed.error is None:
             feed.error = why
         if feed.stop_reason is not None:
             return
@@ -217,7 +217,7 @@ class Leaving:
         number = item.code
         if not item.reached and item.line is not FLYING:
             kind = NotSent
-            number = feed.error.code if feed.error is not None else None
+            number = feed.error.code if isinstance(feed.error, APIError) else None
         elif item.refused and not item.unsure and item.line is not FLYING:
             kind = Rejected
         return Failure(kind, number, item.info, reason, again=True, argument=item.argument)

@@ -22,6 +22,7 @@ from .lane import error_for
 from .operations import Host, Operation, Priority
 from .options import bound_name, custom_id, random_number, sender
 from .results import NotSent, Rejected, Unknown
+from .streams import with_result
 
 __all__ = ["Calls", "GetNames", "PlainOperation", "Revoke", "Send", "SetNames"]
 
@@ -66,6 +67,8 @@ class PlainOperation(Operation[V]):
         except APIError as exc:
             # Its result would tell of an account that nobody has heard of.
             raise type(exc)(exc.code, exc.info, exc.path) from None
+        except RequestError as exc:
+            raise with_result(exc, None) from None
         finally:
             asked.leave()
 

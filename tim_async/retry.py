@@ -109,13 +109,14 @@ class Pause:
         self.until = 0.0
         self._length = 0.0
 
-    def refused(self, now: float) -> float:
+    def refused(self, now: float, least: float = 0.0) -> float:
         """A call was refused for its frequency.
 
-        Refusals inside a pause are those of calls sent before it began: they prolong nothing.
+        Refusals inside a pause are those of calls sent before it began: they prolong it only if they name a time.
 
         Args:
             now: seconds on any clock that does not run back.
+            least: seconds that whoever refused it asks to wait.
 
         Returns:
             `until`, the time before which nothing should be sent.
@@ -123,6 +124,7 @@ class Pause:
         if now >= self.until:
             self._length = min(30.0, 2.0 * self._length) or 1.0
             self.until = now + self._length
+        self.until = max(self.until, now + least)
         return self.until
 
     def answered(self, now: float) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from .errors import APIError, BatchError
+from .errors import APIError, BatchError, RequestError
 from .feeds import ROOM_LEAST, StreamFeed, nobody
 from .results import BatchResult, Outcome
 from .sources import Pump, source_failed
@@ -21,9 +22,13 @@ __all__ = ["OutcomeStream", "with_result"]
 V = TypeVar("V")
 
 
-def with_result(error: APIError, result: BatchResult[Any] | None) -> APIError:
+def with_result(error: APIError | RequestError, result: BatchResult[Any] | None) -> APIError | RequestError:
     """An error of one's own for every batch that the same answer stopped."""
-    return type(error)(error.code, error.info, error.path, result)
+    if isinstance(error, APIError):
+        return type(error)(error.code, error.info, error.path, result)
+    twin = copy(error)
+    twin.result = result
+    return twin
 
 
 class OutcomeStream(Generic[V]):
@@ -85,6 +90,7 @@ class OutcomeStream(Generic[V]):
 
         Raises:
             APIError: what made every further call pointless, after the last outcome.
+            RequestError: the same, where it is not the service that said it: a wrong address, a closed session.
             BatchError: the source failed; raised from its error, after the last outcome.
             TypeError: the first item of the source has not the form that the operation takes.
         """

@@ -1,7 +1,8 @@
 """One signed POST over aiohttp. Foreign errors become ours here, and nowhere else.
 
 The usersig is part of every URL, and aiohttp's errors print URLs: so ours say in their own words what went wrong, and
-hold nothing of the others, not even as context.
+hold nothing of the others, not even as context. Whether a call may have reached the service is not read off the kind of
+a foreign error, but known: the body notes when it is written.
 """
 
 from __future__ import annotations
@@ -9,149 +10,118 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Self, TypedDict
-from urllib.parse import quote, urlsplit
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import quote
 from weakref import WeakSet
 
 import aiohttp
+import msgspec
 from yarl import URL
 
+from . import wire
 from .errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
+from .payload import Body
+from .permits import Permit
+from .throttle import seconds_of
 
 if TYPE_CHECKING:
-    from aiohttp.abc import AbstractStreamWriter
-
-    from .permits import Permit
+    from .hosts import Hosts, Proxy
     from .usersig import Signer
 
-__all__ = ["REGIONS", "Hosts", "Transport", "check_base_url"]
-
-REGIONS = {
-    "china": ("console.tim.qq.com", "adminapi.my-imcloud.com"),
-    "singapore": ("adminapisgp.im.qcloud.com", "adminapisgp.my-imcloud.com"),
-    "seoul": ("adminapikr.im.qcloud.com", "adminapikr.my-imcloud.com"),
-    "tokyo": ("adminapijpn.im.qcloud.com", "adminapijpn.my-imcloud.com"),
-    "frankfurt": ("adminapiger.im.qcloud.com", "adminapiger.my-imcloud.com"),
-    "silicon_valley": ("adminapiusa.im.qcloud.com", "adminapiusa.my-imcloud.com"),
-    "jakarta": ("adminapiidn.im.qcloud.com", "adminapiidn.my-imcloud.com"),
-    "riyadh": ("adminapiksa.im.qcloud.com", "adminapiksa.my-imcloud.com"),
-    "mumbai": ("adminapiind.im.qcloud.com", "adminapiind.my-imcloud.com"),
-}
-"""Region of the app -> its domain and the standby one: https://trtc.io/document/34620."""
+__all__ = ["REPLY_BYTES", "Transport", "check_session"]
 
 CONNECT_TIMEOUT = 5.0  # seconds; the service itself gives up after 3
 IDLE = 30.0  # seconds that an unused connection is kept; well below the minute after which balancers drop them
+REPLY_BYTES = 16 * 1024 * 1024  # the longest answer of the pages, 100 profiles with all their fields, is below 1 MiB
+
+# An encoded answer is small on the wire and of any size once it is decoded: none is asked for, and none decoded.
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+_NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding")  # the service asks for none, and each costs time
 
 
-def check_base_url(base_url: str) -> str:
-    """The base URL without a slash at its end.
+def check_session(session: object, ssl: object) -> None:
+    """See that things can be what they are given for.
+
+    Args:
+        session: an `aiohttp.ClientSession`, or what has its ``post`` and ``closed``; None for none.
+        ssl: an `ssl.SSLContext`; None for none.
 
     Raises:
-        ValueError: it is not ``scheme://host[:port]``, or it would send the signature in clear over a network.
+        TypeError: one of them cannot.
     """
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError(
-            "base_url must be scheme://host[:port], for example http://127.0.0.1:8080; the path is added here"
-        )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError(
-            f"base_url with plain http is for this machine only, and {parts.hostname} is not: use https, "
-            "or the signature would cross the network for everybody to read"
-        )
-    return base_url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-class Hosts:
-    """Which of the region's two domains is called. Pure: it is told the time."""
-
-    FAILURES = 3  # connections in a row that could not be opened
-    AWAY = 60.0  # seconds on the standby domain before the first is tried again
-
-    def __init__(self, *bases: str) -> None:
-        self._bases = bases
-        self._failures = 0
-        self._away_until = 0.0
-        self._at = 0
-
-    def current(self, now: float) -> str:
-        """The base URL for a call that starts now."""
-        if self._at and now >= self._away_until:
-            self._at = self._failures = 0
-        return self._bases[self._at]
-
-    def unreachable(self, base: str, now: float) -> None:
-        """No connection could be opened to it."""
-        if base != self._bases[self._at]:
-            return
-        self._failures += 1
-        if self._failures >= self.FAILURES and len(self._bases) > 1:
-            self._failures = 0
-            self._at = 1 - self._at
-            self._away_until = now + self.AWAY
-
-    def reached(self) -> None:
-        """A connection was there."""
-        self._failures = 0
-
-
-class _Body(aiohttp.BytesPayload):
-    """A body that notes when it goes out, which is when a connection is open: the limit counts from then."""
-
-    def __init__(self, value: bytes, permit: Permit, seen: WeakSet[asyncio.Transport]) -> None:
-        super().__init__(value, content_type="application/json")
-        self._permit = permit
-        self._seen = seen
-
-    def __deepcopy__(self, memo: object) -> Self:
-        # aioresponses copies what it is called with, and would not stop at the permit and the connections.
-        return self
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        transport = getattr(writer, "transport", None)
-        self._permit.fresh = transport is None or transport not in self._seen
-        if transport is not None:
-            self._seen.add(transport)
-        self._permit.written = asyncio.get_running_loop().time()
-        await super().write_with_length(writer, content_length)
+    fits = callable(getattr(session, "post", None)) and hasattr(session, "closed") and not isinstance(session, type)
+    if session is not None and not fits:
+        raise TypeError(f"session must be an aiohttp.ClientSession, not {type(session).__name__}")
+    if ssl is not None and not isinstance(ssl, SSLContext):
+        raise TypeError(f"ssl must be an ssl.SSLContext, not {type(ssl).__name__}")
 
 
 class _CallOptions(TypedDict, total=False):
-    """What is said for each call of a session that is not ours."""
+    """What is said for each call."""
 
     timeout: aiohttp.ClientTimeout
     headers: dict[str, str]
+    auto_decompress: bool
+    raise_for_status: bool
+    proxy: URL
+    ssl: SSLContext
 
 
 class Transport:
-    """Calls of one app over one aiohttp session."""
+    """Calls of one app over one aiohttp session.
+
+    Args:
+        signer: signs each call.
+        hosts: where to.
+        call_timeout: seconds for one call, from connecting to the last byte of its answer.
+        session: whose connections are used; it is not closed. None: its own.
+        proxy: through which each call goes.
+        ssl: by which the service is trusted.
+        max_reply_bytes: of the longest answer that is read.
+    """
 
     def __init__(
-        self, signer: Signer, hosts: Hosts, *, call_timeout: float, session: aiohttp.ClientSession | None = None
+        self,
+        signer: Signer,
+        hosts: Hosts,
+        *,
+        call_timeout: float,
+        session: aiohttp.ClientSession | None = None,
+        proxy: Proxy | None = None,
+        ssl: SSLContext | None = None,
+        max_reply_bytes: int = REPLY_BYTES,
     ) -> None:
         self.signer = signer
         self._hosts = hosts
         self._own = session is None
         self._session = session
+        given: object = session
+        self._opaque = given is not None and not isinstance(given, aiohttp.ClientSession)
+        self._max_reply_bytes = max_reply_bytes
         # Less for connecting than for all, so that a timeout tells which of the two it was.
         self._timeout = aiohttp.ClientTimeout(total=call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout / 2))
-        # Our own session has these for all of its calls, which is cheaper than to merge them into each.
-        self._call_options: _CallOptions = {} if self._own else {"timeout": self._timeout, "headers": _HEADERS}
+        self._call_options: _CallOptions = {}
+        if not self._own:  # our own has these for all of its calls, which is cheaper than to merge them into each
+            self._call_options = {
+                "timeout": self._timeout,
+                "headers": _HEADERS,
+                "auto_decompress": False,
+                "raise_for_status": False,  # the status is judged here, with what comes with it
+            }
+        if proxy is not None:
+            self._call_options["proxy"] = URL(proxy.url)
+        if ssl is not None:
+            self._call_options["ssl"] = ssl
         self._query = f"sdkappid={signer.sdk_app_id}&identifier={quote(signer.identifier, safe='')}&contenttype=json"
-        self._seen: WeakSet[asyncio.Transport] = WeakSet()
+        self._seen: WeakSet[Any] = WeakSet()
 
     def open(self) -> None:
-        """Make the session, unless it is the caller's. Needs the running loop."""
+        """Make the session, unless it is the caller's. Needs the running loop.
+
+        Raises:
+            RuntimeError: the caller's belongs to another loop.
+        """
         if self._session is None:
             # No limit here: the slots of the dispatchers are the limit, and a call that waits for a connection holds
             # a token of the rate. No cookies: the service has none, and a jar costs time with every answer.
@@ -160,9 +130,13 @@ class Transport:
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
-                headers=_HEADERS,
+                headers={"Content-Type": _HEADERS["Content-Type"]},
                 skip_auto_headers=_NO_AUTO_HEADERS,
+                auto_decompress=False,
             )
+        # Its public name warns of being removed; a session that hides its loop is taken as it is.
+        elif getattr(self._session, "_loop", None) not in (None, asyncio.get_running_loop()):
+            raise RuntimeError("the session belongs to another event loop; make it in the loop that uses the client")
 
     async def close(self) -> None:
         """Close the session, unless it is the caller's."""
@@ -184,8 +158,10 @@ class Transport:
         Raises:
             RequestError: no trustworthy answer came.
         """
-        if self._session is None or self._session.closed:
-            raise ConnectError(path, "the session is closed")
+        session = self._session
+        if session is None or session.closed:
+            advice = "" if self._own else "; it was given to this client: make a new one, and a client with it"
+            raise ConnectError(path, f"the session is closed{advice}", final=True)
         loop = asyncio.get_running_loop()
         base = self._hosts.current(loop.time())
         usersig = self.signer.current(time.time())
@@ -197,9 +173,11 @@ class Transport:
             query_string=f"{self._query}&usersig={usersig}&random={random.getrandbits(32)}",
             encoded=True,
         )
-        data = body if permit is None else _Body(body, permit, self._seen)
-        got = await self._post(self._session, path, url, data)
-        if isinstance(got, ConnectError):
+        data = Body(body, Permit(0.0) if permit is None else permit, self._seen)
+        if self._opaque:
+            data.permit.written = loop.time()  # who knows how it goes out, and when
+        got = await self._post(session, path, url, data)
+        if isinstance(got, ConnectError) and not data.connected:
             self._hosts.unreachable(base, loop.time())
         else:
             self._hosts.reached()
@@ -208,26 +186,77 @@ class Transport:
             raise got
         return got
 
-    async def _post(
-        self, session: aiohttp.ClientSession, path: str, url: URL, data: bytes | _Body
-    ) -> bytes | RequestError:
+    async def _post(self, session: aiohttp.ClientSession, path: str, url: URL, data: Body) -> bytes | RequestError:
         try:
             async with session.post(url, data=data, allow_redirects=False, **self._call_options) as response:
-                answer = await response.read()
-                return answer if response.status == 200 else BadStatus(path, response.status)
+                if data.unsent:
+                    response.close()
+                    return ConnectError(path, data.drop())
+                if response.status != 200:
+                    return await self._bad_status(path, response)
+                return await self._read(path, response)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            return _ours(path, exc)
+            return _ours(path, exc, data)
+        except Exception as exc:
+            if data.permit.written is not None:
+                raise
+            return ConnectError(path, f"nothing was sent: the session failed ({type(exc).__name__})")
+
+    async def _read(self, path: str, response: aiohttp.ClientResponse) -> bytes | InvalidReply:
+        """The body of an answer, as it came and within bounds."""
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if encoding.lower() != "identity":
+            response.close()
+            return InvalidReply(path, f"the answer is encoded ({encoding[:20]!r}), which nobody asked for")
+        most = self._max_reply_bytes
+        blocks: list[bytes] = []
+        size = response.content_length or 0
+        if size <= most:
+            size = 0
+            while size <= most and (block := await response.content.readany()):
+                size += len(block)
+                blocks.append(block)
+        if size > most:
+            response.close()
+            return InvalidReply(path, f"the answer is longer than {most} bytes; raise max_reply_bytes if it may be")
+        return b"".join(blocks)
+
+    async def _bad_status(self, path: str, response: aiohttp.ClientResponse) -> bytes | BadStatus:
+        """The body if it is the service's own word, with an ``ErrorCode``; else what the status says."""
+        after = seconds_of(response.headers.get("Retry-After", ""), response.headers.get("Date", ""), time.time())
+        try:
+            body = await self._read(path, response)
+            if isinstance(body, bytes):
+                _REPLY.decode(body)
+                return body
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            response.close()  # the status has come, and is enough
+        return BadStatus(path, response.status, after)
 
 
-_HEADERS = {"Content-Type": "application/json"}
-_NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding")  # the service asks for none, and each costs time
+_REPLY = msgspec.json.Decoder(wire.Reply, strict=False)
+
+# What can only come of a connection; if no request was made for one, then a test of the caller's has it raised.
+_OF_A_CONNECTION = (
+    aiohttp.ClientConnectionError,
+    aiohttp.ClientPayloadError,
+    aiohttp.ClientResponseError,
+    TimeoutError,
+    OSError,
+)
 
 
-def _ours(path: str, exc: BaseException) -> RequestError:
-    """The error in our words: aiohttp's would print the URL.
+def _ours(path: str, exc: aiohttp.ClientError | OSError, data: Body) -> RequestError:
+    """The error in our words, by what is known of the body: aiohttp's would print the URL."""
+    error = _translated(path, exc)
+    unsent = data.permit.written is None and (data.prepared or not isinstance(exc, _OF_A_CONNECTION))
+    if unsent and error.may_have_happened:
+        return ConnectError(path, data.refused or f"nothing was sent: {error.detail}")
+    return error
 
-    Only what says itself that no connection was opened counts as not sent; in doubt the call may have happened.
-    """
+
+def _translated(path: str, exc: aiohttp.ClientError | OSError) -> RequestError:
+    """The error in our words, by its kind alone."""
     match exc:
         case aiohttp.ClientConnectorDNSError():
             return ConnectError(path, f"no address found for {exc.host}")
@@ -239,6 +268,9 @@ def _ours(path: str, exc: BaseException) -> RequestError:
             )
         case aiohttp.ConnectionTimeoutError():
             return ConnectError(path, "no connection in time")
+        case aiohttp.ClientHttpProxyError():
+            final = BadStatus(path, exc.status).final
+            return ConnectError(path, f"the proxy answered with HTTP status {exc.status}", final=final)
         case TimeoutError():
             return RequestTimeout(path, "no answer in time")
         case aiohttp.ClientPayloadError():

@@ -11,13 +11,14 @@ from typing import Any
 
 from .checks import Problem, Problems
 from .endpoints import Endpoint
-from .errors import APIError
+from .errors import APIError, RequestError
 from .feeds import INTERACTIVE, WAITING_LOW, BatchFeed, Feed, Singles, Waiter
 from .health import Health
 from .items import FLYING, GONE, Bundle, Chunk, Item
 from .leaving import Leaving
 from .results import Failure, NotSent
 from .retry import Pause
+from .throttle import Throttle
 
 __all__ = ["Waiting"]
 
@@ -49,9 +50,10 @@ class Waiting(Leaving):
         """Calls that carried an item which had gone out before."""
         self.failures = 0
         """Calls in a row without a useful answer."""
-        self.suspect: APIError | None = None
+        self.suspect: APIError | RequestError | None = None
         """The refusal of this command that nothing has disproved yet."""
         self.pause = Pause()
+        self.throttle = Throttle()
         self._serial = count()
         self._probe_at = -math.inf
         self._probes = 0
@@ -238,7 +240,7 @@ class Waiting(Leaving):
         health = self.health
         if health.full or (self.in_flight and (self.suspect or self.failures >= FAILURES_MOST)):
             return math.inf
-        return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at)
+        return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at, self.throttle.next_at)
 
     def closed_for(self, now: float) -> float:
         """Seconds until a call may leave, as far as that is a matter of time."""
@@ -265,6 +267,7 @@ class Waiting(Leaving):
                 feed.notify()
         self.in_flight += 1
         self.health.in_flight += 1
+        self.throttle.sent(now)
         self._ready_since = now
         self._silent_since = min(self._silent_since, now)
         if bundle is not None:

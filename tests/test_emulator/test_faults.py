@@ -52,8 +52,8 @@ def test_rules_come_before_chances_and_a_call_has_one_fault() -> None:
 @pytest.mark.parametrize("do", get_args(Kind))
 def test_each_kind_says_whether_the_call_is_applied(do: Kind) -> None:
     default = Fault(do=do).does
-    assert default == (do not in {*NEVER_APPLIED, "hang", "bad_gateway", "busy", "internal"})
-    if do in {"hang", "bad_gateway", "busy", "internal", "not_json", "half_body"}:
+    assert default == (do not in {*NEVER_APPLIED, "hang", "bad_gateway", "status", "busy", "internal"})
+    if do in {"hang", "bad_gateway", "status", "busy", "internal", "not_json", "half_body"}:
         assert Fault(do=do, applied=True).does
         assert not Fault(do=do, applied=False).does
     elif do != "item_busy":
@@ -70,6 +70,8 @@ def test_options_that_make_no_sense_are_refused() -> None:
         on(PATH, do="busy", times=0)
     with pytest.raises(ValueError, match="seconds is a time"):
         on(PATH, do="hang", seconds=math.nan)
+    with pytest.raises(ValueError, match="an HTTP status is"):
+        on(PATH, do="status", code=60007)
     unknown: dict[Kind, float] = msgspec.convert({"hang": 0.5}, dict[Kind, float])
     with pytest.raises(ValueError, match="unknown fault 'explode'"):
         Faults({msgspec.json.decode(b'"explode"'): 1.0, **unknown})

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from tim_async.errors import CredentialsError, RequestError, TIMError
+from tim_async.errors import ConnectError, CredentialsError, RequestError, TIMError
 
 __all__ = ["give_up_stdout", "in_one_line"]
 
@@ -20,7 +20,9 @@ def _more(error: TIMError) -> str:
     if isinstance(error, CredentialsError):
         return ": check --sdk-app-id, the secret key, --identifier and --region"
     if isinstance(error, RequestError):
-        return "; it may have been carried out all the same" if error.may_have_happened else "; nothing was sent"
+        if error.may_have_happened:
+            return "; it may have been carried out all the same"
+        return "; nothing was sent" if isinstance(error, ConnectError) else "; nothing was carried out"
     return ""
 
 

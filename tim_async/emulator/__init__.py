@@ -2,6 +2,7 @@
 
 from .books import Books, Call, Line
 from .faults import Fault, Faults, Kind, on
+from .gateway import Gateway
 from .rates import Arrival, PathStatistics, Window
 from .server import DEMO_KEY, Emulator, serve
 from .store import Account, Accounts
@@ -16,6 +17,7 @@ __all__ = [
     "Emulator",
     "Fault",
     "Faults",
+    "Gateway",
     "Kind",
     "Line",
     "PathStatistics",

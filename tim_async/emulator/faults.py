@@ -16,6 +16,7 @@ Kind = Literal[
     "half_body",
     "not_json",
     "bad_gateway",
+    "status",
     "busy",
     "internal",
     "item_busy",
@@ -36,6 +37,7 @@ NEVER_APPLIED = frozenset({"refuse_connection", "reset_before", "too_fast", "exp
 EITHER_WAY = {
     "hang": False,
     "bad_gateway": False,
+    "status": False,
     "busy": False,
     "internal": False,
     "item_busy": False,
@@ -61,6 +63,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     | half_body | half of the answer, then the connection is closed | settable, yes |
     | not_json | status 200, but not JSON | settable, yes |
     | bad_gateway | status 502 and a page of HTML | settable, no |
+    | status | HTTP status 503 (or ``code``) and a page of HTML, with ``Retry-After: seconds`` if given | settable, no |
     | busy | 91000 (or ``code``) for the whole call | settable, no |
     | internal | 70500 (or ``code``) for the whole call | settable, no |
     | item_busy | for ``seconds`` (0.5) single ``accounts`` (one of the call, if not named) answer with a code that \
@@ -93,7 +96,7 @@ may pass, in every command that can say so per account | settable, no |
     seconds: float | None = None
     #: Whether what was asked is done all the same; None takes the default above.
     applied: bool | None = None
-    #: The ErrorCode to answer with.
+    #: The ErrorCode to answer with; for ``status`` the HTTP status.
     code: int | None = None
     #: The accounts concerned.
     accounts: tuple[str, ...] = ()
@@ -107,6 +110,8 @@ may pass, in every command that can say so per account | settable, no |
             raise ValueError("calls are counted from 1")
         if self.seconds is not None and not self.seconds >= 0:
             raise ValueError(f"seconds is a time, not {self.seconds!r}")
+        if self.do == "status" and not 200 <= (self.code or 503) <= 599:
+            raise ValueError(f"an HTTP status is a number from 200 to 599, not {self.code!r}")
         if self.applied is not None and self.do not in EITHER_WAY:
             raise ValueError(f"whether {self.do} is applied can't be chosen")
 

@@ -5,6 +5,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
+from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from .books import Books
 from .command import Command
 from .faults import Faults
 from .gate import Gate
+from .gateway import Gateway
 from .rates import Arrival, PathStatistics, Traffic, Window
 from .refusals import Refusal
 from .replies import base, encode
@@ -23,7 +25,7 @@ from .service import Service
 from .sockets import Sockets
 from .store import Accounts, Store
 from .table import COMMANDS
-from .wire import BREAKS
+from .wire import BREAKS, page
 
 DEMO_KEY = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
 """The key that Tencent prints in the README of its own UserSig generators: public, and good for nothing else."""
@@ -53,6 +55,8 @@ class Emulator:
         admins: The identifiers that may call.
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
+        ssl: Makes it speak https, with the certificate that this context holds; None for plain http.
+        gateway: What stands before it, and refuses calls by HTTP status; None for nothing.
         rate: Calls per second for every command; None leaves each its documented rate, ``math.inf`` allows all.
         rates: Other rates for single commands: calls per second by ``service/command``.
         window: Which accounting refuses calls: ``"sliding"``, ``"fixed"`` or ``"both"``.
@@ -82,6 +86,8 @@ class Emulator:
         admins: Collection[str] = ("administrator",),
         host: str = "127.0.0.1",
         port: int = 0,
+        ssl: SSLContext | None = None,
+        gateway: Gateway | None = None,
         rate: float | None = None,
         rates: Mapping[str, float] | None = None,
         window: Window = "both",
@@ -114,7 +120,8 @@ class Emulator:
             rng=self._rng,
             now=now,
         )
-        self._host, self._port = host, port
+        self._host, self._port, self._ssl = host, port, ssl
+        self._gateway = gateway
         self._latency, self._jitter, self._connect_delay = latency, jitter, connect_delay
         self._clock = clock
         self._sockets: Sockets | None = None
@@ -125,7 +132,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where it listens, such as ``http://127.0.0.1:8080``.
+        """Where it listens, such as ``http://127.0.0.1:8080``; https if it was given an SSL context.
 
         Raises:
             RuntimeError: It isn't listening.
@@ -133,7 +140,7 @@ class Emulator:
         if self._sockets is None:
             raise RuntimeError("the emulator has no address until it is entered: async with Emulator() as emulator")
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return f"{'http' if self._ssl is None else 'https'}://{host}:{self._port}"
 
     @property
     def accounts(self) -> Accounts:
@@ -194,7 +201,7 @@ class Emulator:
         """
         if self._sockets is not None:
             raise RuntimeError("the emulator is listening already")
-        sockets = Sockets(self._handle)
+        sockets = Sockets(self._handle, self._ssl)
         self._port = await sockets.listen(self._host, self._port)
         self._sockets = sockets
         return self
@@ -217,6 +224,8 @@ class Emulator:
             door = path.removeprefix("/emulator/")
             status, value = control.answer(self._service, request.method, door, request.query, body)
             return _json(msgspec.json.encode(value), status)
+        if self._gateway is not None and not self._gateway.lets_through(self._clock()):
+            return page(self._gateway.status, self._gateway.retry_after)
         await self._travel(sockets, request)
         command = COMMANDS.get(path.removeprefix("/v4/")) if path.startswith("/v4/") else None
         try:

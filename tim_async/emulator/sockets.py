@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from ssl import SSLContext
 
 from aiohttp import web
 
@@ -15,9 +16,14 @@ class Sockets(web.Server):
 
     Args:
         handler: Answers one request.
+        ssl: For TLS; None for none.
     """
 
-    def __init__(self, handler: "Callable[[Sockets, web.BaseRequest], Awaitable[web.StreamResponse]]") -> None:
+    def __init__(
+        self,
+        handler: "Callable[[Sockets, web.BaseRequest], Awaitable[web.StreamResponse]]",
+        ssl: SSLContext | None = None,
+    ) -> None:
         # No access log: the usersig is in the URL.
         super().__init__(self._watched, access_log=None)
         self._handler = handler
@@ -27,6 +33,7 @@ class Sockets(web.Server):
         self._listener: asyncio.Server | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._address = ("", 0)
+        self._ssl = ssl
 
     async def listen(self, host: str, port: int) -> int:
         """Open the socket.
@@ -41,7 +48,7 @@ class Sockets(web.Server):
         Raises:
             OSError: The address is taken.
         """
-        self._listener = await asyncio.get_running_loop().create_server(self, host, port, backlog=1024)
+        self._listener = await asyncio.get_running_loop().create_server(self, host, port, backlog=1024, ssl=self._ssl)
         self._address = host, self._listener.sockets[0].getsockname()[1]
         return self._address[1]
 

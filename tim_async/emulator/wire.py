@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -14,10 +15,6 @@ from .sockets import Sockets
 _DROPS = 10
 _REFUSE_SECONDS = 0.5
 _DRIP_SECONDS = 1.0
-_PAGE = (
-    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n"
-    "<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
-)
 
 
 def reset(request: web.BaseRequest) -> None:
@@ -77,7 +74,28 @@ async def _not_json(_sockets: Sockets, _request: web.BaseRequest, _fault: Fault,
 
 
 async def _bad_gateway(_sockets: Sockets, _request: web.BaseRequest, _fault: Fault, _body: bytes) -> web.StreamResponse:
-    return web.Response(status=502, text=_PAGE, content_type="text/html")
+    return page(502)
+
+
+async def _status(_sockets: Sockets, _request: web.BaseRequest, fault: Fault, _body: bytes) -> web.StreamResponse:
+    return page(fault.code or 503, None if fault.seconds is None else f"{fault.seconds:g}")
+
+
+def page(status: int, retry_after: str | None = None) -> web.Response:
+    """What a gateway says in place of the service: a page of HTML.
+
+    Args:
+        status: The HTTP status.
+        retry_after: What stands in the header ``Retry-After``; None for no such header.
+    """
+    names = {each.value: each.phrase for each in http.HTTPStatus}
+    title = f"{status} {names.get(status, 'Unknown')}"
+    text = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n"
+        f"<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    )
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
 
 BREAKS: dict[Kind, Callable[[Sockets, web.BaseRequest, Fault, bytes], Awaitable[web.StreamResponse]]] = {
@@ -89,5 +107,6 @@ BREAKS: dict[Kind, Callable[[Sockets, web.BaseRequest, Fault, bytes], Awaitable[
     "half_body": _half_body,
     "not_json": _not_json,
     "bad_gateway": _bad_gateway,
+    "status": _status,
 }
 """From the sockets, a request, the fault and the bytes of the true reply, to what is sent instead."""
