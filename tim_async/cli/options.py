@@ -63,20 +63,35 @@ class Options(NamedTuple):
     priority: str
     timeout: float | None
     connection: Connection
+    encoding: str = "utf-8"
+    force: bool = False
 
 
 SOURCE: tuple[click.Option, ...] = (
-    click.Option(["--from", "source"], required=True, metavar="FILE", help="The accounts; - is standard input."),
+    click.Option(
+        ["--from", "source"],
+        required=True,
+        metavar="FILE",
+        help="The accounts; - is standard input. It may be compressed with gzip or zstd.",
+    ),
     click.Option(
         ["--column"],
         metavar="NAME",
         help="The column that holds the accounts, for CSV with a header. Without it every line is an account, or a "
-        "JSON object with an account.",
+        "JSON object with an account, or all is a JSON array of them.",
+    ),
+    click.Option(
+        ["--encoding"],
+        default="utf-8",
+        show_default=True,
+        metavar="NAME",
+        help="In which the file is written, such as gbk, utf-16 or windows-1252.",
     ),
 )
 
 OUTCOMES: tuple[click.Option, ...] = (
-    click.Option(["--to"], metavar="FILE", help="Where the outcomes go.  [default: standard output]"),
+    click.Option(["--to"], metavar="FILE", help="A new file for the outcomes; - is standard output.  [default: -]"),
+    click.Option(["--force"], is_flag=True, help="Overwrite what stands there."),
     click.Option(
         ["--format", "to_format"],
         type=click.Choice(["jsonl", "csv"]),
@@ -165,6 +180,8 @@ def options_from(values: dict[str, Any]) -> Options:
         priority=take("priority"),
         timeout=take("timeout"),
         connection=connection,
+        encoding=take("encoding"),
+        force=take("force"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and the signal TERM, and the end of the time: what is in flight is finished, then the job ends."""
+"""Ctrl-C, the signals TERM and HUP, and the end of the time: what is in flight is finished, then the job ends."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Stop:
             seconds: close it after this time too.
         """
         loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup the job survives its terminal
+            numbers.append(signal.SIGHUP)
         with self._scope:
             for number in numbers:
                 loop.add_signal_handler(number, self._came, number, client)
