@@ -62,17 +62,18 @@ def list_rows(head: Sequence[str], lines: Iterable[str], *, name: str) -> Iterat
         account = line.rstrip("\r\n")
         if len(line) > RECORD_MOST:
             raise InputError(f"{name} is no list of accounts: line {number} is longer than {RECORD_MOST:,} bytes")
-        if not account.isprintable() and (character := unseen(account)):
+        if not account.strip():
+            continue
+        if character := unseen(account):
             raise InputError(_told(name, number, character))
-        if account and not account.isspace():
-            yield Row(number, account, NO_COLUMNS)
+        yield Row(number, account, NO_COLUMNS)
 
 
 def _told(name: str, number: int, character: str) -> str:
     if character == "U+0009":
         return f"{name} looks like a table from line {number} on; give it a heading, and say --column NAME"
-    if character == "U+000D":
-        return f"{name} has line ends of two kinds: a CR alone in line {number}; convert it: tr '\\r' '\\n'"
+    if character in ("U+000A", "U+000D"):
+        return f"{name} has line ends of two kinds, a CR alone and a LF, at line {number}; convert it: tr '\\r' '\\n'"
     return f"{name} is no list of accounts: the character {character}, which nobody sees, stands in line {number}"
 
 

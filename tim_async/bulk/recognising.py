@@ -191,14 +191,17 @@ def _is_plain(text: str) -> bool:
 
 
 def line_end(head: bytes, encoding: str) -> str:
-    """What ends the lines of a file: a line feed, perhaps behind a carriage return, or that alone, as it once was.
+    """What ends the first line of a file: a line feed, perhaps behind a carriage return, or that alone, as it once was.
+
+    Where another line ends in another way, nobody can tell what it is; so that is no line end.
 
     Args:
         head: its first bytes.
         encoding: their encoding.
     """
     text = codecs.getincrementaldecoder(encoding)("ignore").decode(head)
-    return "\r" if "\r" in text and "\n" not in text else "\n"
+    found = re.search("\r\n|\r|\n", text)
+    return "\r" if found and found[0] == "\r" else "\n"
 
 
 def first_wrong_byte(stream: IO[bytes], encoding: str, name: str) -> str:
@@ -226,4 +229,5 @@ def _other(wrong: bytes, said: str) -> str:
         return "say another --encoding"
     found = _HIGH.findall(wrong)
     best = "gbk" if 5 * sum(map(bool, found)) >= 4 * len(found) else "windows-1252"
-    return f"say in which encoding it is: --encoding {best}, or perhaps {', '.join(other for other in _LOCAL if other != best)}"
+    others = ", ".join(other for other in _LOCAL if other != best)
+    return f"say in which encoding it is: --encoding {best}, or perhaps {others}"

@@ -39,12 +39,11 @@ class Outcomes:
         is_output = place is not None and output is not None and os.path.samestat(place, output)
         self._path = None if to is None or to == _STANDARD or is_output else Path(to)
         self._mode = "wb" if force or (place is not None and not stat.S_ISREG(place.st_mode)) else "xb"
-        for number, what in ((1, "standard output"), (2, "standard error")):
-            if _is_same_file(read, _found(number)):
-                raise InputError(f"{what} goes into the file that is read; give it another name")
         if self._path is None:
             if sys.stdout is None:
                 raise InputError("standard output is closed; say where the outcomes go: --to FILE")
+            if _is_same_file(read, output):
+                raise InputError("standard output goes into the file that is read; give the outcomes another name")
         elif _is_same_file(read, place):
             raise InputError(f"--to {to} is the file that is read; give the outcomes another name")
         elif place is not None and self._mode == "xb":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -22,8 +24,8 @@ CLOSE_SECONDS = 5.0
 class Stop:
     """Ends the jobs of a client early.
 
-    The first signal closes the client, which takes no more rows and finishes the calls in flight. A second one leaves
-    the block at once; the code behind the block goes on. Each is good for one block.
+    The first signal closes the client, which takes no more rows and finishes the calls in flight. A second one, unless
+    it is HUP, leaves the block at once; the code behind the block goes on. Each is good for one block.
     """
 
     signal: int | None = None
@@ -63,12 +65,24 @@ class Stop:
         self._scope.cancel()
 
     def _came(self, number: int, client: Client) -> None:
+        if number == signal.SIGHUP:
+            _let_go_of_the_terminal()
         if self.signal is None:
             self.signal = number
             self._close(client)
-        else:
+        elif number != signal.SIGHUP:  # which comes twice when a terminal is closed: from the shell, and from its end
             self.leave()
 
     def _close(self, client: Client) -> None:
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(client.aclose())
+
+
+def _let_go_of_the_terminal() -> None:
+    """Let what is written to a terminal that is gone go nowhere, or the first word to it would end the job."""
+    for number in (1, 2):
+        try:
+            os.write(number, b"")
+        except OSError:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), number)
