@@ -22,6 +22,14 @@ def rewrite(path: Path, data: bytes) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def all_before_a_change(file: SealedFile) -> bytes:
+    """What is given before it is told that the file was changed."""
+    blocks: list[bytes] = []
+    with pytest.raises(InputError, match=CHANGED):
+        blocks.extend(iter(file.open().read1, b""))
+    return b"".join(blocks)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "f"
@@ -62,11 +70,8 @@ def test_a_byte_that_changes_is_found_before_anything_of_its_block_is_given(path
         changed = bytearray(path.read_bytes())
         changed[place] ^= 1
         rewrite(path, bytes(changed))
-        again, got = file.open(), bytearray()
-        with pytest.raises(InputError, match=CHANGED):
-            while block := again.read1():
-                got += block
-        assert bytes(got) == (BIG + b"the end")[: len(got)]
+        got = all_before_a_change(file)
+        assert got == (BIG + b"the end")[: len(got)]
         assert len(got) <= place
         with pytest.raises(InputError, match=CHANGED):
             file.check()
@@ -94,11 +99,8 @@ def test_a_file_of_whole_blocks_that_grows_is_found_at_its_end(tmp_path: Path) -
         file.open().read()
         with path.open("ab") as more:
             more.write(b"Bob\n")
-        again, got = file.open(), bytearray()
-        with pytest.raises(InputError, match=CHANGED):
-            while block := again.read1():
-                got += block
-        assert bytes(got) == BIG
+        got = all_before_a_change(file)
+        assert got == BIG
 
 
 def test_whoever_wrote_the_same_anew_is_found_by_the_time(path: Path) -> None:
