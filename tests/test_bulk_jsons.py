@@ -136,7 +136,7 @@ def test_an_array_in_one_endless_line_comes_in_parts() -> None:
 
 
 @given(
-    st.lists(st.text(max_size=5) | st.builds(lambda name: {"account": name}, st.text(max_size=5)), min_size=1),
+    st.lists(st.text(max_size=5) | st.fixed_dictionaries({"account": st.text(max_size=5)}), min_size=1),
     st.sampled_from([None, 0, 2]),
 )
 def test_what_the_json_module_writes_is_read_back(items: list[str | dict[str, str]], indent: int | None) -> None:
