@@ -1,18 +1,19 @@
 """A server in a thread, for tests whose subject runs its own event loop; and a command line that talks to it."""
 
 import asyncio
+import json
 import os
 import pty
 import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tim_async.emulator import DEMO_KEY
+from tim_async.emulator import DEMO_KEY, Emulator
 
 
 class Server(Protocol):
@@ -61,6 +62,20 @@ def connection(server: Server, folder: Path) -> list[str]:
     ]
 
 
+def table(folder: Path, emulator: Emulator, count: int) -> list[str]:
+    """A file of so many accounts, which are imported; the option that reads it."""
+    names = [f"u{number}" for number in range(count)]
+    emulator.accounts.add(*names)
+    path = folder / "accounts.csv"
+    path.write_text("\n".join(["account", *names]) + "\n")
+    return ["--from", str(path)]
+
+
+def lines(text: str | bytes) -> list[dict[str, Any]]:
+    """Outcomes as JSON lines."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
 @contextmanager
 def start(*arguments: str, out: int = subprocess.PIPE) -> Generator["subprocess.Popen[bytes]", None, None]:
     """``python -m tim_async`` with these arguments, and pipes at its ends; the block waits for its end."""
@@ -89,8 +104,16 @@ AT_A_TERMINAL = (
 )
 
 
-def at_a_terminal(*arguments: str, answer: bytes = b"", columns: int = 80) -> tuple[int, str]:
+def at_a_terminal(
+    *arguments: str, answer: bytes = b"", columns: int = 80, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[int, str]:
     """``python -m tim_async`` as somebody at a terminal runs it, who answers its one question.
+
+    Args:
+        *arguments: of the command line.
+        answer: to the question.
+        columns: of the terminal.
+        meanwhile: what happens between the question and the answer.
 
     Returns:
         The exit code, and all that was seen.
@@ -104,6 +127,7 @@ def at_a_terminal(*arguments: str, answer: bytes = b"", columns: int = 80) -> tu
             while block := _read(ours):
                 seen += block
                 if answer and b"[y/N]" in seen:
+                    meanwhile()
                     os.write(ours, answer)
                     answer = b""
     finally:

@@ -57,3 +57,16 @@ def test_csv_has_a_header_and_values_as_json() -> None:
     assert json.loads(table[3][-1]) == {"city": "Łódź"}
     assert table[4] == ["7", "يوسف", "Rejected", "70107", "no such", "gone", ""]
     assert table[5][5] == 'no "answer"'
+
+
+@pytest.mark.parametrize("account", ["a\rb", "a\nb", "a\r\nb", "\r", "a\r", " a", 'a"b', "a,b"])
+def test_whatever_an_account_holds_its_line_can_be_read_again(account: str) -> None:
+    sink = io.BytesIO()
+    writer = make_writer(sink, "csv")
+    writer.write(Record(2, account, "Ok"))
+    writer.write(Record(3, "Mary", "Ok"))
+    text = sink.getvalue().decode()
+    assert text.endswith(",Ok,,,,\n")
+    table = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert [row[1] for row in table] == ["account", account, "Mary"]
+    assert (f'"{account}"' in text) == (account not in (" a", 'a"b'))

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from tim_async.bulk.reading import InputError
-from tim_async.cli.options import CONNECTION, OUTCOMES, SOURCE, TIMEOUT, Connection, options_from, seconds
+from tim_async.cli.options import CONNECTION, OUTCOMES, SOURCE, TIMEOUT, Connection, Options, options_from, seconds
 
 ALL = [*SOURCE, *OUTCOMES, TIMEOUT, *CONNECTION]
 
@@ -36,7 +36,7 @@ def test_what_was_not_said_has_its_default(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TIM_SECRET_KEY", "a-key\n")
     options = options_from(parsed())
     assert options.connection == Connection(14, "a-key", "administrator", "china", None)
-    assert options[:-1] == ("x", None, None, "jsonl", "bulk", None)
+    assert options == Options("x", None, None, "jsonl", "bulk", None, options.connection, "utf-8", force=False)
 
 
 def test_the_environment_may_say_who_calls(monkeypatch: pytest.MonkeyPatch) -> None:

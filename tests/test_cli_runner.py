@@ -1,15 +1,16 @@
 """A file goes through a command: outcomes come out, the exit code tells, and nothing is lost."""
 
 import csv
-import json
 import os
+import pty
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from box import at_a_terminal, connection, running, start
+from box import AT_A_TERMINAL, at_a_terminal, connection, lines, running, running_process, start, table
 
 from tim_async.cli.app import run
 from tim_async.emulator import Emulator
@@ -29,19 +30,6 @@ def options(emulator: Emulator, tmp_path: Path) -> list[str]:
     return connection(emulator, tmp_path)
 
 
-def table(folder: Path, emulator: Emulator, count: int) -> list[str]:
-    """A file of so many accounts, which are imported; the option that reads it."""
-    names = [f"u{number}" for number in range(count)]
-    emulator.accounts.add(*names)
-    path = folder / "accounts.csv"
-    path.write_text("\n".join(["account", *names]) + "\n")
-    return ["--from", str(path)]
-
-
-def lines(text: str | bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
 def test_all_ok_is_0_and_outcomes_go_to_standard_output(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,25 +44,26 @@ def test_not_all_ok_is_1_and_what_went_wrong_is_told_with_its_rows(
 ) -> None:
     source = table(tmp_path, emulator, 2)
     with Path(source[1]).open("a") as file:
-        file.write('nobody\nx,y\n"open\n\n\nu1\n' + "z" * 40 + "\n")
+        file.write("nobody\nx,y\n\n\nu1\n" + "z" * 40 + '\n"open\nu2\n')
     to = tmp_path / "outcomes.csv"
-    assert run([*DELETE, "--yes", *options, *source, "--to", str(to), "--format", "csv"]) == 1
+    sending = [*DELETE, "--yes", "--skip-broken", *options, *source]
+    assert run([*sending, "--to", str(to), "--format", "csv"]) == 1
     captured = capsys.readouterr()
     with to.open(newline="") as file:
         outcomes = {int(row["row"]): row["outcome"] for row in csv.DictReader(file)}
-    assert outcomes == {2: "Ok", 3: "Ok", 4: "Rejected", 5: "NotSent", 6: "NotSent", 9: "Ok", 10: "NotSent"}
+    assert outcomes == {2: "Ok", 3: "Ok", 4: "Rejected", 5: "NotSent", 8: "Ok", 9: "NotSent", 10: "NotSent"}
     assert captured.out == ""
-    first, *rest = captured.err.splitlines()
+    before, first, *rest = captured.err.splitlines()
+    assert before == "accounts.csv: 1 row with the account of an earlier row: 8 as 3"
     assert first == "7 rows: 3 Ok, 1 Rejected, 3 NotSent"
     assert {line.partition(":")[0].strip() for line in rest} == {
         "NotSent, row 5",
-        "NotSent, row 6",
+        "NotSent, row 10",
         "Rejected 70107, row 4",
-        "NotSent 70402, row 10",
-        "1 row with the account of an earlier row",
+        "NotSent 70402, row 9",
     }
     assert "  NotSent, row 5: the number of cells is wrong: 2 instead of 1" in rest
-    assert "  1 row with the account of an earlier row: 9 as 3" in rest
+    assert "u2" not in {line["account"] for line in csv.DictReader(to.read_text().splitlines())}
 
 
 def test_accounts_may_come_from_standard_input(emulator: Emulator, options: list[str]) -> None:
@@ -188,7 +177,16 @@ def test_at_a_terminal_delete_asks(
     assert ("3/3" in seen) == (code == 0)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """HUP ends processes, as it does where nobody said nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangups")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_job_with_what_is_known_written_and_one_line(tmp_path: Path, number: int, code: int) -> None:
     with running(Emulator(latency=0.05)) as emulator:
         source = table(tmp_path, emulator, 60_000)
@@ -224,3 +222,34 @@ def test_a_second_signal_does_not_wait_and_what_was_on_its_way_is_unknown(tmp_pa
     assert sorted(line["row"] for line in written) == list(range(2, 302))
     assert "Unknown" in {line["outcome"] for line in written}
     assert err.count(b"\n") == 1
+
+
+@pytest.mark.usefixtures("hangups")
+def test_a_terminal_that_is_closed_ends_the_job_with_what_is_known_written(emulator: Emulator, tmp_path: Path) -> None:
+    source = table(tmp_path, emulator, 20_000)
+    fifo = tmp_path / "outcomes"
+    os.mkfifo(fifo)  # which holds some hundred lines, so that the job waits until it is read
+    arguments = [*DELETE, "--yes", *connection(emulator, tmp_path), *source, "--to", str(fifo)]
+    ours, theirs = pty.openpty()
+    with running_process([sys.executable, "-c", AT_A_TERMINAL, *arguments], theirs) as process:
+        os.close(theirs)
+        with fifo.open("rb") as reader:
+            first = reader.readline()
+            os.close(ours)
+            written = lines(first + reader.read())
+    assert process.returncode == 129
+    assert {line["outcome"] for line in written} <= {"Ok", "NotSent"}
+    assert len({line["row"] for line in written}) == len(written) < 20_000
+    assert sum(line["outcome"] == "Ok" for line in written) == 20_000 - len(emulator.accounts)
+
+
+@pytest.mark.usefixtures("hangups")
+def test_under_nohup_the_job_survives_its_terminal(emulator: Emulator, tmp_path: Path) -> None:
+    source = table(tmp_path, emulator, 3000)
+    command = ["nohup", sys.executable, "-m", "tim_async", *DELETE, "--yes", *connection(emulator, tmp_path), *source]
+    with running_process(command, subprocess.PIPE) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        assert len(lines(first + process.stdout.read())) == 3000
+    assert (process.returncode, len(emulator.accounts)) == (0, 0)

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
 
 import pytest
+from servers import Puppet, client_of, yes
 
 from tim_async import Client
 from tim_async.cli.stopping import Stop
@@ -23,7 +25,15 @@ async def rest(tim: Client) -> None:
             pass
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.fixture(autouse=True)
+def hangups() -> Iterator[None]:
+    """HUP ends processes, as it does where nobody said nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_closes_the_client(number: signal.Signals) -> None:
     stop = Stop()
     async with Emulator() as emulator:
@@ -55,6 +65,33 @@ async def test_a_second_signal_leaves_the_block_at_once_and_the_code_behind_it_g
         assert stop.signal == signal.SIGINT
 
 
+async def test_a_second_hangup_waits_for_what_is_in_flight() -> None:
+    stop = Stop()
+    async with Puppet() as service:
+        tim = client_of(service)
+        async with stop.watching(tim):
+            asking = asyncio.create_task(tim.push.get_tags(["u1"]))
+            call = await service.call()
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGHUP)
+            await asyncio.sleep(0)
+            call.answer(yes(call))
+            assert (await asking).ok
+    assert stop.signal == signal.SIGHUP
+
+
+async def test_under_nohup_a_hangup_is_nothing() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop = Stop()
+    async with Emulator() as emulator:
+        tim = client(emulator)
+        async with stop.watching(tim):
+            signal.raise_signal(signal.SIGHUP)
+            assert len(await tim.push.get_tags(["u1"])) == 1
+    assert stop.signal is None
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
 async def test_time_that_is_left_over_does_nothing() -> None:
     async with Emulator() as emulator:
         tim = client(emulator)
@@ -76,4 +113,4 @@ async def test_a_signal_after_the_end_of_the_time_closes_no_second_time() -> Non
 async def test_afterwards_signals_do_what_they_did_before() -> None:
     async with Emulator() as emulator, Stop().watching(client(emulator)):
         pass
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGHUP) == signal.SIG_DFL

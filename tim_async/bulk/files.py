@@ -1,7 +1,8 @@
 """A file of accounts on disk or from standard input, looked through once before anything is sent.
 
-The first pass finds what would stop the second one in the middle (bytes that are not UTF-8, a column that is not
-there), counts the rows for the progress bar, and finds the repeats. Neither pass keeps rows in memory.
+The first pass finds what would stop the second one in the middle (bytes of another encoding, a column that is not
+there), counts the rows for the progress bar, and finds what may be a mistake. The second one gives the same rows, or
+says that the file was changed. Neither pass keeps rows in memory.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from .looking import Look
 from .reading import InputError, Row, read_rows
+from .recognising import check_bytes, check_encoding, first_wrong_byte, line_end, unpacked
 from .repeats import Repeat, Repeats
+from .rows import RECORD_MOST
+from .sealing import SealedFile
 
 __all__ = ["AccountFile"]
 
@@ -31,43 +37,51 @@ class AccountFile:
 
     Args:
         source: a path, or ``-`` for standard input. What can be read only once (a pipe) is copied to a temporary file
-            first, because all of it is checked before anything is sent.
-        column: the column with the accounts, or None for one account or JSON object per line; see `read_rows`.
+            first, because all of it is checked before anything is sent. What is compressed with gzip or zstd is read
+            as what it holds.
+        column: the column with the accounts, or None for one account per line or JSON; see `read_rows`.
         needs: other columns that must be there.
+        encoding: that of the text.
         stdin: what ``-`` stands for; None for the standard input of the process.
 
     Raises:
-        InputError: from ``with``: the file cannot be read, is not UTF-8, or has no such column.
+        InputError: from ``with``: the file cannot be read, is no list of accounts, or has no such column.
     """
 
-    count: int
-    """Rows, sound and broken."""
-    has_arguments: bool
-    """Whether any row brings an argument of its own."""
+    look: Look
+    """What the first pass found."""
 
     def __init__(
-        self, source: str, *, column: str | None = None, needs: Sequence[str] = (), stdin: IO[bytes] | None = None
+        self,
+        source: str,
+        *,
+        column: str | None = None,
+        needs: Sequence[str] = (),
+        encoding: str = "utf-8",
+        stdin: IO[bytes] | None = None,
     ) -> None:
         self.name = "standard input" if source == _STANDARD_INPUT else Path(source).name
         self._source = source
         self._stdin = stdin
         self._column = column
         self._needs = needs
+        self._encoding = encoding
         self._opened = ExitStack()
         self._reading = ExitStack()
 
+    @property
+    def count(self) -> int:
+        """Rows, sound and broken."""
+        return self.look.count
+
     def __enter__(self) -> Self:
+        check_encoding(self._encoding)
         with ExitStack() as opened:
             stream = self._open(opened)
-            self._bytes = stream if stream.seekable() else _copied(stream, opened)
-            self._start = self._bytes.tell()
+            copied = not stream.seekable()
+            self._sealed = SealedFile(_copied(stream, opened) if copied else stream, self.name, ours=copied)
             self._repeats = opened.enter_context(Repeats())
-            self.count, self.has_arguments = 0, False
-            for row in self.rows():
-                self.count += 1
-                self.has_arguments = self.has_arguments or row.argument is not None
-                if row.account:
-                    self._repeats.add(row.number, row.account)
+            self.look = Look(self.rows(), self._repeats)
             self._opened = opened.pop_all()
         return self
 
@@ -81,21 +95,33 @@ class AccountFile:
         """All rows, from the first one on; ends an iterator that was given before.
 
         Raises:
-            InputError: while iterating: the file has been changed since the first pass and cannot be read any more.
+            InputError: while iterating: the file was changed after the first pass. Nothing of it that the first pass
+                did not see is given.
         """
         self._reading.close()
         return self._reading.enter_context(closing(self._read()))
 
+    def check(self) -> None:
+        """Compare the whole file with what the first pass saw; ends an iterator that was given before.
+
+        Raises:
+            InputError: it was changed.
+        """
+        self._reading.close()
+        self._sealed.check()
+
     def _read(self) -> Generator[Row, None, None]:
-        self._bytes.seek(self._start)
-        # newline="" leaves line breaks inside of quotes as they are.
-        text = io.TextIOWrapper(self._bytes, encoding="utf-8", newline="")
+        stream = unpacked(self._sealed.open(), self.name)
+        head = stream.peek()
+        check_bytes(head, self._encoding, self.name)
+        # Never translated, and only of one kind: all others stand inside of quotes, or are no line ends at all.
+        text = io.TextIOWrapper(stream, self._encoding, newline=line_end(head, self._encoding))
+        lines = iter(partial(text.readline, RECORD_MOST + 1), "")
         try:
-            yield from read_rows(text, column=self._column, needs=self._needs, name=self.name)
+            yield from read_rows(lines, column=self._column, needs=self._needs, name=self.name)
         except UnicodeDecodeError:
-            raise InputError(self._not_utf8()) from None
-        finally:
-            text.detach()  # or closing it would close the file
+            wrong = first_wrong_byte(unpacked(self._sealed.open(), self.name), self._encoding, self.name)
+            raise InputError(wrong) from None
 
     def repeats(self) -> Iterator[Repeat]:
         """The rows whose account stands in an earlier row too, in no particular order."""
@@ -103,30 +129,20 @@ class AccountFile:
 
     def _open(self, opened: ExitStack) -> IO[bytes]:
         if self._source == _STANDARD_INPUT:
-            return self._stdin or sys.stdin.buffer
+            return self._stdin or _standard_input()
         path = Path(self._source)
         try:
             return opened.enter_context(path.open("rb"))
         except FileNotFoundError:
             raise InputError(f"there is no file {self._source}{_near(path)}") from None
-        except OSError as exc:
-            raise InputError(f"{self._source} cannot be read: {exc.strerror}") from None
+        except (OSError, ValueError) as exc:  # a NUL in a path is a ValueError
+            raise InputError(f"{self._source} cannot be read: {getattr(exc, 'strerror', exc)}") from None
 
-    def _not_utf8(self) -> str:
-        """Where the first wrong byte is. The decoder works on blocks and cannot tell the line."""
-        file = "" if self._source == _STANDARD_INPUT else f" {self._source}"
-        self._bytes.seek(self._start)
-        for number, line in enumerate(self._bytes, 1):
-            if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                return f"{self.name} is UTF-16, not UTF-8; convert it first: iconv -f UTF-16 -t UTF-8{file}"
-            try:
-                line.decode()
-            except UnicodeDecodeError as exc:
-                return (
-                    f"{self.name} is not UTF-8: line {number} has the byte 0x{line[exc.start]:02x}; "
-                    f"convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8{file}"
-                )
-        return f"{self.name} was changed while it was read; nothing more was taken from it"
+
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
+    return sys.stdin.buffer
 
 
 def _copied(stream: IO[bytes], opened: ExitStack) -> IO[bytes]:

@@ -9,6 +9,7 @@ parts are looked through one by one. Two accounts with the same 64-bit hash woul
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
@@ -19,6 +20,7 @@ __all__ = ["Repeat", "Repeats"]
 
 _PARTS = 64
 _ENTRY = struct.Struct("=qq")
+_PENDING = 64 * 1024  # rows noted together: a write for each of them takes longer than to read it
 _MOST_IN_MEMORY = 256 * 1024  # bytes of one part, 16 MB of all: a million rows
 
 
@@ -39,6 +41,8 @@ class Repeats:
     """
 
     def __init__(self, most_in_memory: int = _MOST_IN_MEMORY) -> None:
+        self._pending = [array("q") for _ in range(_PARTS)]
+        self._left = _PENDING
         with ExitStack() as files:
             self._parts = [
                 files.enter_context(SpooledTemporaryFile(max_size=most_in_memory, mode="w+b")) for _ in range(_PARTS)
@@ -48,10 +52,22 @@ class Repeats:
     def add(self, number: int, account: str) -> None:
         """Note that row *number* names *account*."""
         digest = hash(account)
-        self._parts[digest % _PARTS].write(_ENTRY.pack(digest, number))
+        part = self._pending[digest % _PARTS]
+        part.append(digest)
+        part.append(number)
+        self._left -= 1
+        if not self._left:
+            self._flush()
+
+    def _flush(self) -> None:
+        for part, pending in zip(self._parts, self._pending, strict=True):
+            part.write(pending.tobytes())
+            del pending[:]
+        self._left = _PENDING
 
     def __iter__(self) -> Iterator[Repeat]:
         """The repeats, in no particular order."""
+        self._flush()
         for part in self._parts:
             part.seek(0)
             first_rows: dict[int, int] = {}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from .repeats import Repeat
 from .writing import Record
 
-__all__ = ["KINDS", "Tally", "Trouble", "shown", "tell_repeats"]
+__all__ = ["KINDS", "Tally", "Trouble", "shown", "some_rows", "tell_repeats"]
 
 KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
 _MOST_ROWS = 5  # named in one line
@@ -38,7 +38,7 @@ class Trouble:
 
     def __str__(self) -> str:
         code = "" if self.code is None else f" {self.code}"
-        return f"{self.outcome}{code}, {_rows(self.rows, self.count)}: {shown(self.reason)}"
+        return f"{self.outcome}{code}, {some_rows(self.rows, self.count)}: {shown(self.reason)}"
 
 
 class Tally:
@@ -111,7 +111,13 @@ def _count(rows: int) -> str:
     return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
-def _rows(first: list[int], count: int) -> str:
+def some_rows(first: list[int], count: int) -> str:
+    """Rows by their numbers.
+
+    Args:
+        first: the first of them.
+        count: of all.
+    """
     if count == 1:
         return f"row {first[0]}"
     more = ", …" if count > len(first) else ""

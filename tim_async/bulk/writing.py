@@ -64,18 +64,21 @@ class _JSONLines:
 
 
 class _UTF8:
-    """What the csv module writes to. Always UTF-8: the locale of a cron job is no reason to lose a name."""
+    """What the csv module writes lines to. Always UTF-8: the locale of a cron job is no reason to lose a name."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
     def write(self, text: str) -> None:
-        self._sink.write(text.encode())
+        self._sink.write(text.removesuffix(_END).encode() + b"\n")
+
+
+_END = "\r\n"  # as the csv module is told, so that each Python puts a cell with either of them into quotes
 
 
 class _CSV:
     def __init__(self, sink: Sink) -> None:
-        self._rows = csv.writer(_UTF8(sink), lineterminator="\n")
+        self._rows = csv.writer(_UTF8(sink), lineterminator=_END)
         self._rows.writerow(Record.__struct_fields__)
 
     def write(self, record: Record) -> None:

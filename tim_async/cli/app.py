@@ -26,7 +26,7 @@ INTERRUPTED = 130
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 all is well, 1 some accounts did not end Ok, 2 the command, the input or the credentials are "
-    "wrong or a single call failed, 130 (143) interrupted."
+    "wrong or a single call failed, 130 (129, 143) interrupted by Ctrl-C (a lost terminal, the signal TERM)."
     "\n\nTry it without an account of your own: tim-async demo",
 )
 @click.version_option(__version__, prog_name="tim-async")

@@ -8,9 +8,25 @@ import click
 
 from tim_async.bulk.reading import InputError
 
-__all__ = ["YES", "ask_first"]
+__all__ = ["SKIP_BROKEN", "YES", "ask_first", "check_somebody_is_there"]
 
 YES = click.Option(["--yes"], is_flag=True, help="Do not ask first.")
+SKIP_BROKEN = click.Option(
+    ["--skip-broken"], is_flag=True, help="Leave records out that cannot be read, instead of refusing the file."
+)
+
+
+def check_somebody_is_there(*, readable: bool) -> None:
+    """Refuse to go on where nobody could be asked: told before a long file is looked through.
+
+    Args:
+        readable: whether an answer could be read from standard input: it is taken where it brings the accounts.
+
+    Raises:
+        InputError: nobody is there.
+    """
+    if not readable or not os.isatty(0):
+        raise InputError("this cannot be undone, and nobody is there to be asked; say --yes if you mean it")
 
 
 def ask_first(question: str, *, readable: bool, otherwise: str) -> None:
@@ -18,13 +34,12 @@ def ask_first(question: str, *, readable: bool, otherwise: str) -> None:
 
     Args:
         question: what they are asked.
-        readable: whether an answer could be read from standard input: it is taken where it brings the accounts.
+        readable: whether an answer could be read from standard input.
         otherwise: what is told after a no.
 
     Raises:
         InputError: the answer was no, or nobody is there.
     """
-    if not readable or not os.isatty(0):
-        raise InputError("this cannot be undone, and nobody is there to be asked; say --yes if you mean it")
+    check_somebody_is_there(readable=readable)
     if not click.confirm(question, err=True):
         raise InputError(otherwise)

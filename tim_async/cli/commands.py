@@ -15,7 +15,7 @@ import click
 from tim_async.endpoints import ENDPOINTS, Endpoint
 
 from .arguments import Argument, Told, account_of, argument_of
-from .asking import YES, ask_first
+from .asking import SKIP_BROKEN, YES, ask_first
 from .options import CONNECTION, OUTCOMES, SOURCE, TIMEOUT, connection_from, options_from
 from .parameters import Parameter, parameters_of, values_of
 
@@ -68,7 +68,7 @@ def groups() -> Iterator[click.Group]:
 
 def _command(row: Endpoint[Any, Any], options: list[click.Parameter], text: str, callback: Any) -> click.Command:
     if row.path in FOR_GOOD:
-        options = [*options, YES]
+        options = [*options, YES] if row.plain else [*options, YES, SKIP_BROKEN]
     return click.Command(
         name_of(row.method),
         params=options,
@@ -97,13 +97,13 @@ def _file_command(row: Endpoint[Any, Any]) -> click.Command:
 
 
 def _run_file(row: Endpoint[Any, Any], parameters: dict[str, Parameter], argument: Argument | None, **said: Any) -> int:
-    from .runner import run_file
+    from .runner import Care, run_file
 
     told = Told(account_of) if argument is None else argument.tell(said)
     told.check(column=said["column"])
     shared = values_of(parameters, said)
-    ask = row.path in FOR_GOOD and not said["yes"]
-    return run_file(row, options_from(said), told=told, shared=shared, ask=ask)
+    care = Care(asks=not said["yes"], skips=said["skip_broken"]) if row.path in FOR_GOOD else None
+    return run_file(row, options_from(said), told=told, shared=shared, care=care)
 
 
 # Plain calls

@@ -19,7 +19,7 @@ from tim_async import endpoints
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.job import Job
 from tim_async.bulk.reading import InputError, Row
-from tim_async.bulk.report import KINDS, Tally, shown, tell_repeats
+from tim_async.bulk.report import KINDS, Tally, shown
 from tim_async.bulk.writing import Record
 from tim_async.client import Client
 from tim_async.emulator import DEMO_KEY
@@ -193,7 +193,7 @@ def _report(done: list[Done], arrivals: dict[str, Arrivals], file: AccountFile, 
     console.print()
     for trouble, titles in _troubles(done).items():
         console.print(f"{'in every step' if len(titles) == len(STEPS) else ', '.join(titles)}: {trouble}")
-    for line in tell_repeats(file.repeats()):
+    for line in file.look.notes():
         console.print(line)
     refused = sum(each.refused for each in arrivals.values())
     complete = all(tally.done == file.count for _, tally in done)

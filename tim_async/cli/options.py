@@ -48,6 +48,8 @@ class Connection(NamedTuple):
     identifier: str
     region: str
     base_url: str | None
+    proxy: str | None = None
+    """None: what the environment says; empty: none."""
 
     def __repr__(self) -> str:
         return f"<Connection to app {self.sdk_app_id} as {self.identifier}>"
@@ -63,20 +65,35 @@ class Options(NamedTuple):
     priority: str
     timeout: float | None
     connection: Connection
+    encoding: str = "utf-8"
+    force: bool = False
 
 
 SOURCE: tuple[click.Option, ...] = (
-    click.Option(["--from", "source"], required=True, metavar="FILE", help="The accounts; - is standard input."),
+    click.Option(
+        ["--from", "source"],
+        required=True,
+        metavar="FILE",
+        help="The accounts; - is standard input. It may be compressed with gzip or zstd.",
+    ),
     click.Option(
         ["--column"],
         metavar="NAME",
         help="The column that holds the accounts, for CSV with a header. Without it every line is an account, or a "
-        "JSON object with an account.",
+        "JSON object with an account, or all is a JSON array of them.",
+    ),
+    click.Option(
+        ["--encoding"],
+        default="utf-8",
+        show_default=True,
+        metavar="NAME",
+        help="In which the file is written, such as gbk, utf-16 or windows-1252.",
     ),
 )
 
 OUTCOMES: tuple[click.Option, ...] = (
-    click.Option(["--to"], metavar="FILE", help="Where the outcomes go.  [default: standard output]"),
+    click.Option(["--to"], metavar="FILE", help="A new file for the outcomes; - is standard output.  [default: -]"),
+    click.Option(["--force"], is_flag=True, help="Overwrite what stands there."),
     click.Option(
         ["--format", "to_format"],
         type=click.Choice(["jsonl", "csv"]),
@@ -128,6 +145,9 @@ CONNECTION: tuple[click.Option, ...] = (
         metavar="URL",
         help="Call this host instead of the region's, for example an emulator.",
     ),
+    click.Option(
+        ["--proxy"], metavar="URL", help="Call through this HTTP proxy; '' is none.  [default: env var HTTPS_PROXY]"
+    ),
 )
 
 
@@ -145,6 +165,7 @@ def connection_from(values: dict[str, Any]) -> Connection:
         identifier=take("identifier"),
         region=take("region"),
         base_url=take("base_url"),
+        proxy=take("proxy"),
     )
 
 
@@ -165,6 +186,8 @@ def options_from(values: dict[str, Any]) -> Options:
         priority=take("priority"),
         timeout=take("timeout"),
         connection=connection,
+        encoding=take("encoding"),
+        force=take("force"),
     )
 
 

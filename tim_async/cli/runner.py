@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -16,15 +14,17 @@ from rich.console import Console
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.job import Job
 from tim_async.bulk.reading import InputError, Row
-from tim_async.bulk.report import Tally, shown, tell_repeats
+from tim_async.bulk.report import Tally, shown
 from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
 from tim_async.errors import TIMError
 
-from .asking import ask_first
+from .asking import ask_first, check_somebody_is_there
+from .outcomes import Outcomes
 from .progress import Bars
+from .proxies import proxy_of
 from .stopping import CLOSE_SECONDS, Stop
-from .telling import give_up_stdout, in_one_line
+from .telling import in_one_line
 
 if TYPE_CHECKING:
     from tim_async.endpoints import Endpoint
@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from .arguments import Told
     from .options import Connection, Options
 
-__all__ = ["connect", "run_file", "stream_of"]
+__all__ = ["Care", "connect", "run_file", "stream_of"]
+
+
+class Care(NamedTuple):
+    """What is done before a command that cannot be undone."""
+
+    asks: bool
+    """The person at the terminal is asked."""
+    skips: bool
+    """Broken records are left out; else a file that has some is refused."""
 
 
 def run_file(
@@ -41,7 +50,7 @@ def run_file(
     *,
     told: Told,
     shared: Mapping[str, Any],
-    ask: bool = False,
+    care: Care | None = None,
 ) -> int:
     """Send a command for every row of a file, and write the outcomes.
 
@@ -50,33 +59,61 @@ def run_file(
         options: what was asked for.
         told: what each account gets.
         shared: what all items of a call share, by the names of the row's options.
-        ask: whether to ask first, because it cannot be undone.
+        care: what is done before, because it cannot be undone; None where it can.
 
     Returns:
-        0: every row is `Ok`. 1: some are not. 130, 143: a signal came; what is known is written.
+        0: every row is `Ok`. 1: some are not. 129, 130, 143: a signal came; what is known is written.
 
     Raises:
         InputError: the input or an option cannot be used, or the outcomes cannot be written.
         TIMError: what made every further call pointless; what is known is written.
     """
-    # A client that cannot be made is a mistake in the options: told before a long file is looked through.
+    # What is wrong with the options is told before a long file is looked through.
     client = connect(options.connection)
     stream = stream_of(client, endpoint, shared)
+    outcomes = Outcomes(options.to, options.source, force=options.force)
+    if care is not None and care.asks:
+        check_somebody_is_there(readable=options.source != "-")
     with ExitStack() as opened:
         # The first pass over ten million rows takes half a minute.
         with Console(stderr=True).status("looking through the file"):
-            file = opened.enter_context(AccountFile(options.source, column=options.column, needs=told.needs))
-        told.check_rows(has_arguments=file.has_arguments)
-        if ask:
-            app = options.connection.sdk_app_id
-            question = f"{shown(file.name)}: delete {file.count:,} accounts of app {app} for good?"
-            ask_first(question, readable=options.source != "-", otherwise="nothing was deleted")
-        with _sink(options) as sink:
-            return asyncio.run(_Run(stream, options, file, sink, told.item).run(client, endpoint.method))
+            source = AccountFile(options.source, column=options.column, needs=told.needs, encoding=options.encoding)
+            file = opened.enter_context(source)
+        told.check_rows(has_arguments=file.look.has_arguments)
+        _tell(file, options, care)
+        _check_again(file)
+        with outcomes.open() as sink:
+            run = _Run(stream, options, file, outcomes=outcomes, sink=sink, item=told.item)
+            return asyncio.run(run.run(client, endpoint.method))
+
+
+def _tell(file: AccountFile, options: Options, care: Care | None) -> None:
+    """Tell what was found, before anything is sent; and ask, or refuse, where it is for good."""
+    look, name = file.look, shown(file.name)
+    if care is not None and look.broken.count and not care.skips:
+        raise InputError(
+            f"{name} has broken records, {look.broken}, so nothing was sent; the first: {shown(look.broken.example)}; "
+            "mend the file, or say --skip-broken to leave them out"
+        )
+    for note in look.notes():
+        click.echo(f"{name}: {note}", err=True)
+    if care is not None and care.asks:
+        accounts = "1 account" if look.accounts == 1 else f"{look.accounts:,} accounts"
+        skipped = f" ({look.broken} cannot be read and left out)" if look.broken.count else ""
+        question = f"{name}: delete {accounts} of app {options.connection.sdk_app_id} for good?{skipped}"
+        ask_first(question, readable=options.source != "-", otherwise="nothing was deleted")
+
+
+def _check_again(file: AccountFile) -> None:
+    """Somebody may have taken an hour to answer."""
+    try:
+        file.check()
+    except InputError as exc:
+        raise InputError(f"{exc}; nothing was sent") from None
 
 
 def connect(connection: Connection, **more: Any) -> Client:
-    """A client, not yet opened.
+    """A client, not yet opened. A proxy that the environment names is told.
 
     Args:
         connection: whom to call.
@@ -85,18 +122,23 @@ def connect(connection: Connection, **more: Any) -> Client:
     Raises:
         InputError: an option is impossible.
     """
+    proxy = proxy_of(connection)
     try:
-        return Client(
+        client = Client(
             sdk_app_id=connection.sdk_app_id,
             secret_key=connection.secret_key,
             identifier=connection.identifier,
             region=connection.region,
             base_url=connection.base_url,
+            proxy=None if proxy is None else proxy.url,
             close_timeout=CLOSE_SECONDS,
             **more,
         )
     except (TypeError, ValueError) as exc:
         raise InputError(str(exc)) from None
+    if proxy is not None and proxy.variable:
+        click.echo(f"tim-async: calls go through the proxy {proxy} ({proxy.variable})", err=True)
+    return client
 
 
 def stream_of(
@@ -127,27 +169,6 @@ def stream_of(
     return partial(operation.stream, **options)
 
 
-@contextmanager
-def _sink(options: Options) -> Generator[IO[bytes], None, None]:
-    """Where the outcomes go; opened before anything is sent."""
-    if options.to is None:
-        yield sys.stdout.buffer
-        return
-    path = Path(options.to)
-    if path.exists() and options.source != "-" and path.samefile(options.source):
-        raise InputError(f"--to {options.to} is the file that is read; give the outcomes another name")
-    try:
-        sink = path.open("wb")
-    except OSError as exc:
-        raise InputError(f"{options.to} cannot be written: {exc.strerror}") from None
-    try:
-        yield sink
-    finally:
-        # Whatever could be written has been flushed; a full disk has been told, and would raise here a second time.
-        with suppress(OSError):
-            sink.close()
-
-
 class _Run:
     """One file through one command."""
 
@@ -156,20 +177,23 @@ class _Run:
         stream: Callable[..., Any],
         options: Options,
         file: AccountFile,
+        *,
+        outcomes: Outcomes,
         sink: IO[bytes],
         item: Callable[[Row], Any],
     ) -> None:
         self._stream = stream
         self._options = options
         self._file = file
+        self._outcomes = outcomes
         self._sink = sink
         self._tally = Tally()
         self._writer = make_writer(sink, options.to_format)
         self._job = Job(file.rows(), item=item, settle=self._settle)
         console = Console(stderr=True)
         # On one and the same terminal the bar and the outcomes would overwrite each other.
-        shown = console.is_terminal and not (options.to is None and sys.stdout.isatty())
-        self._bars = Bars(console, shown=shown, tick=sink.flush)
+        visible = console.is_terminal and not outcomes.is_at_a_terminal
+        self._bars = Bars(console, shown=visible, tick=sink.flush)
 
     async def run(self, client: Client, title: str) -> int:
         stop = Stop()
@@ -178,11 +202,12 @@ class _Run:
         except TIMError as exc:
             click.echo(f"tim-async: {in_one_line(exc)}; {self._sum()}", err=True)
             return 2
+        except InputError as exc:
+            raise InputError(f"{exc}; {self._sum()}") from None
         except OSError as exc:
-            if self._options.to is None:
-                give_up_stdout()
-            where = self._options.to or "standard output"
-            raise InputError(f"the outcomes cannot be written to {where}: {exc.strerror}; {self._sum()}") from None
+            self._outcomes.give_up()
+            reason = f"the outcomes cannot be written to {self._outcomes}: {exc.strerror}"
+            raise InputError(f"{reason}; {self._sum()}") from None
         if stop.signal is not None:
             click.echo(f"tim-async: interrupted; {self._sum()}", err=True)
             return 128 + stop.signal
@@ -197,6 +222,8 @@ class _Run:
                 async with stop.watching(client, seconds=self._options.timeout):
                     await self._job.run(stream)
                 self._bar.draw()
+            if stop.signal is None:
+                self._file.check()
         finally:
             self._sink.flush()
 
@@ -213,5 +240,3 @@ class _Run:
         click.echo(self._sum(), err=True)
         for trouble in self._tally.troubles():
             click.echo(f"  {trouble}", err=True)
-        for line in tell_repeats(self._file.repeats()):
-            click.echo(f"  {line}", err=True)

@@ -1,11 +1,13 @@
-"""Ctrl-C and the signal TERM, and the end of the time: what is in flight is finished, then the job ends."""
+"""Ctrl-C, the signals TERM and HUP, and the end of the time: what is in flight is finished, then the job ends."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -22,8 +24,8 @@ CLOSE_SECONDS = 5.0
 class Stop:
     """Ends the jobs of a client early.
 
-    The first signal closes the client, which takes no more rows and finishes the calls in flight. A second one leaves
-    the block at once; the code behind the block goes on. Each is good for one block.
+    The first signal closes the client, which takes no more rows and finishes the calls in flight. A second one, unless
+    it is HUP, leaves the block at once; the code behind the block goes on. Each is good for one block.
     """
 
     signal: int | None = None
@@ -42,7 +44,9 @@ class Stop:
             seconds: close it after this time too.
         """
         loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup the job survives its terminal
+            numbers.append(signal.SIGHUP)
         with self._scope:
             for number in numbers:
                 loop.add_signal_handler(number, self._came, number, client)
@@ -61,12 +65,24 @@ class Stop:
         self._scope.cancel()
 
     def _came(self, number: int, client: Client) -> None:
+        if number == signal.SIGHUP:
+            _let_go_of_the_terminal()
         if self.signal is None:
             self.signal = number
             self._close(client)
-        else:
+        elif number != signal.SIGHUP:  # which comes twice when a terminal is closed: from the shell, and from its end
             self.leave()
 
     def _close(self, client: Client) -> None:
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(client.aclose())
+
+
+def _let_go_of_the_terminal() -> None:
+    """Let what is written to a terminal that is gone go nowhere, or the first word to it would end the job."""
+    for number in (1, 2):
+        try:
+            os.write(number, b"")
+        except OSError:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), number)

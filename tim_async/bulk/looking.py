@@ -1,0 +1,101 @@
+"""What the first pass over a file finds: how many rows there are, and what to tell before they are sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from .repeats import Repeat, Repeats
+from .report import shown, some_rows, tell_repeats
+from .rows import Row, start_of
+
+__all__ = ["Look"]
+
+_MOST_ROWS = 5  # named in one line
+
+_DAMAGED = re.compile(
+    r"(?P<scientific>[+-]?\d(?:[.,]\d+)?[eE][+-]\d+)"
+    r"|(?P<decimal>\d+[.,]0+)"
+    r"|(?P<error>\#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|\#+))"
+    r"|(?P<nothing>NULL|null|None|NaN|nan|undefined|\\N|N/A)"
+)
+_DAMAGES = {
+    "scientific": "in scientific notation, as a spreadsheet spoils long numbers",
+    "decimal": "that is a number with a decimal point, as a program makes of whole ones",
+    "error": "that is an error of a spreadsheet",
+    "nothing": "that is a word for nothing",
+}
+
+
+class _Rows:
+    """Rows that have something in common."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[int] = []
+        self.example = ""
+
+    def add(self, number: int, example: str) -> None:
+        if not self.count:
+            self.example = example
+        self.count += 1
+        if len(self.first) < _MOST_ROWS:
+            self.first.append(number)
+
+    def __str__(self) -> str:
+        return some_rows(self.first, self.count)
+
+
+class Look:
+    """What was found in all rows.
+
+    Args:
+        rows: they are taken at once.
+        repeats: is told of every sound row.
+    """
+
+    def __init__(self, rows: Iterable[Row], repeats: Repeats) -> None:
+        self.count = 0
+        """Rows, sound and broken."""
+        self.has_arguments = False
+        """Whether any row brings an argument of its own."""
+        self.broken = _Rows()
+        """Rows that cannot be read, with the problem of the first."""
+        self._empty = 0
+        self._damaged = {kind: _Rows() for kind in _DAMAGES}
+        self._take(rows, repeats)
+        self._repeated = 0
+        self._repeats = list(tell_repeats(self._counted(repeats)))
+
+    @property
+    def accounts(self) -> int:
+        """Different accounts in sound rows."""
+        return self.count - self.broken.count - self._empty - self._repeated
+
+    def notes(self) -> Iterator[str]:
+        """A line about each thing that may be a mistake, though the rows can be sent."""
+        yield from self._repeats
+        for kind, what in _DAMAGES.items():
+            if (rows := self._damaged[kind]).count:
+                yield f"{rows} with an account {what}, the first: {shown(start_of(rows.example))}"
+
+    def _counted(self, repeats: Repeats) -> Iterator[Repeat]:
+        for repeat in repeats:
+            self._repeated += 1
+            yield repeat
+
+    def _take(self, rows: Iterable[Row], repeats: Repeats) -> None:
+        add, damaged = repeats.add, _DAMAGED.fullmatch
+        for number, account, _, problem, argument in rows:
+            self.count += 1
+            if problem:
+                self.broken.add(number, problem)
+                continue
+            if argument is not None:
+                self.has_arguments = True
+            if not account:
+                self._empty += 1
+                continue
+            add(number, account)
+            if (found := damaged(account)) is not None:
+                self._damaged[str(found.lastgroup)].add(number, account)

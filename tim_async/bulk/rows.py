@@ -1,0 +1,64 @@
+"""What all readers of files of accounts give: rows, sound or broken, with the line on which they begin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+__all__ = ["NO_COLUMNS", "RECORD_MOST", "InputError", "Row", "RowError", "named", "start_of", "unseen"]
+
+RECORD_MOST = 4 * 1024 * 1024
+"""Bytes of one record: whoever writes more into it has forgotten a quote or a line end."""
+
+NO_COLUMNS: Mapping[str, str] = {}
+
+_MOST_NAMED = 5  # columns in a message
+_MOST_SHOWN = 40  # characters of a text in a message
+_UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]")
+
+
+class InputError(ValueError):
+    """The input cannot be used at all; the text says in one line what is wrong and what to do."""
+
+
+class RowError(ValueError):
+    """One row cannot be used; the text says why."""
+
+
+class Row(NamedTuple):
+    """One row of the file."""
+
+    number: int
+    """The line in the file on which it begins, from 1."""
+    account: str
+    """Exactly as it stands in the file: spaces around it may belong to it. Empty if it could not be read."""
+    columns: Mapping[str, str]
+    """The other columns by name; empty where the file is no CSV."""
+    problem: str = ""
+    """Why the row cannot be used; empty when it is sound."""
+    argument: Any = None
+    """What a JSON line says of the account; None if it says nothing, and in other files."""
+
+
+def unseen(text: str) -> str:
+    """The first character in a text that nobody sees and nobody types, by its name in Unicode; empty if there is none.
+
+    Control characters, line ends of all kinds, and the byte-order mark.
+    """
+    if text.isprintable():  # nearly always
+        return ""
+    found = _UNSEEN.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
+
+
+def start_of(text: str) -> str:
+    """The beginning of a text, for a message."""
+    text = text.strip()
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+
+
+def named(columns: Sequence[str]) -> str:
+    """Columns in a message: no more than five of them."""
+    more = ", …" if len(columns) > _MOST_NAMED else ""
+    return ", ".join(repr(start_of(column)) for column in columns[:_MOST_NAMED]) + more

@@ -1,0 +1,106 @@
+"""Where the outcomes of a file go: never over the file that is read, nor over anything that somebody may still need."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from tim_async.bulk.reading import InputError
+
+from .telling import give_up_stdout
+
+__all__ = ["Outcomes"]
+
+_STANDARD = "-"
+
+
+class Outcomes:
+    """The place for the outcomes, which is looked at before the accounts are, and opened after that.
+
+    Args:
+        to: a path; None or ``-`` for standard output.
+        source: what the accounts are read from, a path or ``-``.
+        force: whether what stands there may be overwritten.
+
+    Raises:
+        InputError: it is the file that is read, or holds something, or cannot be written.
+    """
+
+    def __init__(self, to: str | None, source: str, *, force: bool) -> None:
+        read = _found(0 if source == _STANDARD else source)
+        place = None if to in (None, _STANDARD) else _found(str(to))
+        output = _found(1)
+        # /dev/stdout is a name for what is open already: to open it anew would empty the file behind it.
+        is_output = place is not None and output is not None and os.path.samestat(place, output)
+        self._path = None if to is None or to == _STANDARD or is_output else Path(to)
+        self._mode = "wb" if force or (place is not None and not stat.S_ISREG(place.st_mode)) else "xb"
+        if self._path is None:
+            if sys.stdout is None:
+                raise InputError("standard output is closed; say where the outcomes go: --to FILE")
+            if _is_same_file(read, output):
+                raise InputError("standard output goes into the file that is read; give the outcomes another name")
+        elif _is_same_file(read, place):
+            raise InputError(f"--to {to} is the file that is read; give the outcomes another name")
+        elif place is not None and self._mode == "xb":
+            raise self._taken()
+        elif place is not None and stat.S_ISDIR(place.st_mode):
+            raise InputError(f"{to} cannot be written: Is a directory")
+        elif not self._path.parent.is_dir():
+            raise InputError(f"{to} cannot be written: there is no directory {self._path.parent}")
+
+    def __str__(self) -> str:
+        return "standard output" if self._path is None else str(self._path)
+
+    @property
+    def is_at_a_terminal(self) -> bool:
+        """Whether they go to the terminal."""
+        return self._path is None and sys.stdout.isatty()
+
+    @contextmanager
+    def open(self) -> Generator[IO[bytes], None, None]:
+        """A stream for them.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        if self._path is None:
+            yield sys.stdout.buffer
+            return
+        try:
+            sink = self._path.open(self._mode)
+        except FileExistsError:
+            raise self._taken() from None
+        except OSError as exc:
+            raise InputError(f"{self} cannot be written: {exc.strerror}") from None
+        try:
+            yield sink
+        finally:
+            # Whatever could be written has been flushed; a full disk has been told, and would raise here once more.
+            with suppress(OSError):
+                sink.close()
+
+    def give_up(self) -> None:
+        """After an error nothing more is written."""
+        if self._path is None:
+            give_up_stdout()
+
+    def _taken(self) -> InputError:
+        return InputError(f"--to {self} exists already; give the outcomes another name, or overwrite it with --force")
+
+
+def _found(place: str | int) -> os.stat_result | None:
+    """What stands at a path, or is open under a number; None if nothing is."""
+    try:
+        return os.stat(place)  # noqa: PTH116 - a number is no path
+    except OSError:
+        return None
+
+
+def _is_same_file(one: os.stat_result | None, other: os.stat_result | None) -> bool:
+    """Whether both are one file. A terminal or /dev/null may well be read and written."""
+    return one is not None and other is not None and stat.S_ISREG(one.st_mode) and os.path.samestat(one, other)
