@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, ClassVar
 
@@ -42,6 +42,7 @@ class Feed(Line, ABC):
         "over",
         "pairs",
         "patient",
+        "reply",
         "retries",
         "seconds_waited",
         "single",
@@ -75,6 +76,8 @@ class Feed(Line, ABC):
         """Nobody waits for its outcomes any more."""
         self.error: APIError | None = None
         """What stopped it."""
+        self.reply: tuple[int, Mapping[str, Any]] | None = None
+        """Of a bare call: the code with which it was last refused, and the whole reply."""
         self.calls = 0
         self.retries = 0
         self.seconds_waited = 0.0

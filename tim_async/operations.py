@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
 from .checks import check_accounts, prepare
-from .errors import AccountError, BatchError
+from .errors import AccountError, BatchError, TIMError
 from .feeds import PRIORITIES, CallFeed, Feed, StreamFeed, nobody
 from .items import FLYING, Item
 from .results import BatchResult, Failure, NotSent
@@ -164,10 +164,14 @@ class Operation(Generic[V]):
                     timer.cancel()
         value: V | Failure = feed.values[0]
         if isinstance(value, Failure):
-            if feed.error is not None:
-                raise with_result(feed.error, feed.result())
-            raise AccountError(value.outcome(0, feed.accounts[0]))
+            raise self._error_of(feed, value)
         return value
+
+    def _error_of(self, feed: CallFeed, failure: Failure) -> TIMError:
+        """What is raised for the one item of a feed that is not Ok."""
+        if feed.error is not None:
+            return with_result(feed.error, feed.result())
+        return AccountError(failure.outcome(0, feed.accounts[0]))
 
     def _stream(self, batch: object, options: Any, priority: Priority) -> OutcomeStream[V]:
         source = self._source(batch)

@@ -17,11 +17,12 @@ from .checks import MOST_VALUE_BYTES
 from .codes import code
 from .endpoints import PUSH_REVOKE, PUSH_SEND, Endpoint, any_command
 from .endpoints.values import AttributeNames
-from .errors import AccountError, APIError, ConnectError, RequestError, TIMError
+from .errors import ConnectError, RequestError, TIMError
+from .feeds import CallFeed
 from .lane import error_for
 from .operations import Host, Operation, Priority
 from .options import bound_name, custom_id, random_number, sender
-from .results import NotSent, Rejected, Unknown
+from .results import Failure, NotSent
 
 __all__ = ["Calls", "GetNames", "PlainOperation", "Revoke", "Send", "SetNames"]
 
@@ -58,20 +59,21 @@ class PlainOperation(Operation[V]):
             raise TypeError(f"the body of a call must be a mapping, not {type(body).__name__}")
         # Encoded at once: the caller may go on with his own object while the call waits.
         item = (f"call {next(_serial)}", msgspec.Raw(msgspec.json.encode(dict(body))))
-        try:
-            return await self._one(item, None, priority, timeout, None)
-        except AccountError as exc:
-            raise _error_of(exc.outcome, self.endpoint.path) from None
-        except APIError as exc:
-            # Its result would tell of an account that nobody has heard of.
-            raise type(exc)(exc.code, exc.info, exc.path) from None
+        return await self._one(item, None, priority, timeout, None)
 
-
-def _error_of(outcome: Rejected | Unknown | NotSent, path: str) -> TIMError:
-    if outcome.code:
-        return error_for(code(outcome.code), outcome.info, path)
-    kind = ConnectError if isinstance(outcome, NotSent) else RequestError
-    return kind(path, outcome.reason)
+    def _error_of(self, feed: CallFeed, failure: Failure) -> TIMError:
+        """Of the call, for nobody has heard of the account that its item has."""
+        path = self.endpoint.path
+        if feed.error is not None:
+            error = type(feed.error)(feed.error.code, feed.error.info, feed.error.path)
+        elif failure.code:
+            error = error_for(code(failure.code), failure.info, path)
+        else:
+            return (ConnectError if failure.kind is NotSent else RequestError)(path, failure.reason)
+        number, reply = feed.reply or (None, None)
+        if number == error.code:
+            error.reply = reply
+        return error
 
 
 class Calls:
