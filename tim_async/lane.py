@@ -142,17 +142,9 @@ class Lane(Waiting):
 
     def _refused(self, chunk: Chunk, answer: Answer, now: float, *, resigned: bool) -> Effect:
         verdict = self.endpoint.verdict(answer.code)
-        if verdict.action is Action.RESIGN:
-            # Told so once more, when the signature was a new one: then yet another will not help.
-            resigned = resigned and not any(_told_to_resign(item) for item in chunk.items)
-        for item in chunk.items:
-            item.line = None
-            item.code, item.info = answer.code, answer.info
-            item.reached = True
-            item.unsure = item.unsure or verdict.unsure
-            item.refused = False
-            if answer.reply is not None:
-                item.feed.reply = answer.code, answer.reply
+        # Told so once more, when the signature was a new one: then yet another will not help.
+        resigned = resigned and not any(_told_to_resign(item) for item in chunk.items)
+        self._note(chunk, answer, verdict)
         if verdict.action is Action.PAUSE:
             return self._pause(chunk, verdict, now)
         if verdict.action is Action.RETRY:
@@ -166,6 +158,20 @@ class Lane(Waiting):
             for item in chunk.items:
                 self._reject(item, verdict, again=True)
             return self._pointless(verdict, answer.info, now)
+        return self._final(chunk, answer, verdict, now)
+
+    def _note(self, chunk: Chunk, answer: Answer, verdict: Code) -> None:
+        for item in chunk.items:
+            item.line = None
+            item.code, item.info = answer.code, answer.info
+            item.reached = True
+            item.unsure = item.unsure or verdict.unsure
+            item.refused = False
+            if answer.reply is not None:
+                item.feed.reply = answer.code, answer.reply
+
+    def _final(self, chunk: Chunk, answer: Answer, verdict: Code, now: float) -> Effect:
+        """The call will always be refused so; find out whom that concerns."""
         self._useful(now)
         self._proven(now)
         if answer.values or answer.errors:

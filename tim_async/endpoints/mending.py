@@ -224,7 +224,7 @@ def _entries(kind: inspect.Type, value: Any, doubted: set[str]) -> Iterator[Any]
 
 @cache
 def _fields(reply: type[wire.Reply]) -> tuple[inspect.Field, ...]:
-    kind = cast(inspect.StructType, inspect.type_info(reply))  # a reply is a struct
+    kind = cast("inspect.StructType", inspect.type_info(reply))  # a reply is a struct
     return kind.fields
 
 

@@ -11,8 +11,8 @@ from tim_async import wire
 from tim_async.errors import InvalidReply
 
 from .base import Answer, Endpoint, Same, reading, said
-from .mending import Odd, loose, mend
 from .bodies import as_given
+from .mending import Odd, loose, mend
 from .readers import read_done, read_names, read_task
 from .values import AttributeNames
 

@@ -27,8 +27,8 @@ __all__ = [
     "TAGS_MOST",
 ]
 
-# The message, its sender, and what it was asked with; 90057 means DataId here. Not among them is 93000, the whole body is
-# too long: fewer accounts may still fit.
+# The message, its sender, and what it was asked with; 90057 means DataId here. Not among them is 93000, the whole body
+# is too long: fewer accounts may still fit.
 _OF_THE_MESSAGE = frozenset(
     {
         *(20006, 80001, 80002, 80004),
