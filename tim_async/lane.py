@@ -177,8 +177,10 @@ class Lane(Waiting):
         if answer.values or answer.errors:
             return self._judge_each(chunk, answer, now, unmentioned=verdict)
         if self._leaves_open(answer.code):
+            for item in chunk.items:
+                item.unsure = True
             self._again(chunk, chunk.items, now, verdict.meaning)
-        elif answer.code in self.endpoint.shared:
+        elif self.endpoint.concerns_all(answer.code):
             self._concerns_all(chunk, verdict, answer.info, now)
         else:
             self._guilty(chunk, chunk.items, verdict, now)
@@ -195,7 +197,7 @@ class Lane(Waiting):
             if alone and self.endpoint.is_echo(verdict.number, info) and item.unsure:
                 self.end(item, None)
             else:
-                self._reject(item, verdict)
+                self._reject(item, verdict, of_all=True)
         error = InvalidRequest(verdict.number, info, self.endpoint.path)
         for feed in [feed for feed in self.feeds if feed.options == chunk.options and not feed.finished]:
             self.stop(feed, error, now)
@@ -338,11 +340,13 @@ class Lane(Waiting):
         """Whether this "no" is only the echo of an earlier call whose answer was lost."""
         return item.unsure and self.endpoint.is_echo(verdict.number, item.info)
 
-    def _reject(self, item: Item, verdict: Code, trial: Trial | None = None, *, again: bool = False) -> None:
+    def _reject(
+        self, item: Item, verdict: Code, trial: Trial | None = None, *, again: bool = False, of_all: bool = False
+    ) -> None:
         if trial is not None:
             self.trials.decided(item, guilty=trial.code == verdict.number)
         # That nothing may be sent now does not tell what became of an earlier call whose answer was lost.
-        stop = verdict.action in (Action.STOP, Action.RESIGN) or verdict.number in self.endpoint.shared
+        stop = of_all or verdict.action in (Action.STOP, Action.RESIGN)
         kind = Unknown if stop and item.unsure else Rejected
         self.end(item, Failure(kind, item.code, item.info, verdict.meaning, again=again, argument=item.argument))
 

@@ -169,6 +169,10 @@ class Endpoint(Generic[A, V]):
             return known
         return Code(number, known.meaning, Fault.CALLER, Action.SPLIT, why="it concerns what all items share")
 
+    def concerns_all(self, number: int) -> bool:
+        """Whether a "no" to a whole call is about what all its items share: of a message that is the webhook's too."""
+        return number in self.shared or (not self.repeatable and code(number).fault is Fault.APP)
+
     def is_echo(self, number: int, info: str) -> bool:
         """Whether a "no" to one item is what a repeat meets where the first call was applied.
 
