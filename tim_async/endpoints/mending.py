@@ -21,7 +21,7 @@ __all__ = ["Odd", "loose", "mend"]
 
 R = TypeVar("R", bound=wire.Reply)
 
-DEEPEST = 32  # levels; the pages have at most five
+DEEPEST = 32  # levels, of which the last is read as null; the pages have at most five
 LONGEST_CUT = 2_000_000  # characters; what is longer and too deep is no answer of this service
 # A text, to its end or the end of all; or a bracket outside of texts.
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -68,14 +68,21 @@ def _parsed(text: str, put: Callable[[str], str]) -> Any:
     return _each_text(json.loads(text, parse_int=_number, strict=False), put)
 
 
-def _each_text(value: Any, put: Callable[[str], str]) -> Any:
+def _each_text(value: Any, put: Callable[[str], str], room: int = DEEPEST - 1) -> Any:
+    """The same with each of its texts put down as *put* says.
+
+    Raises:
+        RecursionError: there are more levels than there is room for.
+    """
     if isinstance(value, str):
         return put(value)
+    if not isinstance(value, list | dict):
+        return value
+    if not room:
+        raise RecursionError
     if isinstance(value, list):
-        return [_each_text(each, put) for each in value]
-    if isinstance(value, dict):
-        return {put(name): _each_text(each, put) for name, each in value.items()}
-    return value
+        return [_each_text(each, put, room - 1) for each in value]
+    return {put(name): _each_text(each, put, room - 1) for name, each in value.items()}
 
 
 def loose(body: bytes, put: Callable[[str], str] = str) -> dict[str, Any]:
