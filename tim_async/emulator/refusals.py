@@ -95,7 +95,6 @@ BLOCKED_ALREADY = "Err_SNS_BlackListAdd_Already_Exist"
 
 IMPORTED_ALREADY = "Err_SNS_FriendImport_Friend_Exist"
 NOT_A_FRIEND_TO_UPDATE = "Err_SNS_FriendUpdate_Not_Friend"
-NOT_A_FRIEND_TO_GET = "Err_SNS_FriendGet_Not_Friend"
 """The same for commands whose words nobody has written down: made up after those."""
 
 

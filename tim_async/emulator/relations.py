@@ -11,7 +11,6 @@ from .refusals import (
     FRIEND_EXISTS,
     IMPORTED_ALREADY,
     INFO,
-    NOT_A_FRIEND_TO_GET,
     NOT_A_FRIEND_TO_UPDATE,
     Refusal,
 )
@@ -139,13 +138,13 @@ def _check(store: Store, account: str, argument: Argument) -> tuple[int, str]:
     return 0, _relation("CheckResult_Type", mine=mine, theirs=theirs, neither="NoRelation")
 
 
-def _get(store: Store, account: str, argument: Argument) -> tuple[int, list[JSON] | str]:
+def _get(store: Store, account: str, argument: Argument) -> tuple[int, list[JSON]]:
     owner, tags = argument
     friend, known = store.friends.get(owner, {}).get(account), store.user(account)
     if known is None:
         return 30003, []
     if friend is None:
-        return 30001, NOT_A_FRIEND_TO_GET
+        return 30001, []
     fields = {**profile_of(known), **friend}
     wanted = friend if tags is None else tags
     return 0, [{"Tag": tag, "Value": fields[tag]} for tag in wanted if tag in fields]
@@ -192,9 +191,9 @@ def _results(field: str, value: str = "", *, failures: bool = True) -> Callable[
             for account, code, read in results
         ]
         if value:
-            for item, (_, code, read) in zip(items, results, strict=True):
+            for item, (_, _, read) in zip(items, results, strict=True):
                 if read is not None:
-                    item[value] = [] if code == 30001 else read
+                    item[value] = read
         return {field: items, **(failed(results) if failures else {"ErrorDisplay": ""})}
 
     return write
