@@ -24,7 +24,7 @@ ROWS = {row.path: row for row in ENDPOINTS}
 OF_LISTS = [row for row in ENDPOINTS if not row.plain]
 
 # What may stand where a value should: each is worth nothing.
-NOTHING = [None, [], {}, "", "\ud83d", [None], {"a": {}}, float("nan"), 10**30, True, -1, "[]", [[[]]]]
+NOTHING: list[Any] = [None, [], {}, "", "\ud83d", [None], {"a": {}}, float("nan"), 10**30, True, -1, "[]", [[[]]]]
 
 
 def account_field(entry: dict[str, Any]) -> str:
@@ -38,7 +38,8 @@ def spoilt(entry: dict[str, Any]) -> Iterator[Any]:
         if name != account_field(entry):
             yield {key: value for key, value in entry.items() if key != name}
             yield from ({**entry, name: odd} for odd in NOTHING)
-    for odd in (None, [], {}, "\ud83d", True):
+    unnamed: list[Any] = [None, [], {}, "\ud83d", True]
+    for odd in unnamed:
         yield {**entry, account_field(entry): odd}
     yield from (7, "x", [], [entry], {}, {"Else": 1})
 
@@ -299,7 +300,7 @@ def test_only_the_two_documented_words_tell_whether_an_account_is_imported(word:
 def test_what_an_entry_leaves_out_is_not_a_yes(path: str, body: dict[str, Any]) -> None:
     row = ROWS[path]
     lane = lane_of(row, attempts=2)
-    argument = None if row.prepare is None else [{}]
+    argument: list[Any] | None = None if row.prepare is None else [{}]
     feed = give(lane, ["a"], argument)
     calls, _ = drive(lane, lambda _: row.decode(path, json.dumps({"ErrorCode": 0, **body}).encode()))
     assert (len(calls), kinds(feed)) == (2, ["Unknown"])

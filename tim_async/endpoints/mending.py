@@ -151,7 +151,8 @@ def _fitted(kind: inspect.Type, value: Any) -> Any:
             return _struct(kind, value)
         case inspect.AnyType():
             return value
-    raise Odd("of another type")
+        case _:
+            raise Odd("of another type")
 
 
 def _struct(kind: inspect.StructType, value: dict[str, Any]) -> Any:
