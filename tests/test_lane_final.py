@@ -319,7 +319,7 @@ def test_a_code_that_is_not_about_names_asks_everybody() -> None:
 def test_what_waits_for_the_first_two_may_be_withdrawn_and_so_may_they() -> None:
     for gone in (slice(0, 1), slice(1, 2), slice(0, 2)):
         lane = lane_of(PUSH_SET_ATTRIBUTES)
-        feeds = [give(lane, users(2, first), [{"never": "x"}] * 2) for first in (0, 2)]
+        feeds = [give(lane, users(3, first), [{"never": "x"}] * 3) for first in (0, 3)]
         settle(lane, sealed(lane), refusal(90033))
         for feed in feeds[gone]:
             lane.withdraw(feed, "its timeout was over", 0.0)

@@ -20,7 +20,7 @@ from .turns import Turns
 __all__ = ["Trials"]
 
 TRIALS_MOST = 3
-PROBED_LEAST = 4  # below that halving is as quick
+PROBED_LEAST = 5  # below that halving is nearly as quick
 
 
 class Trials:

@@ -108,14 +108,22 @@ def read_results(reply: wire.DeleteReply) -> tuple[Values[None], Errors]:
     values = InOrder(done, [None] * len(done))
     if len(done) == len(rows):
         return values, _NO_ERRORS
-    return values, {row.UserID: (row.ResultCode, said(row.ResultInfo)) for row in rows if row.ResultCode}
+    return values, _refused(rows)
 
 
 def read_checks(reply: wire.DeleteReply) -> tuple[Values[bool], Errors]:
     """Whether accounts are imported; any other word than the two says nothing."""
-    values, errors = read_results(reply)
-    words = {row.UserID: row.AccountStatus for row in reply.ResultItem or ()}
-    return {account: _IMPORTED[word] for account in values if (word := words[account]) in _IMPORTED}, errors
+    rows = reply.ResultItem or ()
+    told = {
+        row.UserID: _IMPORTED[row.AccountStatus]
+        for row in rows
+        if row.AccountStatus in _IMPORTED and not row.ResultCode
+    }
+    return told, _NO_ERRORS if len(told) == len(rows) else _refused(rows)
+
+
+def _refused(rows: Iterable[wire.UserResult]) -> Errors:
+    return {row.UserID: (row.ResultCode, said(row.ResultInfo)) for row in rows if row.ResultCode}
 
 
 def _rows(reply: wire.RowsReply, value: Callable[[wire.AccountRow], V]) -> tuple[Values[V], Errors]:
@@ -183,6 +191,8 @@ def read_members(reply: wire.MembersReply) -> tuple[Values[None], Errors]:
     """``MemberList``."""
     rows = reply.MemberList or ()
     done = dict.fromkeys([row.Member_Account for row in rows if row.Result in _JOINED])
+    if len(done) == len(rows):
+        return done, _NO_ERRORS
     return done, {row.Member_Account: _NO_REASON for row in rows if not row.Result}
 
 
