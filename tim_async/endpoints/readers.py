@@ -39,7 +39,7 @@ Values: TypeAlias = Mapping[str, V]
 
 _NO_ERRORS: Errors = {}
 _NO_REASON = (0, "")
-_IMPORTED: Mapping[str | None, bool] = {"Imported": True, "NotImported": False}
+IMPORTED, NOT_IMPORTED = "Imported", "NotImported"
 
 
 def _errors(reply: wire.ErrorListReply) -> Errors:
@@ -115,9 +115,9 @@ def read_checks(reply: wire.DeleteReply) -> tuple[Values[bool], Errors]:
     """Whether accounts are imported; any other word than the two says nothing."""
     rows = reply.ResultItem or ()
     told = {
-        row.UserID: _IMPORTED[row.AccountStatus]
+        row.UserID: row.AccountStatus == IMPORTED
         for row in rows
-        if row.AccountStatus in _IMPORTED and not row.ResultCode
+        if row.AccountStatus in (IMPORTED, NOT_IMPORTED) and not row.ResultCode
     }
     return told, _NO_ERRORS if len(told) == len(rows) else _refused(rows)
 
