@@ -23,7 +23,12 @@ length; where a command takes an argument for each account it is a mapping, or p
 * *A second*: the documented limit; `Client(limits={path: rate})` sets another one.
 * *Lost answer*: what happens when it is open whether a call was applied. *again*: it is sent again, and may be, because
   a second time changes nothing, or its answer is understood. *Unknown*: it is not sent again.
-* *Unmentioned*: what it means that a good answer does not mention an account.
+* *Unmentioned*: what it means that a good answer does not mention an account. Where that is a yes, an answer that names
+  only accounts that nobody asked about (`mary` for `Mary`) is none: they are asked for again, and `Unknown` in the end.
+
+A refusal of a whole call for what all its accounts share (the message of `send_to`, the group, `From_Account`) is final
+after that one call: its accounts are `Rejected`. If more of the batch wait, the operation raises `InvalidRequest`, and
+its `.result` tells what became of each. Batches with other options go on.
 """
 
 BOUND = {
@@ -37,8 +42,9 @@ TAIL = """\
 ## Any other command
 
 `await tim.call("service/command", body)` makes one signed, limited, judged call and gives the whole reply as a `dict`.
-It is not sent again after a lost answer, unless you say `repeat=True`. Commands in the tables above keep their limit;
-these are known to have a lower one than 100 calls a second, and all others are held to that:
+It is not sent again after a lost answer, unless you say `repeat=True`. If the service says no, `APIError.reply` is the
+whole reply: of a few commands, such as `get_group_info`, that tells more than the code on top. Commands in the tables
+above keep their limit; these are known to have a lower one than 100 calls a second, and all others are held to that:
 
 | Command | A second |
 |---|---|

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import pickle
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -339,3 +340,71 @@ async def test_an_operation_is_made_once_for_each_path(puppet: Puppet) -> None:
     tim = client_of(puppet)
     assert tim._calls.of("a/b", repeat=False) is tim._calls.of("a/b", repeat=False)
     assert tim._calls.of("a/b", repeat=True) is not tim._calls.of("a/b", repeat=False)
+
+
+# What a refused call says besides
+
+
+INFO = "group_open_http_svc/get_group_info"
+GROUPS = [{"GroupId": "a", "ErrorCode": 10010}, {"GroupId": "b", "ErrorCode": 0, "Name": "\ud83d"}]
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+@pytest.mark.parametrize("number", [10010, 90033, 99_999, 70003, 91000])
+async def test_the_error_of_a_bare_call_carries_the_whole_reply(number: int, *, repeat: bool, puppet: Puppet) -> None:
+    puppet.respond = lambda _: {**refuse(number, "no"), "GroupInfo": GROUPS, "Url": "https://x/?usersig=eJw&random=1"}
+    async with client_of(puppet, limiter=None, attempts=2) as tim:
+        with pytest.raises(APIError) as caught:
+            await tim.call(INFO, {"GroupIdList": ["a", "b"]}, repeat=repeat)
+    error = caught.value
+    for same in (error, pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own bytes
+        assert same.reply is not None
+        assert same.reply["ErrorCode"] == number
+        assert same.reply["GroupInfo"] == [GROUPS[0], {**GROUPS[1], "Name": "\ufffd"}]
+        assert same.reply["Url"] == "https://x/?[the rest held a signature]"
+        assert "GroupInfo" not in str(same)
+        assert same.result is None
+
+
+async def test_an_error_that_is_not_of_this_call_carries_no_reply(puppet: Puppet) -> None:
+    puppet.respond = lambda _: {**OK, **refuse(90033, "no"), "More": 1}
+    async with client_of(puppet, limiter=None) as tim:
+        with pytest.raises(InvalidRequest) as caught:
+            await tim.push.revoke("all_1")
+    assert caught.value.reply is None
+
+
+@pytest.mark.parametrize(("length", "kept"), [(10, True), (2_000_000, False)])
+async def test_a_reply_too_deep_to_follow_is_cut_there_and_left_out_if_it_is_long(
+    length: int, *, kept: bool, puppet: Puppet
+) -> None:
+    deep: Any = 1
+    for _ in range(50):
+        deep = [deep]
+    puppet.respond = lambda _: {**refuse(10010), "Deep": deep, "Long": "x" * length}
+    async with client_of(puppet, limiter=None) as tim:
+        with pytest.raises(APIError) as caught:
+            await tim.call(INFO, {})
+    reply = caught.value.reply
+    assert (reply is not None) == kept
+    if reply is not None:
+        assert (reply["Long"], str(reply["Deep"]).count("[")) == ("x" * length, 30)
+        assert str(reply["Deep"]).strip("[]") == "None"
+
+
+async def test_what_is_done_already_gives_the_reply_that_says_so(puppet: Puppet) -> None:
+    puppet.respond = lambda _: refuse(90050, "revoked already")
+    async with client_of(puppet, limiter=None) as tim:
+        reply = await tim.call("timpush/revoke", {"TaskId": "t"})
+    assert reply["ErrorInfo"] == "revoked already"
+
+
+async def test_a_recall_whose_answer_was_lost_is_done_when_the_repeat_says_so(puppet: Puppet) -> None:
+    async with client_of(puppet, limiter=None) as tim:
+        asked = asyncio.create_task(tim.call("openim/admin_msgwithdraw", {"MsgKey": "k"}, repeat=True))
+        (await puppet.call()).reset()
+        (await puppet.call()).answer(refuse(20023, "recalled already"))
+        assert (await asked)["ErrorCode"] == 20023
+        puppet.respond = lambda _: refuse(20023, "recalled already")
+        with pytest.raises(APIError):
+            await tim.call("openim/admin_msgwithdraw", {"MsgKey": "k"}, repeat=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from servers import client_of
 
-from tim_async import AccountError, Client, NotSent, Ok, Rejected, Unknown
+from tim_async import AccountError, Client, InvalidRequest, NotSent, Ok, Rejected, Unknown
 from tim_async.emulator import Emulator, Faults, Kind, on
 from tim_async.endpoints import ENDPOINTS
 from tim_async.endpoints.values import Device, Friend, ImportedFriend, NewFriend, Presence, Profile
@@ -401,6 +401,81 @@ async def test_a_push_whose_answer_was_lost_is_not_sent_again(emulator: Emulator
     result = await tim.push.send_to(["user 1"], offline_push_info={"Title": "t"})
     assert [type(outcome) for outcome in result] == [Unknown]
     assert emulator.statistics()["timpush/batch"].calls == 1
+
+
+async def test_a_push_that_the_service_does_not_like_is_refused_in_one_call(emulator: Emulator, tim: Client) -> None:
+    many = [f"more {number}" for number in range(500)]
+    emulator.accounts.add(*many)
+    wrong: list[tuple[dict[str, Any], int]] = [
+        ({"offline_push_info": {"Title": "t", "PushFlag": "zero"}}, 90043),
+        ({"offline_push_info": {"Title": 7}}, 90043),
+        ({"offline_push_info": {"Title": "t", "Ext": "x" * 20_000}}, 90056),
+        ({"offline_push_info": {"Title": "t"}, "from_account": STRANGER}, 90008),
+    ]
+    for number, (message, code) in enumerate(wrong, 1):
+        result = await tim.push.send_to(many, **message)
+        assert {(type(outcome), outcome.code) for outcome in result.errors} == {(Rejected, code)}
+        assert len(result.errors) == 500
+        assert emulator.statistics()["timpush/batch"].calls == number
+    with pytest.raises(InvalidRequest) as caught:
+        await tim.push.send_to([*many, *KNOWN], **wrong[0][0])
+    assert caught.value.code == 90043
+    assert caught.value.result is not None
+    # The second call was in flight by then.
+    assert {(type(outcome), outcome.code) for outcome in caught.value.result.errors} == {(Rejected, 90043)}
+    assert len(caught.value.result.errors) == 500 + len(KNOWN)
+    assert emulator.statistics()["timpush/batch"].calls == len(wrong) + 2
+
+
+async def test_groups_and_owners_that_do_not_exist_cost_one_call_each(emulator: Emulator, tim: Client) -> None:
+    await grouped(tim)
+    calls = [tim.groups.of(f"gone {number}").add_members(KNOWN[:100]) for number in range(5)]
+    *gone, living = await asyncio.gather(*calls, tim.groups.of("g1").add_members(KNOWN[:100]))
+    assert all({outcome.code for outcome in result.errors} == {10010} for result in gone)
+    assert living.ok
+    assert emulator.statistics()["group_open_http_svc/add_group_member"].calls == 6
+    checked = await tim.friends.of(STRANGER).check(KNOWN[:100])
+    assert [(type(outcome), outcome.code) for outcome in checked.errors] == [(Rejected, 30003)] * 100
+    assert emulator.statistics()["sns/friend_check"].calls == 1
+
+
+async def test_an_attribute_that_was_never_declared_is_told_in_three_calls() -> None:
+    async with Emulator(rate=math.inf, attribute_names=["city"]) as emulator:
+        emulator.accounts.add(*KNOWN)
+        async with client_of(emulator, limiter=None) as tim:
+            result = await tim.push.set_attributes({account: {"town": "Oslo"} for account in KNOWN[:100]})
+        assert [(type(outcome), outcome.code) for outcome in result.errors] == [(Rejected, 90033)] * 100
+        assert emulator.statistics()["timpush/set_attr"].calls == 3
+
+
+ECHOES: list[tuple[str, Callable[[Client], Any], Any]] = [
+    ("sns/friend_add", lambda tim: tim.friends.of(OWNER).add, {"add_source": SOURCE}),
+    ("sns/friend_import", lambda tim: tim.friends.of(OWNER).import_, {"add_source": SOURCE}),
+    ("sns/black_list_add", lambda tim: tim.block_list.of(OWNER).add, None),
+]
+
+
+@pytest.mark.parametrize(("path", "operation", "argument"), ECHOES)
+async def test_a_write_of_a_relation_that_was_done_is_ok_when_its_repeat_says_so(
+    path: str, operation: Callable[[Client], Any], argument: Any, emulator: Emulator, tim: Client
+) -> None:
+    emulator.faults = Faults(rules=[on(path, do="reset_after", call=1)])
+    batch = ["user 1"] if argument is None else {"user 1": argument}
+    assert (await operation(tim)(batch)).ok
+    assert emulator.statistics()[path].calls == 2
+    again = await operation(tim)(batch)
+    assert [(type(outcome), outcome.code) for outcome in again.errors] == [(Rejected, 30001)]
+    assert "Exist" in again.errors[0].info
+
+
+async def test_an_error_about_a_stranger_alone_leaves_in_doubt_what_became_of_the_others(
+    emulator: Emulator, tim: Client
+) -> None:
+    rule = on("timpush/clear_all_tags", do="strangers", accounts=["USER 1"], call=1)
+    emulator.faults = Faults(rules=[rule])
+    result = await tim.push.clear_tags(["user 1", "user 2"])
+    assert result.ok
+    assert emulator.statistics()["timpush/clear_all_tags"].calls == 2
 
 
 # Mistakes in the call

@@ -150,13 +150,43 @@ def test_a_reply_that_was_cut_off_is_an_invalid_reply(reply: object, data: st.Da
         b'{"ErrorCode":null}',
         b'{"ErrorCode":"' + ECHO.encode() + b'"}',
         b'{"ErrorCode":' + b"9" * 5_000 + b"}",
-        b'{"ErrorCode":0,"ErrorInfo":"\xff"}',
-        b'{"ErrorCode":0,"ErrorInfo":"\\ud800"}',
+        b'{"ErrorCode":null,"ErrorInfo":"\xff"}',
+        b'{"ErrorCode":[],"ErrorInfo":"\\ud800"}',
         b'{"ErrorCode":0}{"ErrorCode":0}',
     ],
 )
 def test_what_is_not_the_promised_json_is_an_invalid_reply(body: bytes) -> None:
     for endpoint in ROWS:
+        assert isinstance(judge(endpoint, body), InvalidReply)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"ErrorCode":70107,"ErrorInfo":"no \xff"}',
+        b'{"ErrorCode":70107,"ErrorInfo":"no \\ud800"}',
+        b'{"ErrorCode":70107,"ErrorInfo":"no \xed\xa0\xbd"}',
+        b'{"ErrorCode":70107,"ErrorInfo":"no \x00\n"}',
+        b'\xef\xbb\xbf{"ErrorCode":70107,"ErrorInfo":"no"}',
+        b'{"ErrorCode":70107,"ErrorInfo":["no"]}',
+        b'{"ErrorCode":70107,"ErrorInfo":7}',
+        b'{"ErrorCode":70107.0,"Since":NaN,"Until":-Infinity}',
+        b'{"ErrorCode":"70107","Serial":' + b"9" * 5_000 + b"}",
+        b'{"ErrorCode":70107,"Unknown":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"ErrorCode":70107,"Unknown":' + b'{"a":' * 1_500 + b'"]"' + b"}" * 1_500 + b"}",
+    ],
+)
+def test_an_answer_with_a_readable_code_is_never_garbage(body: bytes) -> None:
+    for endpoint in ROWS:
+        answer = judge(endpoint, body)
+        assert isinstance(answer, Answer)
+        assert answer.code == 70107
+        answer.info.encode()
+
+
+def test_what_is_too_deep_is_looked_through_only_as_far_as_an_answer_may_be_long() -> None:
+    body = b'{"ErrorCode":0,"ErrorInfo":"' + b"x" * 2_000_000 + b'","Unknown":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    for endpoint in ROWS[:2]:
         assert isinstance(judge(endpoint, body), InvalidReply)
 
 

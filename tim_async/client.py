@@ -232,7 +232,7 @@ class Client:
         Raises:
             TypeError: *body* is no mapping, or cannot be written as JSON.
             ValueError: *path* is no ``service/command``, or *priority* or *timeout* is impossible.
-            APIError: the service said no.
+            APIError: the service said no; ``.reply`` is all that it said.
             RequestError: no trustworthy answer came; ``.may_have_happened`` tells whether it may have been applied.
             ClientClosed: the client has been closed.
         """

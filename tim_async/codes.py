@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
-__all__ = ["CODES", "Action", "Code", "Fault", "code"]
+__all__ = ["CODES", "Action", "Code", "Fault", "code", "is_known"]
 
 
 class Fault(enum.Enum):
@@ -55,6 +55,7 @@ class Code(msgspec.Struct, frozen=True):
         wide: it concerns every command of the app, not only the one that was answered so.
         wait: seconds that at least must pass before another try.
         why: the reason for a verdict that needs one; empty for most.
+        by_name: it follows from the names in an item's argument alone, so whoever says the same is guilty of the same.
     """
 
     number: int
@@ -65,6 +66,7 @@ class Code(msgspec.Struct, frozen=True):
     wide: bool = False
     wait: float = 0.0
     why: str = ""
+    by_name: bool = False
 
 
 # The usual verdicts by name, so that each row below reads as a sentence.
@@ -80,6 +82,7 @@ _done = partial(Code, fault=Fault.ACCOUNT, action=Action.DONE)
 _busy = partial(Code, fault=Fault.SERVICE, action=Action.RETRY, unsure=True)
 # A filter on one account must not pause everybody's lane, and it must end: so it costs attempts.
 _often = partial(Code, fault=Fault.RATE, action=Action.RETRY, why="the frequency of one account: others go on")
+_READ_FIRST = "repeating cannot help: it must be read again first"
 _full = partial(
     Code,
     fault=Fault.ACCOUNT,
@@ -89,6 +92,7 @@ _full = partial(
 
 _ROWS = (
     # 10xxx groups
+    _key(10001, "group service: the signature is not accepted, or the caller is not logged in"),
     _busy(10002, "group service: internal error"),
     _call(10003, "group service: unknown command"),
     _words(10004, "group service: invalid parameter"),
@@ -99,33 +103,90 @@ _ROWS = (
         "this type of group, or the caller's role in it, does not allow the operation",
         why="it follows from the group named in the call; calls about other groups may go on",
     ),
+    _app(10008, "group service: the app's plan does not include this, or the request is illegal"),
+    _account(10009, "the owner may not leave the group"),
     _account(10010, "the group does not exist, or was dismissed"),
+    _call(10011, "group service: the request body is no valid JSON"),
+    _words(10012, "the account that acts is invalid"),
+    _done(10013, "a member of the group already"),
     _full(10014, "the group is full"),
     _account(10015, "invalid group id (some pages: body is no JSON; newest: the group is gone)"),
     _words(10016, "the app's own backend refused through a webhook", fault=Fault.APP),
+    _account(10017, "the sender is muted in the group"),
     _words(10018, "the reply would be larger than 1 MB"),
     _account(10019, "an account in the request does not exist"),
+    _account(10020, "group service: the account or the group does not allow this"),
+    _words(10021, "the group id is taken"),
     _rate(10023, "more than 40 messages per second in one group"),
+    _account(10024, "the invitation or application is handled already"),
+    _account(10025, "the group id is taken, by a group of the same owner: it can be used"),
     _app(10026, "the command is disabled for this app"),
+    _account(10030, "the message to recall does not exist"),
+    _words(10031, "too late to recall the message: two minutes by default"),
+    _account(10032, "this message cannot be recalled"),
+    _account(10033, "this type of group does not allow recalling"),
+    _account(10034, "this type of message cannot be deleted"),
+    _account(10035, "this type of group does not allow deleting messages"),
+    _app(10036, "the app's quota of audio-video groups is used up"),
     _full(10037, "the account may not create or join more groups"),
+    _full(10038, "the group has as many members as the app's plan allows"),
+    _app(10041, "the app does not allow recalling group messages"),
+    _account(10044, "this type of group keeps no messages to read again"),
+    _words(10045, "group attribute: name longer than 32 bytes"),
+    _words(10046, "group attribute: value longer than 4,000 bytes"),
+    _words(10047, "group attributes: more than 16"),
+    _words(10048, "group attributes: more than 16,000 bytes in all"),
     _rate(10049, "more than 5 attribute writes per second in one group"),
-    # 20xxx and 22xxx messages
+    _words(10050, "this group attribute does not exist"),
+    _words(10051, "the deletion reaches further than is allowed"),
+    _account(10052, "the group has no such messages"),
+    _words(10053, "more than 30 accounts mentioned in one message"),
+    _words(10054, "the group has too many members: read them page by page"),
+    _words(10056, "the group attributes have changed meanwhile", why=_READ_FIRST),
+    _app(10058, "the trial plan's quota of 100 groups is used up"),
+    _app(10059, "the app's plan does not include this feature"),
+    _account(10060, "this group does not offer the feature, or it is not switched on"),
+    _account(10061, "this group does not offer the feature, or it is not switched on"),
+    _account(10062, "this group does not offer the feature, or it is not switched on"),
+    _account(10063, "this group does not offer the feature, or it is not switched on"),
+    _app(11000, "community groups are not switched on, or not part of the app's plan"),
+    # 20xxx to 23xxx messages
     _words(20001, "invalid request packet"),
     _stale(20002, "the usersig (or the ticket made from it) is invalid or expired"),
     _account(20003, "sender or recipient is invalid or unknown"),
     _busy(20004, "network trouble inside the service"),
     _busy(20005, "internal error"),
     _words(20006, "the app's own backend refused through a webhook", fault=Fault.APP),
-    _words(20027, "the message has another version by now", why="repeating cannot help: it must be read again first"),
+    _account(20007, "the sender is on the recipient's block list"),
+    _account(20008, "sender and recipient belong to different apps"),
+    _account(20009, "sender and recipient are not friends, as the app demands"),
+    _account(20010, "the recipient is no friend of the sender, as the app demands"),
+    _account(20011, "the sender is no friend of the recipient, as the app demands"),
+    _account(20012, "the sender is muted"),
+    _words(20016, "too late to recall the message: two minutes by default"),
+    _busy(20018, "internal error while deleting kept messages"),
+    _account(20022, "the message to recall does not exist"),
+    _account(20023, "the message is recalled already"),
+    _words(20027, "the message has another version by now", why=_READ_FIRST),
     _busy(20028, "somebody else changed the same thing at the same time", unsure=False),
+    _words(21005, "a device token was set before the login"),
+    _app(22001, "no certificate for offline pushes is uploaded"),
     _busy(22002, "network trouble"),
+    _words(22003, "the device token is empty"),
+    _words(22004, "the device token is longer than 256 bytes"),
+    _words(22005, "the login data are longer than 1,024 bytes"),
     _rate(22006, "too many requests"),
-    # 30xxx and 31xxx relations
+    _words(23001, "the extension of the message has changed meanwhile", why=_READ_FIRST),
+    _words(23002, "message extension: too many entries"),
+    _often(23003, "more than 200 writes a minute for one message"),
+    _words(23004, "message reactions: too many, or not allowed for this message"),
+    # 30xxx to 32xxx relations
     # 30001 is also said of what is already so; black_list_add can override it as done for "already blocked".
     _account(30001, "relation service: illegal parameters; also: already a friend, already blocked"),
     _account(30002, "the account is illegal (older pages: it belongs to another app)"),
     _account(30003, "the account is not imported"),
     _key(30004, "relation service: needs the rights of an app admin"),
+    _words(30005, "a relation field holds a word that is not allowed"),
     _busy(30006, "relation service: internal error"),
     _busy(30007, "relation service: timeout"),
     _busy(30008, "two writes for one account met; batches conflict less than parallel single calls"),
@@ -141,17 +202,27 @@ _ROWS = (
     # Asking is all that friend_add can do here: whether the other side agrees is not the caller's to wait for.
     _done(30539, "the friend request is made and waits for the other side"),
     _often(30540, "friend request filtered: too frequent"),
+    _account(30614, "there is no such pending request"),
     _done(31704, "not a friend: nothing to delete"),
     _often(31707, "friend deletion filtered: too frequent"),
+    _account(31804, "the account does not exist"),
+    _account(32216, "not a friend, so it cannot be put into a friend list"),
     # 40xxx profiles
     _words(40001, "profile service: illegal parameters"),
     _words(40002, "profile service: no account given"),
     _account(40003, "profile service: the account is not imported"),
     _key(40004, "profile service: needs the rights of an app admin"),
+    _words(40005, "a profile field holds a word that is not allowed"),
     _busy(40006, "profile service: internal error"),
     _words(40007, "no permission to read this profile field", fault=Fault.APP, why="other fields may be read"),
-    _words(40008, "no permission to write this profile field", fault=Fault.APP, why="other fields may be written"),
-    _words(40009, "unknown profile field"),
+    _words(
+        40008,
+        "no permission to write this profile field",
+        fault=Fault.APP,
+        why="other fields may be written",
+        by_name=True,
+    ),
+    _words(40009, "unknown profile field", by_name=True),
     _words(40601, "profile value longer than 500 bytes"),
     _words(40605, "illegal value for a standard profile field"),
     _words(40610, "profile value of the wrong type"),
@@ -190,7 +261,7 @@ _ROWS = (
     _app(60017, "the request is disabled"),
     _rate(60018, "too many requests"),
     _rate(60019, "too many requests"),
-    _app(60020, "the plan has expired, or the app's owner is in arrears", wide=True),
+    _app(60020, "the plan has expired, or the owner is in arrears; a new plan takes some minutes", wide=True),
     _app(60021, "this source IP address is not allowed", wide=True),
     _call(60025, "sdkappid, identifier, usersig or contenttype in the URL is wrong", wide=True),
     _key(60026, "the domain does not belong to the app's region"),
@@ -215,6 +286,7 @@ _ROWS = (
     _key(70018, "the check of a third-party ticket failed", why="the ticket is not ours: signing anew cannot help"),
     _key(70019, "the ticket is empty"),
     _key(70020, "SDKAppID not found; also: wrong region"),
+    _key(70032, "the usersig is not accepted: is it made up?"),
     _key(70050, "too many failed signature checks: locked for a while, and every further call prolongs it", wait=60.0),
     _key(70051, "the admin account is blocked"),
     _stale(70052, "the usersig is no longer valid"),
@@ -303,7 +375,11 @@ _ROWS = (
     _words(90030, "attribute empty or longer than 50 bytes (newest: SyncFromOldSystem is wrong)"),
     _words(90031, "SyncOtherMachine is no integer"),
     _words(90032, "more than 10 tags in a condition, or for one account"),
-    _words(90033, "invalid attribute: a name that was never declared, declared twice, or of the other account type"),
+    _words(
+        90033,
+        "invalid attribute: a name that was never declared, declared twice, or of the other account type",
+        by_name=True,
+    ),
     _words(90034, "tag longer than 50 bytes"),
     _account(90035, "the tag or attribute belongs to the other account type (UserID or RegistrationID)"),
     _words(90039, "conditions on tags and on attributes together"),
@@ -326,6 +402,7 @@ _ROWS = (
         "too many batch messages; from timpush/batch: DataId longer than 64 bytes",
         why="the general table's meaning; timpush/batch has its own, which is final (a row of that command can say so)",
     ),
+    _words(90101, "initialised already"),
     _busy(90992, "internal error or timeout; if every call says so, the app's webhook is failing"),
     _busy(90994, "internal error"),
     _busy(90995, "internal error (newest: the message may be too long)"),
@@ -333,6 +410,10 @@ _ROWS = (
     _call(91101, "web long-polling: replaced by another instance"),
     _words(93000, "request longer than 8 KB (newest: 12 KB)"),
 )
+
+
+_WEBHOOK = range(120_001, 130_001)
+"""What the app's own webhook may answer instead of a code of the service."""
 
 
 def _by_number(rows: Iterable[Code]) -> Mapping[int, Code]:
@@ -360,7 +441,17 @@ def code(number: int) -> Code:
 
     Returns:
         Its row; for a number that is in no table a row that is final for one item and splits a call, so that a code
-        which the service invents tomorrow neither loops nor takes innocent items with it.
+        which the service invents tomorrow neither loops nor takes innocent items with it. So is one of the app's own,
+        from 120001 to 130000.
     """
     known = CODES.get(number)
-    return known if known is not None else _account(number, "unknown code")
+    if known is not None:
+        return known
+    if number in _WEBHOOK:
+        return _words(number, "the app's own webhook refused with a code of its own", fault=Fault.APP)
+    return _account(number, "unknown code")
+
+
+def is_known(number: int) -> bool:
+    """Whether anybody says what a code means, and so that nothing was applied where it is final."""
+    return number in CODES or number in _WEBHOOK

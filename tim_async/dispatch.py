@@ -263,7 +263,9 @@ class Dispatcher:
         """Hand the answer to the lane, the permit back to the limiter, and wake whoever may go on now."""
         chunk.settled = True
         now = self._clock()
-        action = None if isinstance(answer, RequestError) or not answer.code else code(answer.code).action
+        action = None
+        if not isinstance(answer, RequestError) and answer.code:
+            action = self.lane.endpoint.verdict(answer.code).action
         throttled = isinstance(answer, BadStatus) and answer.throttled
         refused = throttled or action is Action.PAUSE
         if throttled or not isinstance(answer, RequestError):

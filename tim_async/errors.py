@@ -6,7 +6,7 @@
     │   ├── RequestTimeout    sent, and no answer in time
     │   ├── BadStatus         a gateway spoke: HTTP other than 200; .status, .retry_after
     │   └── InvalidReply      200, but not the JSON that was promised
-    ├── APIError              the service said no to a whole call; .code, .info, .path, .result
+    ├── APIError              the service said no to a whole call; .code, .info, .path, .result, .reply
     │   ├── CredentialsError  usersig, administrator, region or key are wrong; stops the client's batches
     │   ├── RateLimited       more calls than the service allows
     │   ├── ServiceBusy       the service asks to try later
@@ -23,6 +23,7 @@ Every error pickles, and none of them holds a URL: the usersig is part of each U
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .codes import code as verdict_of
@@ -146,10 +147,19 @@ class APIError(TIMError):
         info: the service's ``ErrorInfo``; may be empty.
         path: the command.
         result: what became of every item of the batch that was stopped, where there was one.
+        reply: the whole reply of a bare call, decoded; of a few commands it tells more than the code.
     """
 
-    def __init__(self, code: int, info: str, path: str, result: BatchResult[Any] | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        info: str,
+        path: str,
+        result: BatchResult[Any] | None = None,
+        reply: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(code, info, path, result)
+        self.reply = reply
         self.code = code
         self.info = info
         self.path = path

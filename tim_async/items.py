@@ -74,7 +74,7 @@ GONE = Line(-1, None)
 class Trial:
     """The search for the guilty in one chunk that was refused as a whole."""
 
-    __slots__ = ("begun", "code", "innocent", "undecided")
+    __slots__ = ("begun", "cleared", "code", "held", "innocent", "probes", "undecided")
 
     def __init__(self, size: int, code: int) -> None:
         self.undecided = size
@@ -82,6 +82,12 @@ class Trial:
         self.begun = False
         self.innocent = False
         """Whether any item of the chunk turned out not to be guilty, or not with this code."""
+        self.probes: set[Item] | None = None
+        """Items asked alone before others that say the same, as far as they are not decided; None before and after."""
+        self.cleared = False
+        """Whether one of those turned out not to be guilty."""
+        self.held: list[Item] = []
+        """The others, which wait for what comes of those."""
 
 
 class Item(msgspec.Struct, gc=False, eq=False):
@@ -112,6 +118,8 @@ class Item(msgspec.Struct, gc=False, eq=False):
     wanted: bool = True
     """False once everybody who waited for it has left while it was in flight."""
     trial: Trial | None = None
+    reply: Any = None
+    """All that was answered, where the item is a call without accounts."""
 
     @property
     def places(self) -> list[tuple[Feed, Any]]:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .codes import Action, Code, Fault, code
+from .codes import Action, Code, Fault, code, is_known
 from .endpoints import Answer
 from .errors import APIError, BadStatus, CredentialsError, InvalidRequest, RateLimited, RequestError, ServiceBusy
 from .feeds import Feed
@@ -30,6 +30,7 @@ GUILTY_CHUNKS_MOST = 3  # chunks all of whose items were refused with one code: 
 # A chunk of two may be two bad items of a slow source, of which a million good ones are still to come.
 GUILTY_ITEMS_LEAST = 10
 _SILENT = Code(0, "the answer does not mention it", Fault.SERVICE, Action.RETRY)
+_UNCLEAR = Code(0, "what the answer says of it, or of a name like it, cannot be read", Fault.SERVICE, Action.RETRY)
 _NAMED = Code(0, "the answer names it among those that failed, without a code", Fault.ACCOUNT, Action.SPLIT)
 
 
@@ -90,7 +91,7 @@ class Lane(Waiting):
 
     def _all_done(self, chunk: Chunk, answer: Answer | RequestError, now: float) -> bool:
         """The way of nearly every call: all of it is Ok."""
-        if isinstance(answer, RequestError) or answer.code or answer.errors:
+        if isinstance(answer, RequestError) or answer.code or answer.errors or answer.doubted:
             return False
         values = answer.values_of(chunk.accounts)
         if values is None:
@@ -166,16 +167,10 @@ class Lane(Waiting):
     # A "no" to the whole call
 
     def _refused(self, chunk: Chunk, answer: Answer, now: float, *, resigned: bool) -> Effect:
-        verdict = code(answer.code)
-        if verdict.action is Action.RESIGN:
-            # Told so once more, when the signature was a new one: then yet another will not help.
-            resigned = resigned and not any(_told_to_resign(item) for item in chunk.items)
-        for item in chunk.items:
-            item.line = None
-            item.code, item.info = answer.code, answer.info
-            item.reached = True
-            item.unsure = item.unsure or verdict.unsure
-            item.refused = False
+        verdict = self.endpoint.verdict(answer.code)
+        # Told so once more, when the signature was a new one: then yet another will not help.
+        resigned = resigned and not any(_told_to_resign(item) for item in chunk.items)
+        self._note(chunk, answer, verdict)
         if verdict.action is Action.PAUSE:
             return self._pause(chunk, verdict, now)
         if verdict.action is Action.RETRY:
@@ -189,12 +184,49 @@ class Lane(Waiting):
             for item in chunk.items:
                 self._reject(item, verdict, again=True)
             return self._pointless(verdict, answer.info, now)
+        return self._final(chunk, answer, verdict, now)
+
+    def _note(self, chunk: Chunk, answer: Answer, verdict: Code) -> None:
+        for item in chunk.items:
+            item.line = None
+            item.code, item.info = answer.code, answer.info
+            item.reached = True
+            item.unsure = item.unsure or verdict.unsure
+            item.refused = False
+            if answer.reply is not None:
+                item.reply = answer.reply
+
+    def _final(self, chunk: Chunk, answer: Answer, verdict: Code, now: float) -> Effect:
+        """The call will always be refused so; find out whom that concerns."""
         self._useful(now)
         self._proven(now)
         if answer.values or answer.errors:
             return self._judge_each(chunk, answer, now, unmentioned=verdict)
-        self._guilty(chunk, chunk.items, verdict, now)
+        if self._leaves_open(answer.code):
+            for item in chunk.items:
+                item.unsure = True
+            self._again(chunk, chunk.items, now, verdict.meaning)
+        elif self.endpoint.concerns_all(answer.code):
+            self._concerns_all(chunk, verdict, answer.info, now)
+        else:
+            self._guilty(chunk, chunk.items, verdict, now)
         return _NOTHING
+
+    def _leaves_open(self, number: int) -> bool:
+        """Whether nobody says what a code means, and it matters: what may be sent only once is not sent again."""
+        return not self.endpoint.repeatable and not is_known(number)
+
+    def _concerns_all(self, chunk: Chunk, verdict: Code, info: str, now: float) -> None:
+        """The call was refused for what its items share: so would be all others with the same options."""
+        alone = len(chunk.items) == 1
+        for item in chunk.items:
+            if alone and self.endpoint.is_echo(verdict.number, info) and item.unsure:
+                self.end(item, None)
+            else:
+                self._reject(item, verdict, of_all=True)
+        error = InvalidRequest(verdict.number, info, self.endpoint.path)
+        for feed in [feed for feed in self.feeds if feed.options == chunk.options and not feed.finished]:
+            self.stop(feed, error, now)
 
     def _pause(self, chunk: Chunk, verdict: Code, now: float) -> Effect:
         """Too many calls: everybody waits until a time, and it costs nobody an attempt."""
@@ -234,15 +266,18 @@ class Lane(Waiting):
 
     def _convict(self, trial: Trial | None, item: Item, verdict: Code, now: float) -> None:
         """This item alone was refused."""
-        if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
-            self.end(item, None)
-            return
         feed = item.feed
-        proven = trial is not None and trial.undecided == 1 and not trial.innocent and trial.code == verdict.number
-        if trial is not None:
-            self.trials.decided(item, guilty=trial.code == verdict.number)
-        self._reject(item, verdict)
-        if proven and not feed.single:  # single requests have nothing to do with each other
+        if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
+            self.end(item, item.reply)
+            return
+        self._reject(item, verdict, trial)
+        if trial is None:
+            return
+        for other in self.trials.condemned(trial):
+            other.code, other.info = item.code, item.info
+            self._reject(other, verdict, trial)
+        # Single requests have nothing to do with each other.
+        if not trial.undecided and not trial.innocent and not feed.single:
             self._chunk_guilty(feed, verdict, item.info, now)
 
     def _chunk_guilty(self, feed: Feed, verdict: Code, info: str, now: float) -> None:
@@ -264,8 +299,10 @@ class Lane(Waiting):
         again: dict[str, list[Item]] = {}
         accused: list[Item] = []
         stops: list[Code] = []
+        doubtful = answer.doubtful([item.account for item in chunk.items])
         for item in chunk.items:
-            verdict = self._judge_item(item, answer, unmentioned)
+            doubted = item.account in doubtful
+            verdict = self._judge_item(item, answer, unmentioned, doubted=doubted)
             if verdict is None:
                 continue
             if verdict is unmentioned:
@@ -287,8 +324,8 @@ class Lane(Waiting):
             return self._pointless(stops[0], chunk.items[0].info, now)
         return _NOTHING
 
-    def _judge_item(self, item: Item, answer: Answer, unmentioned: Code | None) -> Code | None:
-        """What a good answer says of one item.
+    def _judge_item(self, item: Item, answer: Answer, unmentioned: Code | None, *, doubted: bool) -> Code | None:
+        """What a good answer says of one item, if it does not leave it in doubt.
 
         Returns:
             None if that is its end; else the verdict by which it goes on. An item that was told STOP has ended too.
@@ -297,17 +334,17 @@ class Lane(Waiting):
         item.reached = True
         if (error := answer.errors.get(item.account)) is not None:
             return self._judge_error(item, *error)
-        if answer.values is not None and item.account in answer.values:
+        if not doubted and answer.values is not None and item.account in answer.values:
             self.end(item, answer.values[item.account])
             return None
         if unmentioned is not None:
             return unmentioned
-        if self.endpoint.silence_is_ok:
+        if self.endpoint.silence_is_ok and not doubted:
             self.end(item, None)
             return None
         item.unsure, item.refused = True, False
         item.code, item.info = None, ""
-        return _SILENT
+        return _UNCLEAR if doubted else _SILENT
 
     def _judge_error(self, item: Item, number: int, info: str) -> Code | None:
         """Judge an item that a good answer names with a code; returns the verdict if it is not an end by itself."""
@@ -320,18 +357,28 @@ class Lane(Waiting):
             return None
         if verdict.action in (Action.RETRY, Action.PAUSE, Action.RESIGN):
             return verdict
+        if number and self._leaves_open(number):
+            item.unsure = True
+            return verdict
         self._reject(item, verdict)
         return verdict if verdict.action is Action.STOP else None
 
     def _done_all_the_same(self, item: Item, verdict: Code) -> bool:
         """Whether this "no" is only the echo of an earlier call whose answer was lost."""
-        return item.unsure and verdict.number in self.endpoint.done_again
+        return item.unsure and self.endpoint.is_echo(verdict.number, item.info)
 
-    def _reject(self, item: Item, verdict: Code, *, again: bool = False) -> None:
+    def _reject(
+        self, item: Item, verdict: Code, trial: Trial | None = None, *, again: bool = False, of_all: bool = False
+    ) -> None:
+        if trial is not None:
+            self.trials.decided(item, guilty=trial.code == verdict.number)
         # That nothing may be sent now does not tell what became of an earlier call whose answer was lost.
-        stop = verdict.action in (Action.STOP, Action.RESIGN)
+        stop = of_all or verdict.action in (Action.STOP, Action.RESIGN)
         kind = Unknown if stop and item.unsure else Rejected
-        self.end(item, Failure(kind, item.code, item.info, verdict.meaning, again=again, argument=item.argument))
+        failure = Failure(
+            kind, item.code, item.info, verdict.meaning, again=again, argument=item.argument, reply=item.reply
+        )
+        self.end(item, failure)
 
     # Not yet
 

@@ -220,4 +220,4 @@ class Leaving:
             number = feed.error.code if isinstance(feed.error, APIError) else None
         elif item.refused and not item.unsure and item.line is not FLYING:
             kind = Rejected
-        return Failure(kind, number, item.info, reason, again=True, argument=item.argument)
+        return Failure(kind, number, item.info, reason, again=True, argument=item.argument, reply=item.reply)

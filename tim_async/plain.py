@@ -17,11 +17,11 @@ from .checks import MOST_VALUE_BYTES
 from .codes import code
 from .endpoints import PUSH_REVOKE, PUSH_SEND, Endpoint, any_command
 from .endpoints.values import AttributeNames
-from .errors import AccountError, APIError, ConnectError, RequestError, TIMError
+from .errors import APIError, ConnectError, RequestError, TIMError
 from .lane import error_for
 from .operations import Host, Operation, Priority
 from .options import bound_name, custom_id, random_number, sender
-from .results import NotSent, Rejected, Unknown
+from .results import Failure, NotSent
 from .streams import with_result
 
 __all__ = ["Calls", "GetNames", "PlainOperation", "Revoke", "Send", "SetNames"]
@@ -61,23 +61,27 @@ class PlainOperation(Operation[V]):
         encoded = msgspec.Raw(msgspec.json.encode(dict(body)))
         asked = self._ask(f"call {next(_serial)}", encoded, None, priority, timeout=timeout)
         try:
-            return asked.value(await asked.waiter)
-        except AccountError as exc:
-            raise _error_of(exc.outcome, self.endpoint.path) from None
-        except APIError as exc:
-            # Its result would tell of an account that nobody has heard of.
-            raise type(exc)(exc.code, exc.info, exc.path) from None
-        except RequestError as exc:
-            raise with_result(exc, None) from None
+            value = await asked.waiter
         finally:
             asked.leave()
+        if isinstance(value, Failure):
+            raise self._error_of(value, asked.singles.error)
+        return value
 
-
-def _error_of(outcome: Rejected | Unknown | NotSent, path: str) -> TIMError:
-    if outcome.code:
-        return error_for(code(outcome.code), outcome.info, path)
-    kind = ConnectError if isinstance(outcome, NotSent) else RequestError
-    return kind(path, outcome.reason)
+    def _error_of(self, failure: Failure, stopped_by: APIError | RequestError | None) -> TIMError:
+        """Of the call, for nobody has heard of the account that its item has."""
+        path = self.endpoint.path
+        if isinstance(stopped_by, RequestError):
+            return with_result(stopped_by, None)
+        if stopped_by is not None:
+            error = type(stopped_by)(stopped_by.code, stopped_by.info, stopped_by.path)
+        elif failure.code:
+            error = error_for(code(failure.code), failure.info, path)
+        else:
+            return (ConnectError if failure.kind is NotSent else RequestError)(path, failure.reason)
+        if failure.code == error.code:
+            error.reply = failure.reply
+        return error
 
 
 class Calls:

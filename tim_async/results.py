@@ -70,6 +70,8 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     again: bool
     """Whether the same item may fare better when it is sent again."""
     argument: Any = None
+    reply: Any = None
+    """All that was answered, where the item is a call without accounts."""
 
     def outcome(self, index: int, account: str) -> Rejected | Unknown | NotSent:
         return self.kind(index, account, self.code, self.info, self.reason)

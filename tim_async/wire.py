@@ -1,5 +1,8 @@
 """The service's JSON, spelled the service's way. Unknown fields are ignored; a list may be missing or null.
 
+What an entry must say to count has no default: an entry without it goes the way of the odd ones (`endpoints.mending`).
+The first field of an entry is its account, and the second, where that is a number, its code.
+
 Tuples rather than lists, and no garbage collection: a tuple of strings leaves the collector alone, which for a million
 answers is the difference between a pause of 0.4 s and none.
 """
@@ -46,7 +49,7 @@ class AccountCode(msgspec.Struct, frozen=True, gc=False):
     """One account of an ``ErrorList``."""
 
     To_Account: str
-    ErrorCode: int = 0
+    ErrorCode: int
     ErrorInfo: str | None = ""
 
 
@@ -60,7 +63,7 @@ class AccountTags(msgspec.Struct, frozen=True, gc=False):
     """The tags of one account; in a request too."""
 
     To_Account: str
-    Tags: tuple[str, ...] | None = ()
+    Tags: tuple[str, ...] | None
 
 
 class TagsReply(ErrorListReply, frozen=True, gc=False):
@@ -73,7 +76,7 @@ class AccountAttrs(msgspec.Struct, frozen=True, gc=False):
     """The attributes of one account; in a request too."""
 
     To_Account: str
-    Attrs: dict[str, str] | None = None
+    Attrs: dict[str, str] | None
 
 
 class AttrsReply(ErrorListReply, frozen=True, gc=False):
@@ -105,7 +108,7 @@ class UserResult(msgspec.Struct, frozen=True, gc=False):
     """What became of one account of ``account_delete`` or ``account_check``."""
 
     UserID: str
-    ResultCode: int = 0
+    ResultCode: int
     ResultInfo: str | None = ""
     AccountStatus: str | None = None
 
@@ -156,7 +159,7 @@ class AccountRow(msgspec.Struct, frozen=True, gc=False):
     """One account of the relation and profile services: its code, and what was asked for."""
 
     To_Account: str
-    ResultCode: int = 0
+    ResultCode: int
     ResultInfo: str | None = ""
     Relation: str | None = ""
     ProfileItem: tuple[TagValue, ...] | None = None
@@ -190,10 +193,10 @@ class ProfilesReply(RowsReply, frozen=True, gc=False):
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
-    """One member; a missing result is read as a failure, which is what 0 says."""
+    """One member; here, and only here, 0 is a failure."""
 
     Member_Account: str
-    Result: int = 0
+    Result: int
 
 
 class MembersReply(Reply, frozen=True, gc=False):

@@ -149,6 +149,17 @@ async def test_a_kick_logs_out(call: Caller, emulator: Emulator) -> None:
     assert await call.code("im_open_login_svc/kick", {"UserID": "nobody"}) == 70107
 
 
+@pytest.mark.parametrize("command", ["account_import", "kick"])
+async def test_the_name_that_the_account_had_on_older_pages_is_understood(
+    call: Caller, emulator: Emulator, command: str
+) -> None:
+    emulator.accounts.add("Mary")
+    path = f"im_open_login_svc/{command}"
+    assert await call.code(path, {"Identifier": "Mary"}) == 0
+    assert await call.code(path, {"UserID": "Mary", "Identifier": 7}) == 0
+    assert await call.code(path, {"Identifier": 7}) == 60015
+
+
 async def test_a_registration_cannot_be_deleted_as_a_user(call: Caller, emulator: Emulator) -> None:
     emulator.accounts.add("device", registration=True)
     reply = await call(DELETE, {"DeleteItem": [{"UserID": "device"}]})

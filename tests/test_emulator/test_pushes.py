@@ -71,6 +71,14 @@ async def test_a_condition_is_checked(session: aiohttp.ClientSession, condition:
         (BATCH, batch("Mary", OfflinePushInfo=None), 90001),
         (BATCH, batch("Mary", DataId="x" * 65), 90057),
         (BATCH, batch("Mary", DataId=7), 90057),
+        (BATCH, batch("Mary", OfflinePushInfo="hi"), 90043),
+        (BATCH, batch("Mary", OfflinePushInfo={"PushFlag": "zero"}), 90043),
+        (BATCH, batch("Mary", OfflinePushInfo={"Desc": 7}), 90043),
+        (BATCH, batch("Mary", OfflinePushInfo={"Ext": "x" * 10_241}), 90056),
+        (BATCH, batch("Mary", From_Account="nobody"), 90008),
+        (BATCH, batch("Mary", From_Account=7), 90008),
+        (PUSH, push(OfflinePushInfo={"Title": 7}), 90043),
+        (PUSH, push(From_Account="nobody"), 90008),
         (BATCH, batch(), 90001),
         (BATCH, batch(*[f"u{n}" for n in range(501)]), 90018),
         (REVOKE, {}, 90001),
@@ -87,6 +95,12 @@ async def test_a_push_to_a_list_names_the_unknown_and_reaches_the_others(call: C
     assert reply["TaskId"].startswith("batch_")
     assert reply["ErrorList"] == [{"ErrorCode": 70107, "To_Account": "nobody"}]
     assert emulator._service.store.tasks[reply["TaskId"]].accounts == ["Mary", "3f2b-registration"]
+
+
+async def test_a_push_may_come_from_an_administrator_or_an_imported_account(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    for sender in ("administrator", "Mary"):
+        assert await call.code(BATCH, batch("Mary", From_Account=sender, OfflinePushInfo={"PushFlag": 0})) == 0
 
 
 async def test_a_task_is_revoked_once_and_only_for_a_day(session: aiohttp.ClientSession) -> None:

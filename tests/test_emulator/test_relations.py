@@ -118,6 +118,24 @@ async def test_who_is_blocked_is_no_friend_and_cannot_be_blocked_again(call: Cal
     assert await codes(call, "friend_add", adding("John")) == {"John": 0}
 
 
+async def test_words_tell_what_is_so_already_from_what_is_not_allowed(call: Caller) -> None:
+    async def words(command: str, body: dict[str, Any]) -> list[str]:
+        reply = await call(f"sns/{command}", {"From_Account": "Mary", **body})
+        return [item["ResultInfo"] for item in reply["ResultItem"]]
+
+    await codes(call, "friend_add", adding("John"))
+    await codes(call, "black_list_add", {"To_Account": ["Max"]})
+    assert await words("friend_add", adding("John", "Mary")) == [
+        "Err_SNS_FriendAdd_Friend_Exist",
+        "Err_SNS_Invalid_Parameter",
+    ]
+    assert await words("friend_import", adding("John")) == ["Err_SNS_FriendImport_Friend_Exist"]
+    assert await words("black_list_add", {"To_Account": ["Max"]}) == ["Err_SNS_BlackListAdd_Already_Exist"]
+    assert await words("friend_delete", {"To_Account": ["Eve"]}) == ["Err_SNS_FriendDelete_Not_Friend"]
+    items = [{"To_Account": "Eve", "SnsItem": [{"Tag": "Tag_SNS_IM_Remark", "Value": "x"}]}]
+    assert await words("friend_update", {"UpdateItem": items}) == ["Err_SNS_FriendUpdate_Not_Friend"]
+
+
 async def test_whoever_is_deleted_leaves_nothing_behind(call: Caller, emulator: Emulator) -> None:
     await codes(call, "friend_add", adding("John"))
     await codes(call, "black_list_add", {"To_Account": ["Max"]})

@@ -83,7 +83,7 @@ COMMANDS = [
     Command(
         path="im_open_login_svc/account_import",
         family=ACCOUNTS,
-        read=one_in("UserID", _one_profile),
+        read=one_in("UserID", _one_profile, formerly="Identifier"),
         apply=_import,
         write=top_level,
         rate=200,
@@ -91,7 +91,7 @@ COMMANDS = [
     Command(
         path="im_open_login_svc/kick",
         family=ACCOUNTS,
-        read=one_in("UserID"),
+        read=one_in("UserID", formerly="Identifier"),
         apply=_kick,
         write=top_level,
         rate=200,

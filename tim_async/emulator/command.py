@@ -153,17 +153,18 @@ def entries_in(
 
 
 def one_in(
-    field: str, argument: Callable[[Command, Store, JSON], Any] | None = None
+    field: str, argument: Callable[[Command, Store, JSON], Any] | None = None, *, formerly: str = ""
 ) -> Callable[[Command, Store, JSON], list[Item]]:
     """A reader of bodies about one account, like ``{"UserID": "Mary"}``.
 
     Args:
         field: The field that names the account.
         argument: Reads what else there is from the body; raises Refusal.
+        formerly: The name that the field had before, which is still understood.
     """
 
     def read(command: Command, store: Store, body: JSON) -> list[Item]:
-        account, value = entry(command, body, field)
+        account, value = entry(command, body, formerly if formerly in body and field not in body else field)
         return [(account, None if argument is None else argument(command, store, value))]
 
     return read

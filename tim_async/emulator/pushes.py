@@ -10,7 +10,7 @@ from typing import Any
 from .command import JSON, Command, Item, Result, listed, named
 from .families import PUSH
 from .refusals import Refusal
-from .replies import errors_listed, top_level
+from .replies import encode, errors_listed, top_level
 from .store import Store, Task
 from .tags import LONGEST, MOST_AT_ONCE
 
@@ -23,9 +23,28 @@ REVOCABLE = 86_400
 LONGEST_DATA_ID = 64
 """Bytes of ``DataId``."""
 
+LONGEST_PUSH = 10_240
+"""Bytes of ``OfflinePushInfo`` and ``MsgBody``."""
+
+_NUMBERS, _TEXTS = ("PushFlag",), ("Title", "Desc", "Ext")
+
 _TAGS = ("TagsOr", "TagsAnd", "TagsNot")
 _ATTRIBUTES = ("AttrsOr", "AttrsAnd")
 _errors = errors_listed()
+
+
+def _message(store: Store, body: JSON) -> None:
+    """Refuse a message that nobody could get."""
+    sender, told = body.get("From_Account"), body.get("OfflinePushInfo", {})
+    if sender is not None and not (isinstance(sender, str) and (sender in store.admins or store.user(sender))):
+        raise Refusal(90008)
+    if not isinstance(told, dict):
+        raise Refusal(90043)
+    for fields, kind in ((_NUMBERS, int), (_TEXTS, str)):
+        if not all(isinstance(told[field], kind) for field in fields if field in told):
+            raise Refusal(90043)
+    if len(encode({"OfflinePushInfo": told, "MsgBody": body.get("MsgBody")})) > LONGEST_PUSH:
+        raise Refusal(90056)
 
 
 def _condition(store: Store, condition: object) -> None:
@@ -67,6 +86,7 @@ def _to_all(command: Command, store: Store, body: JSON) -> list[Item]:
     lifetime = body.get("MsgLifeTime", 0)
     if not isinstance(lifetime, int) or not 0 <= lifetime <= LIFETIME:
         raise Refusal(90026)
+    _message(store, body)
     if "Condition" in body:
         _condition(store, body["Condition"])
     return [("", (store.new_id("all_"), body))]
@@ -81,8 +101,9 @@ def _push(store: Store, _account: str, argument: tuple[str, JSON]) -> tuple[int,
 def _to_list(command: Command, store: Store, body: JSON) -> list[Item]:
     accounts = [named(command, account) for account in listed(command, body.get("To_Account"))]
     data = body.get("DataId", "")
-    if not isinstance(body.get("MsgRandom"), int) or not isinstance(body.get("OfflinePushInfo"), dict):
+    if not isinstance(body.get("MsgRandom"), int) or body.get("OfflinePushInfo") is None:
         raise Refusal(90001)
+    _message(store, body)
     if not isinstance(data, str) or len(data.encode()) > LONGEST_DATA_ID:
         raise Refusal(90057)
     task = store.new_id("batch_")

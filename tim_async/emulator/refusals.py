@@ -5,10 +5,10 @@ INFO = {
     10004: "invalid group parameter",
     10005: "too many accounts",
     10007: "operation not permitted",
-    10010: "group does not exist",
+    10010: "this group does not exist",
     10019: "account does not exist",
     10021: "group id is taken",
-    30001: "invalid relation parameter",
+    30001: "Err_SNS_Invalid_Parameter",
     30003: "account not imported",
     30004: "administrator permission required",
     30006: "relation service internal error",
@@ -17,7 +17,7 @@ INFO = {
     30516: "target refuses friend requests",
     30525: "caller is on the target's block list",
     30539: "friend request is pending",
-    31704: "not a friend",
+    31704: "Err_SNS_FriendDelete_Not_Friend",
     40001: "invalid profile parameter",
     40002: "no account given",
     40003: "account not imported",
@@ -54,11 +54,12 @@ INFO = {
     70402: "invalid parameter",
     70403: "administrator permission required",
     70500: "internal server error",
-    90001: "fail to parse json",
+    90001: "Fail to Parse json data of body, Please check it",
     90002: "invalid MsgBody",
     90003: "To_Account is invalid",
     90005: "invalid MsgRandom",
     90007: "MsgBody is not an array",
+    90008: "From_Account is invalid",
     90009: "administrator permission required",
     90011: "more than 500 target accounts",
     90012: "To_Account is not registered",
@@ -73,18 +74,28 @@ INFO = {
     90035: "wrong account type",
     90039: "tags and attributes exclude each other",
     90040: "empty tag",
+    90043: "OfflinePushInfo is invalid",
     90049: "unknown TaskId",
     90050: "the task is revoked already",
     90051: "two revocations within one second",
     90052: "the task is older than 24 hours",
+    90056: "the push is longer than 10 KB",
     90057: "DataId is too long",
     90994: "internal service error",
     91000: "internal service error",
 }
-"""``ErrorInfo`` by code, in our own words: nobody may depend on the service's sentences.
+"""``ErrorInfo`` by code, in our own words where the service's are not known: nobody may depend on its sentences.
 
-The one exception is 70107, whose text the page of ``account_delete`` prints.
+The service's own are those of 70107 (the page of ``account_delete`` prints it), 10010 and 90001.
 """
+
+FRIEND_EXISTS = "Err_SNS_FriendAdd_Friend_Exist"
+BLOCKED_ALREADY = "Err_SNS_BlackListAdd_Already_Exist"
+"""What the service adds to 30001: it stands for what is already so too, and only the words tell that from a mistake."""
+
+IMPORTED_ALREADY = "Err_SNS_FriendImport_Friend_Exist"
+NOT_A_FRIEND_TO_UPDATE = "Err_SNS_FriendUpdate_Not_Friend"
+"""The same for commands whose words nobody has written down: made up after those."""
 
 
 class Refusal(Exception):

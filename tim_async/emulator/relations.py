@@ -6,7 +6,14 @@ from typing import Any
 from .command import JSON, Command, Item, Result, entries_in, listed, named
 from .families import RELATIONS
 from .profiles import ALLOW, profile_of
-from .refusals import INFO, Refusal
+from .refusals import (
+    BLOCKED_ALREADY,
+    FRIEND_EXISTS,
+    IMPORTED_ALREADY,
+    INFO,
+    NOT_A_FRIEND_TO_UPDATE,
+    Refusal,
+)
 from .replies import failed
 from .store import Store
 
@@ -61,14 +68,28 @@ def _to_update(command: Command, store: Store, value: JSON, body: JSON) -> Argum
     return _owner(command, store, body), {item["Tag"]: item.get("Value") for item in items}
 
 
-def _add(store: Store, account: str, argument: tuple[str, tuple[JSON, bool, bool]]) -> tuple[int, None]:
+def _add(store: Store, account: str, argument: tuple[str, tuple[JSON, bool, bool]]) -> tuple[int, str | None]:
+    code = _befriend(store, account, argument)
+    return code, FRIEND_EXISTS if _is_friend(store, account, argument) and code == 30001 else None
+
+
+def _import(store: Store, account: str, argument: tuple[str, tuple[JSON, bool, bool]]) -> tuple[int, str | None]:
+    code = _befriend(store, account, argument)
+    return code, IMPORTED_ALREADY if _is_friend(store, account, argument) and code == 30001 else None
+
+
+def _is_friend(store: Store, account: str, argument: Argument) -> bool:
+    return account in store.friends.get(argument[0], {})
+
+
+def _befriend(store: Store, account: str, argument: tuple[str, tuple[JSON, bool, bool]]) -> int:
     owner, (fields, both, forced) = argument
     code = _may_add(store, owner, account, forced=forced)
     if not code:
         store.friends.setdefault(owner, {})[account] = fields
         if both:
             store.friends.setdefault(account, {}).setdefault(owner, {})
-    return code, None
+    return code
 
 
 def _may_add(store: Store, owner: str, account: str, *, forced: bool) -> int:
@@ -85,11 +106,11 @@ def _may_add(store: Store, owner: str, account: str, *, forced: bool) -> int:
     return {"AllowType_Type_NeedConfirm": 30539, "AllowType_Type_DenyAny": 30516}.get(allow, 0)
 
 
-def _update(store: Store, account: str, argument: tuple[str, JSON]) -> tuple[int, None]:
+def _update(store: Store, account: str, argument: tuple[str, JSON]) -> tuple[int, str | None]:
     owner, fields = argument
     friend = store.friends.get(owner, {}).get(account)
     if friend is None:
-        return 30001, None
+        return 30001, NOT_A_FRIEND_TO_UPDATE
     friend.update(fields)
     return 0, None
 
@@ -129,14 +150,14 @@ def _get(store: Store, account: str, argument: Argument) -> tuple[int, list[JSON
     return 0, [{"Tag": tag, "Value": fields[tag]} for tag in wanted if tag in fields]
 
 
-def _block(store: Store, account: str, argument: Argument) -> tuple[int, None]:
+def _block(store: Store, account: str, argument: Argument) -> tuple[int, str | None]:
     """Whoever is blocked already answers 30001, which a blind repeat must expect."""
     owner, _ = argument
     if store.user(account) is None:
         return 30003, None
     blocked = store.blocked.setdefault(owner, set())
     if account in blocked:
-        return 30001, None
+        return 30001, BLOCKED_ALREADY
     blocked.add(account)
     store.friends.get(owner, {}).pop(account, None)
     return 0, None
@@ -156,13 +177,18 @@ def _check_blocked(store: Store, account: str, argument: Argument) -> tuple[int,
     return 0, _relation("BlackCheckResult_Type", mine=mine, theirs=theirs, neither="NO")
 
 
+def _words(code: int, said: object) -> str:
+    """30001 has many causes, so it comes with words of its own."""
+    return said if code == 30001 and isinstance(said, str) else INFO.get(code, "")
+
+
 def _results(field: str, value: str = "", *, failures: bool = True) -> Callable[[Sequence[Result]], JSON]:
     """A writer of everybody with a code, and of the names of those that failed."""
 
     def write(results: Sequence[Result]) -> JSON:
         items = [
-            {"To_Account": account, "ResultCode": code, "ResultInfo": INFO.get(code, "")}
-            for account, code, _ in results
+            {"To_Account": account, "ResultCode": code, "ResultInfo": _words(code, read)}
+            for account, code, read in results
         ]
         if value:
             for item, (_, _, read) in zip(items, results, strict=True):
@@ -180,7 +206,7 @@ def _row(path: str, read: Any, apply: Any, write: Any = None, limit: int = 1000)
 
 COMMANDS = [
     _row("friend_add", entries_in("AddFriendItem", "To_Account", _to_add), _add),
-    _row("friend_import", entries_in("AddFriendItem", "To_Account", _to_import), _add),
+    _row("friend_import", entries_in("AddFriendItem", "To_Account", _to_import), _import),
     _row("friend_update", entries_in("UpdateItem", "To_Account", _to_update), _update),
     _row("friend_delete", _listed("DeleteType"), _remove, _results("ResultItem", failures=False)),
     _row("friend_check", _listed("CheckType"), _check, _results("InfoItem", "Relation")),

@@ -113,7 +113,11 @@ class Emulator:
             gate=Gate(sdk_app_id=sdk_app_id, secret_key=secret_key, admins=admins),
             traffic=Traffic(rate, rates or {}, window),
             store=Store(
-                attribute_names=attribute_names, reimport_after=reimport_after, now=now, status_field=status_field
+                attribute_names=attribute_names,
+                reimport_after=reimport_after,
+                now=now,
+                status_field=status_field,
+                admins=admins,
             ),
             books=Books(kept=keep_books),
             faults=faults or Faults(),

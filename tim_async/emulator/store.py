@@ -65,6 +65,7 @@ class Store:
         reimport_after: Seconds for which a deleted UserID cannot be imported again.
         now: The wall clock, Unix seconds.
         status_field: How the reply to query_online_status spells the status: ``Status``, or ``State`` as of old.
+        admins: The administrators, who can send messages without being imported.
 
     Raises:
         ValueError: More than ten attribute names.
@@ -77,6 +78,7 @@ class Store:
         reimport_after: float,
         now: Callable[[], float],
         status_field: str = "Status",
+        admins: Collection[str] = (),
     ) -> None:
         names = None if attribute_names is None else list(dict.fromkeys(attribute_names))
         if names is not None and len(names) > ATTRIBUTE_SLOTS:
@@ -85,6 +87,7 @@ class Store:
         self._reimport_after = reimport_after
         self.now = now
         self.status_field = status_field
+        self.admins = frozenset(admins)
         self.accounts = Accounts()
         self.clear()
 

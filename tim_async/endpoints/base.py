@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from tim_async import wire
+from tim_async.codes import Action, Code, Fault, code
 from tim_async.errors import InvalidReply
+
+from .mending import Odd, mend
 
 __all__ = ["Answer", "Body", "Endpoint", "Errors", "InOrder", "Same", "reading", "said"]
 
@@ -37,7 +43,11 @@ def _as_str(value: object) -> str:
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_as_str)
+_FINAL = frozenset({Action.SPLIT, Action.STOP})
+# Words about parameters; of what is already so it says Friend_Exist, Already_Exist, Not_Friend.
+_DISLIKED = re.compile(r"illegal|invalid|param|format|missing|required|empty|too[ _]?long|sensitive", re.IGNORECASE)
 _BINDING = frozenset({"from_account", "group_id"})
+_NOBODY: frozenset[str] = frozenset()
 _ITEMS_MOST = 500  # that a call which is counted in items may hold, where we don't know how many it holds
 
 
@@ -51,6 +61,10 @@ class Answer(NamedTuple):
     """Account -> value of those that are fine; None when the page names only those that failed."""
     errors: Errors
     """Account -> (code, info) of those that are not."""
+    doubted: AbstractSet[str] = frozenset()
+    """Accounts of which something was said that cannot be read; an empty one stands for an entry that names nobody."""
+    reply: Mapping[str, Any] | None = None
+    """The whole reply of a bare call that was refused."""
 
     def values_of(self, accounts: list[str]) -> list[Any] | None:
         """The values of all these accounts, in their order; None if not each of them has one."""
@@ -61,6 +75,33 @@ class Answer(NamedTuple):
             return values.of_all(accounts) if isinstance(values, InOrder) else [values[each] for each in accounts]
         except KeyError:
             return None
+
+    def doubtful(self, accounts: Sequence[str]) -> AbstractSet[str]:
+        """Those of these accounts that the answer leaves in doubt, though it may have meant to be clear.
+
+        Where it names only those that failed, who is not named is fine. But if it names nobody that was asked about
+        (``mary`` for ``Mary``), it says nothing of anybody; and if it names some, and strangers beside them, it may
+        mean by a stranger the one whose name is like it.
+        """
+        if not (self.errors or self.doubted) or not (self.values is None or isinstance(self.values, Same)):
+            return self.doubted
+        ours = set(accounts)
+        strangers = [name for name in (*self.errors, *self.doubted) if name not in ours]
+        if not strangers:
+            return self.doubted
+        if ours.isdisjoint(self.errors) and ours.isdisjoint(self.doubted):
+            return ours
+        return self.doubted | _alike(ours, strangers)
+
+
+def _alike(accounts: Iterable[str], strangers: Iterable[str]) -> set[str]:
+    """The accounts that a stranger may stand for: written another way, or cut short."""
+    folded = {name for name in map(_folded, strangers) if name}
+    return {account for account in accounts if not folded.isdisjoint(accumulate(_folded(account)))}
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +139,8 @@ class Endpoint(Generic[A, V]):
     """What the service answers to an account that it does not understand."""
     done_again: frozenset[int] = frozenset()
     """Codes that mean success when an earlier call with the same item may have been applied."""
+    shared: frozenset[int] = frozenset()
+    """Codes of a whole call that concern what all its items share: the message, the group, ``From_Account``."""
     repeatable: bool = True
     """Whether it may be sent again after an answer that leaves open whether it was applied."""
     plain: bool = False
@@ -118,6 +161,24 @@ class Endpoint(Generic[A, V]):
     def bound(self) -> bool:
         """Whether the method stands behind an account, a group or a message: ``tim.friends.of("Mary").add``."""
         return not _BINDING.isdisjoint(self.options)
+
+    def verdict(self, number: int) -> Code:
+        """What is known of the code of a whole call to this command."""
+        known = code(number)
+        if number not in self.shared or known.action in _FINAL:
+            return known
+        return Code(number, known.meaning, Fault.CALLER, Action.SPLIT, why="it concerns what all items share")
+
+    def concerns_all(self, number: int) -> bool:
+        """Whether a "no" to a whole call is about what all its items share: of a message that is the webhook's too."""
+        return number in self.shared or (not self.repeatable and code(number).fault is Fault.APP)
+
+    def is_echo(self, number: int, info: str) -> bool:
+        """Whether a "no" to one item is what a repeat meets where the first call was applied.
+
+        The service has one code for "already so" and for parameters that it does not like: its words tell them apart.
+        """
+        return number in self.done_again and not _DISLIKED.search(info)
 
     def encode(self, accounts: Sequence[str], arguments: Sequence[Any], options: object) -> bytes:
         """The body of one call."""
@@ -212,10 +273,16 @@ def reading(
 
     def decode(path: str, body: bytes) -> Answer:
         try:
-            got = decoder.decode(body)
+            got, doubted = decoder.decode(body), _NOBODY
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            detail = f"the answer of {len(body)} bytes is not the JSON that the page promises: {exc}"
-            raise InvalidReply(path, said(detail)) from None
-        return Answer(got.ErrorCode, said(got.ErrorInfo), *read(got))
+            got, doubted = mended(path, body, exc)
+        return Answer(got.ErrorCode, said(got.ErrorInfo), *read(got), doubted)
+
+    def mended(path: str, body: bytes, why: Exception) -> tuple[R, frozenset[str]]:
+        try:
+            return mend(reply, body)
+        except Odd:
+            detail = f"the answer of {len(body)} bytes is not the JSON that the page promises: {why}"
+        raise InvalidReply(path, said(detail))
 
     return decode

@@ -10,6 +10,10 @@ from .readers import read_members, read_nothing
 
 __all__ = ["GROUPS_ADD_MEMBERS", "GROUPS_REMOVE_MEMBERS"]
 
+# The group is gone, or its kind, the app's webhook or the rights of the administrator forbid it. Not among them are
+# 10014 and 10038, the group is full: fewer at once may still fit.
+_OF_THE_GROUP = frozenset({10007, 10010, 10012, 10015, 10016})
+
 GROUPS_ADD_MEMBERS: Endpoint[None, None] = Endpoint(
     group="groups",
     method="add_members",
@@ -22,6 +26,7 @@ GROUPS_ADD_MEMBERS: Endpoint[None, None] = Endpoint(
     writes=True,
     options=("group_id", "silence"),
     account_code=10004,
+    shared=_OF_THE_GROUP,
     # The page says 300, the page of limits 100.
     limit=100,
     rate=200.0,
@@ -39,6 +44,7 @@ GROUPS_REMOVE_MEMBERS: Endpoint[None, None] = Endpoint(
     writes=True,
     options=("group_id", "silence", "reason"),
     account_code=10004,
+    shared=_OF_THE_GROUP,
     # The page says 100, the page of limits 500.
     limit=100,
     rate=200.0,

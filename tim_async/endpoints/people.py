@@ -40,5 +40,7 @@ PROFILES_GET: Endpoint[None, Profile] = Endpoint(
     writes=False,
     options=("tags",),
     account_code=40003,
+    # Of the fields that are asked for.
+    shared=frozenset({40007, 40009}),
     rate=200.0,
 )

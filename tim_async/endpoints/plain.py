@@ -12,6 +12,7 @@ from tim_async.errors import InvalidReply
 
 from .base import Answer, Endpoint, Same, reading, said
 from .bodies import as_given
+from .mending import Odd, loose, mend
 from .readers import read_done, read_names, read_task
 from .values import AttributeNames
 
@@ -46,8 +47,26 @@ def decode_any(path: str, body: bytes) -> Answer:
     try:
         reply, fields = _REPLY.decode(body), _ANY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InvalidReply(path, said(f"the answer of {len(body)} bytes is no JSON object: {exc}")) from None
-    return Answer(reply.ErrorCode, said(reply.ErrorInfo), {} if reply.ErrorCode else Same(fields), {})
+        reply, fields = _mended(path, body, exc)
+    if not reply.ErrorCode:
+        return Answer(0, said(reply.ErrorInfo), Same(fields), {})
+    return Answer(reply.ErrorCode, said(reply.ErrorInfo), {}, {}, reply=_told(body))
+
+
+def _told(body: bytes) -> dict[str, Any] | None:
+    """A refused call's whole reply, without signatures; None, if it is too large and too deep."""
+    try:
+        return loose(body, said)
+    except Odd:
+        return None
+
+
+def _mended(path: str, body: bytes, why: Exception) -> tuple[wire.Reply, dict[str, Any]]:
+    try:
+        return mend(wire.Reply, body)[0], loose(body)
+    except Odd:
+        detail = f"the answer of {len(body)} bytes is no JSON object: {why}"
+    raise InvalidReply(path, said(detail))
 
 
 PUSH_SEND: Endpoint[Mapping[str, object], str] = Endpoint(

@@ -39,7 +39,7 @@ Values: TypeAlias = Mapping[str, V]
 
 _NO_ERRORS: Errors = {}
 _NO_REASON = (0, "")
-IMPORTED = "Imported"
+IMPORTED, NOT_IMPORTED = "Imported", "NotImported"
 
 
 def _errors(reply: wire.ErrorListReply) -> Errors:
@@ -83,17 +83,19 @@ def read_attrs(reply: wire.AttrsReply) -> tuple[Values[dict[str, str]], Errors]:
 
 def read_presence(reply: wire.PresenceReply) -> tuple[Values[Presence], Errors]:
     """Who is online."""
-    return {row.To_Account: _presence(row) for row in reply.QueryResult or ()}, _errors(reply)
+    rows = reply.QueryResult or ()
+    told = {row.To_Account: _presence(row, status) for row in rows if (status := row.Status or row.State)}
+    return told, _errors(reply)
 
 
-def _presence(row: wire.AccountStatus) -> Presence:
+def _presence(row: wire.AccountStatus, status: str) -> Presence:
     devices = tuple(Device(device.Platform, device.Status or device.State or "") for device in row.Detail or ())
-    return Presence(row.Status or row.State or "", devices)
+    return Presence(status, devices)
 
 
 def read_task(reply: wire.TaskReply) -> tuple[Values[str], Errors]:
-    """The id of a push task, the same for all accounts."""
-    return _whole(reply, reply.TaskId or ""), _errors(reply)
+    """The id of a push task, the same for all accounts; an answer without one does not say that there is a task."""
+    return _whole(reply, reply.TaskId) if reply.TaskId else {}, _errors(reply)
 
 
 # ResultItem and its kin: everybody, with a code
@@ -106,21 +108,33 @@ def read_results(reply: wire.DeleteReply) -> tuple[Values[None], Errors]:
     values = InOrder(done, [None] * len(done))
     if len(done) == len(rows):
         return values, _NO_ERRORS
-    return values, {row.UserID: (row.ResultCode, said(row.ResultInfo)) for row in rows if row.ResultCode}
+    return values, _refused(rows)
 
 
 def read_checks(reply: wire.DeleteReply) -> tuple[Values[bool], Errors]:
-    """Whether accounts are imported."""
-    values, errors = read_results(reply)
-    imported = {row.UserID: row.AccountStatus == IMPORTED for row in reply.ResultItem or ()}
-    return {account: imported[account] for account in values}, errors
+    """Whether accounts are imported; any other word than the two says nothing."""
+    rows = reply.ResultItem or ()
+    told = {
+        row.UserID: row.AccountStatus == IMPORTED
+        for row in rows
+        if row.AccountStatus in (IMPORTED, NOT_IMPORTED) and not row.ResultCode
+    }
+    return told, _NO_ERRORS if len(told) == len(rows) else _refused(rows)
+
+
+def _refused(rows: Iterable[wire.UserResult]) -> Errors:
+    return {row.UserID: (row.ResultCode, said(row.ResultInfo)) for row in rows if row.ResultCode}
 
 
 def _rows(reply: wire.RowsReply, value: Callable[[wire.AccountRow], V]) -> tuple[Values[V], Errors]:
-    rows = reply.rows or ()
+    return {row.To_Account: value(row) for row in reply.rows or () if not row.ResultCode}, _failed(reply)
+
+
+def _failed(reply: wire.RowsReply) -> Errors:
     errors = dict.fromkeys(reply.Fail_Account or (), _NO_REASON)
-    errors |= {row.To_Account: (row.ResultCode, said(row.ResultInfo)) for row in rows if row.ResultCode}
-    return {row.To_Account: value(row) for row in rows if not row.ResultCode}, errors
+    return errors | {
+        row.To_Account: (row.ResultCode, said(row.ResultInfo)) for row in reply.rows or () if row.ResultCode
+    }
 
 
 def read_rows(reply: wire.RowsReply) -> tuple[Values[None], Errors]:
@@ -130,7 +144,8 @@ def read_rows(reply: wire.RowsReply) -> tuple[Values[None], Errors]:
 
 def read_relations(reply: wire.RowsReply) -> tuple[Values[str], Errors]:
     """How accounts stand to each other."""
-    return _rows(reply, lambda row: row.Relation or "")
+    rows = reply.rows or ()
+    return {row.To_Account: row.Relation for row in rows if row.Relation and not row.ResultCode}, _failed(reply)
 
 
 def read_profiles(reply: wire.RowsReply) -> tuple[Values[Profile], Errors]:
@@ -167,13 +182,17 @@ def read_fail_accounts(reply: wire.FailAccountsReply) -> tuple[None, Errors]:
     return None, dict.fromkeys(reply.FailAccounts or (), _NO_REASON)
 
 
-# MemberList: 0 failed, 1 done, 2 was a member already, 3 invited and not yet agreed
+# MemberList: 0 failed, 1 done, 2 was a member already, 3 invited and not yet agreed; any other says nothing
+
+_JOINED = frozenset({1, 2, 3})
 
 
 def read_members(reply: wire.MembersReply) -> tuple[Values[None], Errors]:
     """``MemberList``."""
     rows = reply.MemberList or ()
-    done = dict.fromkeys([row.Member_Account for row in rows if row.Result])
+    done = dict.fromkeys([row.Member_Account for row in rows if row.Result in _JOINED])
+    if len(done) == len(rows):
+        return done, _NO_ERRORS
     return done, {row.Member_Account: _NO_REASON for row in rows if not row.Result}
 
 

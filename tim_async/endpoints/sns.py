@@ -27,8 +27,14 @@ __all__ = [
 # The pages allow 1,000 accounts in most of these calls. Larger ones would gain nothing at 200 calls a second, and lose
 # more with every answer that is lost; two of the pages advise 100.
 
-# Already a friend, already blocked: after an answer that was lost, that is what the caller wished for.
+# Already a friend, already blocked, no friend to delete, nobody to unblock (https://cloud.tencent.com/document/product/269/32485):
+# after an answer that was lost, that is what the caller wished for. Not so for update and get: there it says that
+# somebody who should be a friend is none.
 _ALREADY = frozenset({30001})
+
+# What is said of one account stands in a row of its own, so a "no" to the whole call is about the parameters that all
+# share, or about From_Account. Not among them is 30010, its quota is used up: fewer friends at once may still fit.
+_OF_THE_OWNER = frozenset({30001, 30002, 30003, 30009})
 
 FRIENDS_ADD: Endpoint[NewFriend, None] = Endpoint(
     group="friends",
@@ -45,6 +51,7 @@ FRIENDS_ADD: Endpoint[NewFriend, None] = Endpoint(
     options=("from_account", "add_type", "force_add"),
     account_code=30001,
     done_again=_ALREADY,
+    shared=_OF_THE_OWNER,
     rate=200.0,
 )
 
@@ -62,6 +69,8 @@ FRIENDS_IMPORT: Endpoint[ImportedFriend, None] = Endpoint(
     prepare=prepare_imported_friend,
     options=("from_account",),
     account_code=30001,
+    done_again=_ALREADY,
+    shared=_OF_THE_OWNER,
     rate=200.0,
 )
 
@@ -79,6 +88,7 @@ FRIENDS_UPDATE: Endpoint[Mapping[str, str | int | Sequence[str]], None] = Endpoi
     prepare=prepare_tag_values,
     options=("from_account",),
     account_code=30001,
+    shared=_OF_THE_OWNER,
     rate=200.0,
 )
 
@@ -94,6 +104,8 @@ FRIENDS_DELETE: Endpoint[None, None] = Endpoint(
     writes=True,
     options=("from_account", "delete_type"),
     account_code=30001,
+    done_again=_ALREADY,
+    shared=_OF_THE_OWNER,
     rate=200.0,
 )
 
@@ -110,6 +122,7 @@ FRIENDS_CHECK: Endpoint[None, str] = Endpoint(
     writes=False,
     options=("from_account", "check_type"),
     account_code=30001,
+    shared=_OF_THE_OWNER,
     rate=200.0,
 )
 
@@ -126,6 +139,8 @@ FRIENDS_GET: Endpoint[None, Friend] = Endpoint(
     writes=False,
     options=("from_account", "tags"),
     account_code=30001,
+    # And of the fields that are asked for.
+    shared=_OF_THE_OWNER | {40007, 40009},
     rate=200.0,
 )
 
@@ -142,6 +157,7 @@ BLOCK_LIST_ADD: Endpoint[None, None] = Endpoint(
     options=("from_account",),
     account_code=30001,
     done_again=_ALREADY,
+    shared=_OF_THE_OWNER,
     rate=200.0,
 )
 
@@ -157,6 +173,8 @@ BLOCK_LIST_DELETE: Endpoint[None, None] = Endpoint(
     writes=True,
     options=("from_account",),
     account_code=30001,
+    done_again=_ALREADY,
+    shared=_OF_THE_OWNER,
     rate=200.0,
 )
 
@@ -173,5 +191,6 @@ BLOCK_LIST_CHECK: Endpoint[None, str] = Endpoint(
     writes=False,
     options=("from_account", "check_type"),
     account_code=30001,
+    shared=_OF_THE_OWNER,
     rate=200.0,
 )

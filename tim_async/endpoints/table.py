@@ -46,6 +46,8 @@ def any_command(path: str, *, repeatable: bool) -> Endpoint[Mapping[str, object]
         writes=True,
         prepare=plain.keep,
         account_bytes=None,
+        # Handled already, your own already, recalled already: after an answer that was lost, by the call itself.
+        done_again=frozenset({10024, 10025, 20023}),
         repeatable=repeatable,
         plain=True,
         counts_items=known is not None and known.counts_items,
