@@ -184,8 +184,10 @@ async def test_a_connection_that_ends_in_that_moment_takes_no_call() -> None:
     with pytest.raises(aiohttp.ClientConnectionResetError, match=CLOSED):
         await body.write_with_length(Writer(protocol), None)
     assert permit.written is None
-    with pytest.raises(aiohttp.ClientConnectionResetError, match=CLOSED):  # now it is gone, and its transport with it
-        await body.write_with_length(Writer(protocol), None)
+    await until(lambda: protocol.transport is None)
+    with pytest.raises(aiohttp.ClientConnectionResetError, match=CLOSED):
+        await Body(BODY, permit, WeakSet()).write_with_length(Writer(protocol), None)
+    assert permit.written is None
 
 
 # Through the client

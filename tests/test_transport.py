@@ -603,6 +603,20 @@ async def test_a_session_that_fails_before_the_call_is_written_sent_nothing(pupp
     assert error.detail == "nothing was sent: the session failed (LookupError)"
 
 
+async def test_of_a_session_of_another_kind_nobody_knows_what_it_wrote(puppet: Puppet) -> None:
+    class Failing:
+        closed = False
+
+        def post(self, *_: Any, **__: Any) -> Any:
+            raise LookupError("with a usersig=in it")
+
+    permit = Permit(0.0)
+    session: Any = Failing()
+    with pytest.raises(LookupError):  # told by its type alone, by who runs the call
+        await transport_to(puppet.url, session=session).send(GET_TAGS, BODY, permit)
+    assert permit.written is not None
+
+
 async def test_a_url_that_the_session_does_not_take_sent_nothing() -> None:
     async with aiohttp.ClientSession() as session:
         error = await sent(transport_to("ftp://127.0.0.1", session=session))

@@ -81,7 +81,9 @@ class Body(aiohttp.BytesPayload):
         self.connected = True
         protocol = getattr(writer, "protocol", None)
         if isinstance(protocol, ResponseHandler):
-            self.refused = self.refused or await _unfit(protocol)
+            transport = protocol.transport
+            if transport is None or transport.is_closing() or protocol.should_close or _unread(transport):
+                self.refused = self.refused or await _unfit(protocol)
             if self.refused:
                 if protocol.transport is not None:
                     protocol.transport.abort()
