@@ -49,6 +49,7 @@ class Client:
         region: where the app lives; one of `REGIONS`.
         base_url: ``scheme://host[:port]`` instead of the region's domains; plain http only for this machine.
         session: an `aiohttp.ClientSession` to use; it is not closed. None: the client has its own.
+        proxy: ``http://[user:password@]host[:port]``, through which our own session calls.
         limits: path -> calls a second (``timpush/batch``: accounts), where it differs from the service's default.
         limiter: shared by whoever draws on the same limit. Left out: the one of this event loop. None: no limit at all.
         max_in_flight: most calls of one command that are unanswered at once.
@@ -71,6 +72,7 @@ class Client:
         region: str = "china",
         base_url: str | None = None,
         session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
         limits: Mapping[str, float] | None = None,
         limiter: Limiter | EllipsisType | None = ...,
         max_in_flight: int = 128,
@@ -99,7 +101,9 @@ class Client:
         self._linger = linger
         self._hooks = tuple(hooks)
         signer = Signer(sdk_app_id, secret_key, identifier)
-        self._transport = Transport(signer, _hosts(region, base_url), call_timeout=call_timeout, session=session)
+        self._transport = Transport(
+            signer, _hosts(region, base_url), call_timeout=call_timeout, session=session, proxy=proxy
+        )
         self._health = Health()
         self._dispatchers: dict[tuple[str, str, str, bool], Dispatcher] = {}
         self._held: set[asyncio.Task[Any]] = set()

@@ -137,8 +137,15 @@ class Transport:
     """Calls of one app over one aiohttp session."""
 
     def __init__(
-        self, signer: Signer, hosts: Hosts, *, call_timeout: float, session: aiohttp.ClientSession | None = None
+        self,
+        signer: Signer,
+        hosts: Hosts,
+        *,
+        call_timeout: float,
+        session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
     ) -> None:
+        self._proxy = proxy
         self.signer = signer
         self._hosts = hosts
         self._own = session is None
@@ -161,6 +168,7 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
                 headers=_HEADERS,
+                proxy=self._proxy,
                 skip_auto_headers=_NO_AUTO_HEADERS,
             )
 

@@ -48,6 +48,8 @@ class Connection(NamedTuple):
     identifier: str
     region: str
     base_url: str | None
+    proxy: str | None = None
+    """None: what the environment says; empty: none."""
 
     def __repr__(self) -> str:
         return f"<Connection to app {self.sdk_app_id} as {self.identifier}>"
@@ -143,6 +145,9 @@ CONNECTION: tuple[click.Option, ...] = (
         metavar="URL",
         help="Call this host instead of the region's, for example an emulator.",
     ),
+    click.Option(
+        ["--proxy"], metavar="URL", help="Call through this HTTP proxy; '' is none.  [default: env var HTTPS_PROXY]"
+    ),
 )
 
 
@@ -160,6 +165,7 @@ def connection_from(values: dict[str, Any]) -> Connection:
         identifier=take("identifier"),
         region=take("region"),
         base_url=take("base_url"),
+        proxy=take("proxy"),
     )
 
 

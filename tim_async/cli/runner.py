@@ -22,6 +22,7 @@ from tim_async.errors import TIMError
 from .asking import ask_first, check_somebody_is_there
 from .outcomes import Outcomes
 from .progress import Bars
+from .proxies import proxy_of
 from .stopping import CLOSE_SECONDS, Stop
 from .telling import in_one_line
 
@@ -112,7 +113,7 @@ def _check_again(file: AccountFile) -> None:
 
 
 def connect(connection: Connection, **more: Any) -> Client:
-    """A client, not yet opened.
+    """A client, not yet opened. A proxy that the environment names is told.
 
     Args:
         connection: whom to call.
@@ -121,18 +122,23 @@ def connect(connection: Connection, **more: Any) -> Client:
     Raises:
         InputError: an option is impossible.
     """
+    proxy = proxy_of(connection)
     try:
-        return Client(
+        client = Client(
             sdk_app_id=connection.sdk_app_id,
             secret_key=connection.secret_key,
             identifier=connection.identifier,
             region=connection.region,
             base_url=connection.base_url,
+            proxy=None if proxy is None else proxy.url,
             close_timeout=CLOSE_SECONDS,
             **more,
         )
     except (TypeError, ValueError) as exc:
         raise InputError(str(exc)) from None
+    if proxy is not None and proxy.variable:
+        click.echo(f"tim-async: calls go through the proxy {proxy} ({proxy.variable})", err=True)
+    return client
 
 
 def stream_of(
