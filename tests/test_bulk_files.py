@@ -163,6 +163,27 @@ def test_closed_standard_input_is_told() -> None:
     assert done.stderr.endswith("InputError: standard input is closed\n")
 
 
+def test_a_full_directory_for_copies_is_told_by_its_name(tmp_path: Path) -> None:
+    program = """
+import resource
+from tim_async.bulk.files import AccountFile
+resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, 8_000_000))
+with AccountFile("-"):
+    pass
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=b"Mary\n" * 4_000_000,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.stderr.decode().endswith(
+        f"InputError: the input cannot be copied to {tmp_path} (File too large); "
+        "set TMPDIR to a directory with more room, or give a file\n"
+    )
+
+
 CHANGED = "accounts.csv was changed after it had been looked through"
 
 

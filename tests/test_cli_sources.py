@@ -157,7 +157,7 @@ def test_the_question_says_what_is_left_out(emulator: Emulator, options: list[st
     path.write_text('account\nMary\nBob,x\n""\n')
     sending = [*DELETE, *options, "--from", str(path), "--to", str(tmp_path / "o")]
     code, seen = at_a_terminal(*sending, "--skip-broken", answer=b"y\n", columns=200)
-    assert "delete 1 account of app 1400000000 for good? (row 3 cannot be read and left out)" in seen
+    assert "delete 1 account of app 1400000000 for good? (without row 3, which cannot be read)" in seen
     assert (code, list(emulator.accounts)) == (1, ["Bob"])
 
 

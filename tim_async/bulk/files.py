@@ -148,7 +148,13 @@ def _standard_input() -> IO[bytes]:
 def _copied(stream: IO[bytes], opened: ExitStack) -> IO[bytes]:
     with ExitStack() as stack:
         copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_SPOOLED, mode="w+b"))
-        shutil.copyfileobj(stream, copy)
+        try:
+            shutil.copyfileobj(stream, copy)
+        except OSError as exc:
+            where = f"{tempfile.gettempdir()} ({exc.strerror})"
+            raise InputError(
+                f"the input cannot be copied to {where}; set TMPDIR to a directory with more room, or give a file"
+            ) from None
         copy.seek(0)
         opened.push(stack.pop_all())
     return copy

@@ -99,7 +99,7 @@ def _tell(file: AccountFile, options: Options, care: Care | None) -> None:
         click.echo(f"{name}: {note}", err=True)
     if care is not None and care.asks:
         accounts = "1 account" if look.accounts == 1 else f"{look.accounts:,} accounts"
-        skipped = f" ({look.broken} cannot be read and left out)" if look.broken.count else ""
+        skipped = f" (without {look.broken}, which cannot be read)" if look.broken.count else ""
         question = f"{name}: delete {accounts} of app {options.connection.sdk_app_id} for good?{skipped}"
         ask_first(question, readable=options.source != "-", otherwise="nothing was deleted")
 
