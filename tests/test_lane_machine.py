@@ -38,7 +38,7 @@ class LaneMachine(RuleBasedStateMachine):
     def _give(self, feed: Feed, accounts: list[str], *, last: bool) -> None:
         arguments = None
         if self.endpoint.prepare is not None:
-            arguments = [self.world.chance.randrange(2) for _ in accounts]
+            arguments = [{"n": self.world.chance.randrange(2)} for _ in accounts]
         self.world.give(feed, accounts, arguments, last=last)
 
     def _open(self, choice: random.Random) -> Feed:
