@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tim_async import codes
-from tim_async.codes import CODES, Action, Code, Fault, code
+from tim_async.codes import CODES, Action, Code, Fault, code, is_known
 
 
 class Documented(msgspec.Struct, frozen=True):
@@ -161,3 +161,27 @@ def test_after_a_timeout_or_an_internal_error_the_command_may_have_been_applied(
 
 def test_a_locked_account_is_left_alone_for_a_minute_and_pushes_for_a_second() -> None:
     assert {row.number: row.wait for row in CODES.values() if row.wait} == {70050: 60.0, 90024: 1.0, 90051: 1.0}
+
+
+@pytest.mark.parametrize("number", [120_001, 125_000, 130_000])
+def test_the_codes_of_the_app_s_own_webhook_are_known_as_such(number: int) -> None:
+    assert (code(number).number, code(number).fault, code(number).action) == (number, Fault.APP, Action.SPLIT)
+    assert "webhook" in code(number).meaning
+    assert is_known(number)
+
+
+@pytest.mark.parametrize("number", [0, 120_000, 130_001, 99_999])
+def test_beyond_the_table_and_the_webhook_s_range_nobody_knows_a_code(number: int) -> None:
+    assert not is_known(number)
+    assert is_known(60007)
+
+
+def test_what_the_plan_or_the_signature_forbids_stops_instead_of_blaming_items() -> None:
+    assert {10008, 10036, 10058, 10059, 11000} <= numbers(fault=Fault.APP, action=Action.STOP)
+    assert {10001, 70032} <= numbers(fault=Fault.CREDENTIALS, action=Action.STOP, wide=True)
+    assert code(20018).action is Action.RETRY
+    assert "takes some minutes" in code(60020).meaning
+
+
+def test_only_codes_about_names_are_taken_for_all_who_say_the_same() -> None:
+    assert {row.number for row in CODES.values() if row.by_name} == {40008, 40009, 90033}

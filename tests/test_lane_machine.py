@@ -38,7 +38,7 @@ class LaneMachine(RuleBasedStateMachine):
     def _arguments(self, count: int) -> list[Any] | None:
         if self.endpoint.prepare is None:
             return None
-        return [self.world.chance.randrange(2) for _ in range(count)]
+        return [{"n": self.world.chance.randrange(2)} for _ in range(count)]
 
     def _give(self, feed: BatchFeed, accounts: list[str], *, last: bool) -> None:
         self.world.give(feed, accounts, self._arguments(len(accounts)), last=last)
