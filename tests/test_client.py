@@ -13,7 +13,7 @@ from servers import APP, Puppet, client_of, yes
 
 from tim_async import AccountError, Client, ClientClosed, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import DEMO_KEY, Emulator
-from tim_async.limits import local_limiter
+from tim_async.limits import LocalLimiter
 from tim_async.transport import REGIONS
 
 DELETE = "im_open_login_svc/account_delete"
@@ -193,7 +193,7 @@ async def test_without_a_limiter_there_is_no_limit(puppet: Puppet) -> None:
 
 async def test_a_limiter_of_ones_own_is_asked(puppet: Puppet) -> None:
     puppet.respond = yes
-    limiter = local_limiter()
+    limiter = LocalLimiter()
     async with client_of(puppet, limiter=limiter) as tim:
         await tim.accounts.delete(["a"])
     (gate,) = [gate for key, gate in limiter._gates.items() if key == (APP, DELETE)]

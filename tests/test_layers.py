@@ -20,6 +20,7 @@ PURE = [
     "wire",
     "retry",
     "permits",
+    "rates",
     "statistics",
     "usersig",
     "errors",
@@ -36,6 +37,7 @@ PURE = [
     "lane",
 ]
 WAITING = [
+    "gates",
     "limits",
     "redis",
     "transport",

@@ -31,7 +31,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Permit", "PermitStatistics", "Permits"]
+__all__ = ["Permit", "PermitStatistics", "Permits", "check_rate"]
 
 SLACK: Final = 0.001
 """Absorbs what a timer or the least of the measured latencies may be off."""
@@ -117,7 +117,7 @@ class Permits:
     """
 
     def __init__(self, rate: float, *, cap: float = 0.05) -> None:
-        _check_rate(rate)
+        check_rate(rate)
         if not cap >= 0:
             raise ValueError(f"cap must not be negative, and is {cap!r}")
         self._rate = rate
@@ -151,8 +151,20 @@ class Permits:
         Raises:
             ValueError: `rate` is not a positive number.
         """
-        _check_rate(rate)
+        check_rate(rate)
         self._rate = min(self._rate, rate)
+
+    def set_rate(self, rate: float, now: float) -> None:
+        """Makes `rate` calls per second the limit, higher or lower; what is in use counts on.
+
+        Raises:
+            ValueError: `rate` is not a positive number.
+        """
+        check_rate(rate)
+        self._rate = rate
+        due, self._due = self._due, []
+        for _, _, permit in due:  # the window may be another one now
+            self._rest(permit, self._reusable_at(permit, now))
 
     def slow(self, now: float) -> None:
         """Takes a tenth off the rate, as a refusal does: somebody says that the limit is near."""
@@ -328,6 +340,7 @@ class Permits:
         self.slow(now)
 
 
-def _check_rate(rate: float) -> None:
+def check_rate(rate: float) -> None:
+    """Raises a `ValueError` if `rate` is not a positive number of calls per second."""
     if not 0 < rate < math.inf:
         raise ValueError(f"rate must be a positive number of calls per second, not {rate!r}")

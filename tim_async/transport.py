@@ -18,6 +18,7 @@ import aiohttp
 from yarl import URL
 
 from .errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
+from .gates import clock_of
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -122,7 +123,7 @@ class _Body(aiohttp.BytesPayload):
         self._permit.fresh = transport is None or transport not in self._seen
         if transport is not None:
             self._seen.add(transport)
-        self._permit.written = asyncio.get_running_loop().time()
+        self._permit.written = clock_of(asyncio.get_running_loop())()
         await super().write_with_length(writer, content_length)
 
 
