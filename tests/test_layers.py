@@ -39,6 +39,8 @@ PURE = [
 WAITING = [
     "gates",
     "limits",
+    "sharing",
+    "file_limiter",
     "redis",
     "transport",
     "dispatch",

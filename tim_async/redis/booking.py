@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Any, Final, NamedTuple
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final
 
 from tim_async.limits import Command
+from tim_async.sharing.books import AHEAD, Booking, OutOfReach, Terms
 
 try:
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError
 except ImportError as exc:
     raise ImportError("the shared limiter needs the package redis: pip install 'tim-async[redis]'") from exc
 
-__all__ = ["AHEAD", "TROUBLE", "Booking", "Books", "Clock", "Terms"]
+if TYPE_CHECKING:
+    from redis.asyncio import RedisCluster
 
-TROUBLE: Final = (RedisError, OSError)
-"""Redis is gone, or is of no use: a refused connection, a time-out (an `OSError` too), a replica, a script's error."""
-AHEAD: Final = 0.5
-"""Seconds from now within which runs end: what is booked ahead delays others, and the beginning without Redis."""
+__all__ = ["Books", "Clock"]
+
 DRIFT: Final = 0.01
 """Seconds per second by which the least distance is forgotten: clocks drift by less, but the way may become longer."""
 
@@ -88,40 +88,6 @@ return 1
 """
 
 
-class Terms(NamedTuple):
-    """What a booking asks for.
-
-    Attributes:
-        spacing: seconds between two slots.
-        queue: slots that all processes together may have booked beyond `AHEAD`.
-        settle: seconds for which the budget stays shut if others may be without Redis.
-    """
-
-    spacing: float
-    queue: int
-    settle: float
-
-
-class Booking(NamedTuple):
-    """What Redis said.
-
-    Attributes:
-        start: the first slot, seconds of the loop's clock; if there are none, when the next would be.
-        slots: the slots, the same.
-        end: the slot after the last, microseconds of Redis' clock.
-        spacing: microseconds between two slots.
-        booked: bookings by anybody so far.
-        seconds: what the round trip took.
-    """
-
-    start: float
-    slots: list[float]
-    end: int
-    spacing: int
-    booked: int
-    seconds: float
-
-
 class Clock:
     """How far the loop's clock is from Redis'.
 
@@ -157,15 +123,20 @@ class Books:
         redis: a URL, or a client that stays the caller's.
         prefix: of all keys.
         timeout: seconds for one question.
+
+    Raises:
+        TypeError: *redis* is neither a URL nor a client of asyncio's kind that can run scripts.
+        ValueError: it is a URL of something else.
     """
 
-    def __init__(self, redis: str | Redis, *, prefix: str, timeout: float) -> None:
+    def __init__(self, redis: str | Redis | RedisCluster, *, prefix: str, timeout: float) -> None:
         self._own = isinstance(redis, str)
         if isinstance(redis, str):
             # Tried again once, at once: a pooled connection may have been closed while it was idle.
             redis = Redis.from_url(
                 redis, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 1)
             )
+        _check_client(redis)
         self._redis = redis
         self._prefix = prefix
         self._timeout = timeout
@@ -185,8 +156,7 @@ class Books:
             refused: seconds since a call was made that the service refused for its frequency; negative if none was.
 
         Raises:
-            RedisError: Redis has no use, or is not there.
-            OSError: it is not there, or does not answer in time.
+            OutOfReach: Redis has no use, is not there, or does not answer in time.
         """
         spacing, ahead, settle = (math.ceil(seconds * 1e6) for seconds in (terms.spacing, AHEAD, terms.settle))
         clock = asyncio.get_running_loop().time
@@ -213,18 +183,35 @@ class Books:
             Whether they can be booked again; not if others have booked after them.
 
         Raises:
-            RedisError: Redis has no use, or is not there.
-            OSError: it is not there, or does not answer in time.
+            OutOfReach: Redis has no use, is not there, or does not answer in time.
         """
         return bool(await self._ask(self._give_back, command, end, end - count * spacing))
 
     async def _ask(self, script: Any, command: Command, *args: int) -> Any:
         # The braces keep both keys on one node of a cluster.
         key = f"{{{self._prefix}:{command.sdk_app_id}:{command.path}}}"
-        async with asyncio.timeout(self._timeout):
-            return await script(keys=[key, f"{key}:slow"], args=args)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await script(keys=[key, f"{key}:slow"], args=args)
+        except UnicodeError:
+            raise  # the command can't be a key, and no other answer of Redis would help
+        except Exception as exc:
+            # Whatever a client raises: a cluster that is gone tells so by errors that are no `RedisError`, and by bare
+            # errors of look-ups in its empty tables.
+            raise OutOfReach(f"{type(exc).__name__}: {exc}".removesuffix(": ")) from exc
 
     async def aclose(self) -> None:
         """Close the connections, unless the client is the caller's."""
         if self._own:
             await self._redis.aclose()
+
+
+def _check_client(redis: object) -> None:
+    if not (
+        callable(getattr(redis, "register_script", None))
+        and iscoroutinefunction(getattr(redis, "execute_command", None))
+    ):
+        raise TypeError(
+            "redis must be a URL or a client such as redis.asyncio.Redis, redis.asyncio.RedisCluster, or what "
+            f"redis.asyncio.Sentinel gives by master_for(), not {type(redis).__module__}.{type(redis).__qualname__}"
+        )

@@ -21,7 +21,7 @@ import anyio
 from tim_async.limits import Command, LocalLimiter
 from tim_async.permits import Permit
 
-from .booking import AHEAD, TROUBLE, Booking, Books, Terms
+from .books import AHEAD, Booking, Books, OutOfReach, Terms
 from .slots import Slots
 
 __all__ = ["Common", "Gate"]
@@ -56,12 +56,12 @@ class Common:
         self.local = LocalLimiter()
         self.without: set[Gate] = set()
 
-    def lost(self, gate: Gate, trouble: Exception) -> None:
+    def lost(self, gate: Gate, trouble: OutOfReach) -> None:
         """A command can't reach Redis."""
         if not self.without:
             log.warning(
                 "the shared rate limit is out of reach (%s); until it is back, this process keeps to 1/%d of it",
-                f"{type(trouble).__name__}: {trouble}".removesuffix(": "),
+                trouble,
                 self.processes,
             )
         self.without.add(gate)
@@ -86,6 +86,7 @@ class Gate:
     def __init__(self, command: Command, common: Common) -> None:
         self.slots = Slots(command.rate, common.margin)
         self._command = command
+        self._heard = {command.rate}
         self._common = common
         self._lines: tuple[deque[_Waiter], deque[_Waiter]] = deque(), deque()
         self._task: asyncio.Task[None] | None = None
@@ -124,10 +125,18 @@ class Gate:
         self._serve()
 
     def lower(self, rate: float) -> None:
-        """Makes `rate` the limit, unless it is lower already."""
-        if rate < self._command.rate:
-            self.slots.permits.lower(rate)
+        """Makes `rate` the limit, unless it is lower already, or this was said before the last word."""
+        if rate not in self._heard:
+            self.set_rate(min(rate, self._command.rate))
+            self._heard.add(rate)
+
+    def set_rate(self, rate: float) -> None:
+        """Makes `rate` the limit, up or down: the next slots are booked at it."""
+        self._heard.add(rate)
+        if rate != self._command.rate:
+            self.slots.permits.set_rate(rate, asyncio.get_running_loop().time())
             self._command = Command(self._command.sdk_app_id, self._command.path, rate)
+            self._serve()
 
     async def aclose(self) -> None:
         """End the conversation; who still waits gets a `RuntimeError`."""
@@ -216,7 +225,7 @@ class Gate:
         while not self._idle():
             try:
                 await self._share()
-            except TROUBLE as trouble:
+            except OutOfReach as trouble:
                 await self._keep_apart(trouble)
         self._task = None
 
@@ -300,7 +309,7 @@ class Gate:
 
     # Do without Redis.
 
-    async def _keep_apart(self, trouble: Exception) -> None:
+    async def _keep_apart(self, trouble: OutOfReach) -> None:
         """Keeps to the static share until Redis is back, and a window apart from what is booked there."""
         self._common.lost(self, trouble)
         self._was_without = True
@@ -322,7 +331,7 @@ class Gate:
             await anyio.sleep(wait * random.uniform(0.5, 1))
             try:
                 return (await self._common.books.book(self._command, 0, Terms(self.slots.spacing, 0, 0))).booked
-            except TROUBLE:
+            except OutOfReach:
                 wait = min(2 * wait, PROBE)
 
     async def _hand_out_share(self, quiet: float) -> None:
