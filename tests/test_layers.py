@@ -39,7 +39,7 @@ PURE = [
 WAITING = [
     "gates",
     "limits",
-    "sharing",
+    "permit_file",
     "file_limiter",
     "redis",
     "transport",
@@ -84,6 +84,7 @@ NOT_PURE = {
     "signal",
     "socket",
     "socketserver",
+    "sqlite3",
     "ssl",
     "subprocess",
     "sys",

@@ -19,7 +19,7 @@ from tim_async import Client
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.limits import Command
 from tim_async.redis import RedisLimiter
-from tim_async.sharing.gate import PROBE
+from tim_async.redis.gate import PROBE
 
 APP = 1400000000
 PATH = "timpush/get_tag"

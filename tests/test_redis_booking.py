@@ -11,8 +11,7 @@ from redis.asyncio import Redis
 from redis_server import RedisServer
 
 from tim_async.limits import Command
-from tim_async.redis.booking import Books, Clock
-from tim_async.sharing.books import AHEAD, OutOfReach, Terms
+from tim_async.redis.booking import AHEAD, TROUBLE, Books, Clock, Terms
 
 TERMS = Terms(spacing=0.01, queue=8, settle=30.0)
 COMMAND = Command(1400000000, "timpush/get_tag", 100)
@@ -101,7 +100,7 @@ async def test_to_ask_books_nothing_and_needs_a_server_that_can_be_written_to(bo
     assert (asked.slots, asked.booked) == ([], 0)
     assert await redis.hget(KEY, "next") == b"1"
     await redis.config_set("min-replicas-to-write", "1")
-    with pytest.raises(OutOfReach):
+    with pytest.raises(TROUBLE):
         await books.book(COMMAND, 0, TERMS)
 
 
@@ -205,7 +204,7 @@ async def test_a_restarted_server_learns_the_script_anew() -> None:
         books = Books(server.url, prefix="tests", timeout=0.5)
         await books.book(COMMAND, 0, TERMS)
         server.kill()
-        with pytest.raises(OutOfReach):
+        with pytest.raises(TROUBLE):
             await books.book(COMMAND, 0, TERMS)
         server.start()
         assert (await books.book(COMMAND, 0, TERMS)).booked == 0
@@ -217,7 +216,7 @@ async def test_a_server_that_does_not_answer_in_time_is_trouble() -> None:
         books = Books(server.url, prefix="tests", timeout=0.1)
         await books.book(COMMAND, 0, TERMS)
         server.hold()
-        with pytest.raises(OutOfReach):
+        with pytest.raises(TROUBLE):
             await books.book(COMMAND, 0, TERMS)
         server.go_on()
         assert (await books.book(COMMAND, 0, TERMS)).booked == 0

@@ -10,9 +10,8 @@ from redis_server import Delay, Ear, RedisServer
 
 from tim_async.limits import Command
 from tim_async.permits import Permit
-from tim_async.redis.booking import Books
-from tim_async.sharing.books import Terms
-from tim_async.sharing.gate import RUN, Common, Gate
+from tim_async.redis.booking import Books, Terms
+from tim_async.redis.gate import RUN, Common, Gate
 
 COMMAND = Command(1400000000, "timpush/get_tag", 100)
 KEY = "{tests:1400000000:timpush/get_tag}"

@@ -164,7 +164,7 @@ class Permits:
         self._rate = rate
         due, self._due = self._due, []
         for _, _, permit in due:  # the window may be another one now
-            self._rest(permit, self._reusable_at(permit, now))
+            self._rest(permit, self.reusable_at(permit, now))
 
     def slow(self, now: float) -> None:
         """Takes a tenth off the rate, as a refusal does: somebody says that the limit is near."""
@@ -239,7 +239,24 @@ class Permits:
             self._out -= 1
             permit.settled = True
         else:
-            self._rest(permit, self._reusable_at(permit, now))
+            self._rest(permit, self.reusable_at(permit, now))
+
+    def reusable_at(self, permit: Permit, now: float) -> float:
+        """When the permit may be used again, as far as is known now; `math.inf` as long as that hangs on its end."""
+        window = self._window(now)
+        smallest = self._smallest(now)
+        proven = smallest is not None and self._proofs >= ENOUGH and not permit.fresh
+        if permit.answered is None or permit.written is None:
+            over = math.inf if permit.ended is None else permit.ended + window
+            if permit.written is None or not proven or not self._flows(permit.written, now):
+                return over
+            return min(over, permit.written + window + self.cap(now))
+        if smallest is None or not proven:
+            return permit.answered + window
+        excess = max(0.0, permit.answered - permit.written - smallest)
+        if excess <= NEVER_CAPPED and not permit.stalled:
+            excess = min(excess, self.cap(now))
+        return permit.written + window + excess
 
     def statistics(self, now: float) -> PermitStatistics:
         """The pool at `now`."""
@@ -264,11 +281,11 @@ class Permits:
         while young and (young[0].settled or young[0].taken + self._window(now) + self.cap(now) <= now):
             permit = young.popleft()
             if not permit.settled:
-                self._rest(permit, self._reusable_at(permit, now))
+                self._rest(permit, self.reusable_at(permit, now))
         due = self._due
         while due and due[0][0] <= now:
             permit = due.pop(0)[2]
-            when = self._reusable_at(permit, now)
+            when = self.reusable_at(permit, now)
             if when <= now:
                 self._out -= 1
             else:
@@ -279,23 +296,6 @@ class Permits:
         permit.settled = when < math.inf
         if permit.settled:
             insort(self._due, (when, next(self._order), permit))
-
-    def _reusable_at(self, permit: Permit, now: float) -> float:
-        """When the permit may be used again, as far as is known now; `math.inf` as long as that hangs on its end."""
-        window = self._window(now)
-        smallest = self._smallest(now)
-        proven = smallest is not None and self._proofs >= ENOUGH and not permit.fresh
-        if permit.answered is None or permit.written is None:
-            over = math.inf if permit.ended is None else permit.ended + window
-            if permit.written is None or not proven or not self._flows(permit.written, now):
-                return over
-            return min(over, permit.written + window + self.cap(now))
-        if smallest is None or not proven:
-            return permit.answered + window
-        excess = max(0.0, permit.answered - permit.written - smallest)
-        if excess <= NEVER_CAPPED and not permit.stalled:
-            excess = min(excess, self.cap(now))
-        return permit.written + window + excess
 
     def _flows(self, written: float, now: float) -> bool:
         """Whether the calls of others have been answered ever since `written`, which is when a call went out."""

@@ -9,23 +9,27 @@ from __future__ import annotations
 import asyncio
 import math
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tim_async.limits import Command
-from tim_async.sharing.books import AHEAD, Booking, OutOfReach, Terms
 
 try:
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
 except ImportError as exc:
     raise ImportError("the shared limiter needs the package redis: pip install 'tim-async[redis]'") from exc
 
 if TYPE_CHECKING:
     from redis.asyncio import RedisCluster
 
-__all__ = ["Books", "Clock"]
+__all__ = ["AHEAD", "TROUBLE", "Booking", "Books", "Clock", "Terms"]
 
+TROUBLE: Final = (RedisError, OSError)
+"""Redis is gone, or is of no use: a refused connection, a time-out (an `OSError` too), a replica, a script's error."""
+AHEAD: Final = 0.5
+"""Seconds from now within which runs end: what is booked ahead delays others, and the beginning without Redis."""
 DRIFT: Final = 0.01
 """Seconds per second by which the least distance is forgotten: clocks drift by less, but the way may become longer."""
 
@@ -86,6 +90,40 @@ end
 redis.call('HSET', KEYS[1], 'next', ARGV[2])
 return 1
 """
+
+
+class Terms(NamedTuple):
+    """What a booking asks for.
+
+    Attributes:
+        spacing: seconds between two slots.
+        queue: slots that all processes together may have booked beyond `AHEAD`.
+        settle: seconds for which the budget stays shut if others may be without Redis.
+    """
+
+    spacing: float
+    queue: int
+    settle: float
+
+
+class Booking(NamedTuple):
+    """What Redis said.
+
+    Attributes:
+        start: the first slot, seconds of the loop's clock; if there are none, when the next would be.
+        slots: the slots, the same.
+        end: the slot after the last, microseconds of Redis' clock.
+        spacing: microseconds between two slots.
+        booked: bookings by anybody so far.
+        seconds: what the round trip took.
+    """
+
+    start: float
+    slots: list[float]
+    end: int
+    spacing: int
+    booked: int
+    seconds: float
 
 
 class Clock:
@@ -156,7 +194,8 @@ class Books:
             refused: seconds since a call was made that the service refused for its frequency; negative if none was.
 
         Raises:
-            OutOfReach: Redis has no use, is not there, or does not answer in time.
+            RedisError: Redis has no use, or is not there.
+            OSError: it is not there, or does not answer in time.
         """
         spacing, ahead, settle = (math.ceil(seconds * 1e6) for seconds in (terms.spacing, AHEAD, terms.settle))
         clock = asyncio.get_running_loop().time
@@ -183,7 +222,8 @@ class Books:
             Whether they can be booked again; not if others have booked after them.
 
         Raises:
-            OutOfReach: Redis has no use, is not there, or does not answer in time.
+            RedisError: Redis has no use, or is not there.
+            OSError: it is not there, or does not answer in time.
         """
         return bool(await self._ask(self._give_back, command, end, end - count * spacing))
 
@@ -193,12 +233,11 @@ class Books:
         try:
             async with asyncio.timeout(self._timeout):
                 return await script(keys=[key, f"{key}:slow"], args=args)
-        except UnicodeError:
-            raise  # the command can't be a key, and no other answer of Redis would help
+        except (*TROUBLE, UnicodeError):
+            raise  # a command that cannot be a key is no trouble of Redis
         except Exception as exc:
-            # Whatever a client raises: a cluster that is gone tells so by errors that are no `RedisError`, and by bare
-            # errors of look-ups in its empty tables.
-            raise OutOfReach(f"{type(exc).__name__}: {exc}".removesuffix(": ")) from exc
+            # A cluster that is gone says so by errors that are no `RedisError`, and by look-ups in empty tables.
+            raise ConnectionError(f"{type(exc).__name__}: {exc}") from exc
 
     async def aclose(self) -> None:
         """Close the connections, unless the client is the caller's."""

@@ -21,7 +21,7 @@ import anyio
 from tim_async.limits import Command, LocalLimiter
 from tim_async.permits import Permit
 
-from .books import AHEAD, Booking, Books, OutOfReach, Terms
+from .booking import AHEAD, TROUBLE, Booking, Books, Terms
 from .slots import Slots
 
 __all__ = ["Common", "Gate"]
@@ -56,12 +56,12 @@ class Common:
         self.local = LocalLimiter()
         self.without: set[Gate] = set()
 
-    def lost(self, gate: Gate, trouble: OutOfReach) -> None:
+    def lost(self, gate: Gate, trouble: Exception) -> None:
         """A command can't reach Redis."""
         if not self.without:
             log.warning(
                 "the shared rate limit is out of reach (%s); until it is back, this process keeps to 1/%d of it",
-                trouble,
+                f"{type(trouble).__name__}: {trouble}".removesuffix(": "),
                 self.processes,
             )
         self.without.add(gate)
@@ -225,7 +225,7 @@ class Gate:
         while not self._idle():
             try:
                 await self._share()
-            except OutOfReach as trouble:
+            except TROUBLE as trouble:
                 await self._keep_apart(trouble)
         self._task = None
 
@@ -309,7 +309,7 @@ class Gate:
 
     # Do without Redis.
 
-    async def _keep_apart(self, trouble: OutOfReach) -> None:
+    async def _keep_apart(self, trouble: Exception) -> None:
         """Keeps to the static share until Redis is back, and a window apart from what is booked there."""
         self._common.lost(self, trouble)
         self._was_without = True
@@ -331,7 +331,7 @@ class Gate:
             await anyio.sleep(wait * random.uniform(0.5, 1))
             try:
                 return (await self._common.books.book(self._command, 0, Terms(self.slots.spacing, 0, 0))).booked
-            except OutOfReach:
+            except TROUBLE:
                 wait = min(2 * wait, PROBE)
 
     async def _hand_out_share(self, quiet: float) -> None:
