@@ -173,8 +173,8 @@ def test_it_belongs_to_the_loop_that_first_uses_it() -> None:
 
 async def test_two_clients_of_one_app_share_one_limit(puppet: Puppet) -> None:
     puppet.respond = yes
-    limits = {DELETE: 2.0}
-    async with client_of(puppet, limits=limits) as one, client_of(puppet, limits=limits) as two:
+    of_all: dict[str, Any] = {"limits": {DELETE: 2.0}, "limiter": ...}
+    async with client_of(puppet, **of_all) as one, client_of(puppet, **of_all) as two:
         await one.accounts.delete(["a"])
         await one.accounts.delete(["b"])
         with pytest.raises(AccountError, match="timeout"):

@@ -26,6 +26,7 @@ from tim_async.permits import Permit
 
 PATH = "timpush/get_tag"
 COMMAND = Command(APP, PATH, 100)
+FIVE = Command(APP, PATH, 5)
 
 CLIENT = """
 import asyncio, sys
@@ -255,7 +256,7 @@ async def test_the_limit_of_a_client_can_be_changed(file: Path, limiter: FileLim
 
 
 async def take(limiter: FileLimiter, number: int, command: Command = COMMAND) -> list[Permit]:
-    return [await asyncio.wait_for(limiter.acquire(command), 30) for _ in range(number)]
+    return [await asyncio.wait_for(limiter.acquire(command), 10) for _ in range(number)]
 
 
 async def test_commands_and_apps_have_permits_of_their_own(limiter: FileLimiter) -> None:
@@ -283,42 +284,39 @@ async def test_a_call_that_was_not_made_gives_its_permit_to_the_next_also_elsewh
 
 
 async def test_the_urgent_go_first(limiter: FileLimiter) -> None:
-    command = Command(APP, PATH, 0.01)
-    (permit,) = await take(limiter, 1, command)
-    bulk = asyncio.create_task(limiter.acquire(command))
+    permits = await take(limiter, 5, FIVE)
+    bulk = asyncio.create_task(limiter.acquire(FIVE))
     await asyncio.sleep(0)
-    urgent = asyncio.create_task(limiter.acquire(command, urgent=True))
+    urgent = asyncio.create_task(limiter.acquire(FIVE, urgent=True))
     await asyncio.sleep(0)
-    limiter.report(permit)
-    await asyncio.wait_for(urgent, 300)
+    limiter.report(permits[0])
+    await asyncio.wait_for(urgent, 10)
     assert not bulk.done()
     bulk.cancel()
     await asyncio.wait({bulk})
 
 
 async def test_who_gives_up_while_the_file_is_held_takes_no_permit(file: Path, limiter: FileLimiter) -> None:
-    command = Command(APP, PATH, 0.01)
-    limiter.report((await take(limiter, 1, command))[0])
     with holder(file):
-        waiting = asyncio.create_task(limiter.acquire(command))
+        waiting = asyncio.create_task(limiter.acquire(FIVE))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait({waiting})
-    assert len(await take(limiter, 1, command)) == 1
+    assert len(await take(limiter, 5, FIVE)) == 5
 
 
 async def test_who_gives_up_when_the_permit_is_there_gives_it_back(limiter: FileLimiter) -> None:
-    command = Command(APP, PATH, 0.01)
-    waiting = asyncio.create_task(limiter.acquire(command))
+    waiting = asyncio.create_task(limiter.acquire(FIVE))
     for _ in range(2):
         await asyncio.sleep(0)  # to ask, and to be answered
-    assert limiter.statistics(command).resting == 1
+    assert limiter.statistics(FIVE).resting == 1
     assert not waiting.done()
     waiting.cancel()
     await asyncio.wait({waiting})
     assert waiting.cancelled()
-    assert len(await take(limiter, 1, command)) == 1
+    assert limiter.statistics(FIVE).resting == 0
+    assert len(await take(limiter, 5, FIVE)) == 5
 
 
 async def test_who_gives_up_when_the_limiter_is_closed_is_cancelled_all_the_same(file: Path) -> None:

@@ -15,6 +15,7 @@ ALARM_SECONDS: Final = 600.0
 """Seconds for which the limit of an alarm holds. The service repeats the alarm while there is reason for it."""
 FLOOR: Final = 0.1
 """The part of the known limit below which no alarm brings it: a webhook may be forged, and must not stop a command."""
+MOST: Final = 1e300
 
 
 class Rate(NamedTuple):
@@ -89,5 +90,5 @@ def check_limit(name: str, value: object) -> None:
     Raises:
         ValueError: one line says which and why.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST:
         raise ValueError(f"{name} must be a positive number, not {value!r}")
