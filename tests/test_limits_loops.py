@@ -18,7 +18,7 @@ from arrivals import most_in_a_second
 from box import running
 from servers import APP
 
-from tim_async import Client
+from tim_async import Client, limits
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.gates import LOOK_AGAIN, STANDSTILL, clock_of
 from tim_async.limits import Command, LocalLimiter, local_limiter
@@ -429,3 +429,13 @@ def test_a_worker_that_multiprocessing_forks_has_limits_of_its_own() -> None:
     worker.start()
     worker.join(30)
     assert worker.exitcode == 0
+
+
+def test_after_a_fork_every_limiter_begins_anew() -> None:
+    """As above, where it can be looked at: in this process."""
+    limiter = LocalLimiter()
+    permits = asyncio.run(take_all(limiter))
+    limits._forked()
+    assert limiter.statistics(COMMAND).available == 100
+    limiter.report(permits[0])
+    assert limiter.statistics(COMMAND).available == 100

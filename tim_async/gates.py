@@ -271,10 +271,10 @@ class Gate:
             raise
 
     def end(self, permit: Permit, seat: Seat, *, refused: bool = False) -> None:
-        """The call is over: perhaps somebody waited for that. A second end changes nothing."""
-        if self._running.pop(permit, None) is not None:
-            self.permits.end(permit, seat.clock(), refused=refused)
-            self._serve(seat)
+        """The call of a permit that is out is over: perhaps somebody waited for that."""
+        del self._running[permit]
+        self.permits.end(permit, seat.clock(), refused=refused)
+        self._serve(seat)
 
     def tick(self, seat: Seat) -> None:
         """A timer of the loop has come, or another loop sees that its timer would come too late."""

@@ -246,10 +246,8 @@ class Books:
 
 
 def _check_client(redis: object) -> None:
-    if not (
-        callable(getattr(redis, "register_script", None))
-        and iscoroutinefunction(getattr(redis, "execute_command", None))
-    ):
+    runs_scripts = callable(getattr(redis, "register_script", None)) and not isinstance(redis, type)
+    if not (runs_scripts and iscoroutinefunction(getattr(redis, "execute_command", None))):
         raise TypeError(
             "redis must be a URL or a client such as redis.asyncio.Redis, redis.asyncio.RedisCluster, or what "
             f"redis.asyncio.Sentinel gives by master_for(), not {type(redis).__module__}.{type(redis).__qualname__}"
