@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def holder(file: Path, how: str = "BEGIN IMMEDIATE") -> Iterator["subprocess.Popen[bytes]"]:
+def holder(file: Path, how: str = "BEGIN IMMEDIATE") -> Generator["subprocess.Popen[bytes]", None, None]:
     """Another process with the file in its hands; it is killed at the end."""
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(file), how], stdin=pipe, stdout=pipe) as process:

@@ -198,6 +198,18 @@ def test_a_loop_that_is_closed_on_the_way_of_its_permit_gives_it_back(loops: Cal
     assert one.run(asyncio.wait_for(limiter.acquire(COMMAND, urgent=True, full=True), 10)) is not None
 
 
+def test_who_waits_in_another_loop_hears_that_a_permit_comes_back_sooner_than_was_known(
+    loops: Callable[[], Loop],
+) -> None:
+    limiter, one, other = LocalLimiter(), loops(), loops()
+    permits = one.run(take_all(limiter))
+    waiting = other.loop.create_task(limiter.acquire(COMMAND, urgent=True, full=True))
+    other.turn()
+    permits[0].written = permits[0].answered = time.monotonic() - 0.9
+    limiter.report(permits[0])
+    assert other.run(asyncio.wait_for(waiting, 10)).taken >= permits[0].written + 1
+
+
 def test_loops_take_turns_however_many_wait_in_each(loops: Callable[[], Loop]) -> None:
     limiter, order = LocalLimiter(), list[str]()
 
