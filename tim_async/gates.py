@@ -40,6 +40,8 @@ ROOM_SHARE: Final = 0.97
 a gap (a stall of 60 ms, say) comes back second after second for ever; what is left here closes it within a few."""
 LOOK_AGAIN: Final = 1.0
 """Seconds after which a loop that waits looks whether another one has died. Nothing tells that."""
+AFTERLIFE: Final = 1.0
+"""Seconds for which what a dead loop has written may still be on its way: nobody is there to see when it arrives."""
 STANDSTILL: Final = 10.0
 """Seconds after which a call that a loop left behind, when it stopped without being closed, is over: no call takes
 longer by default. One that was not written keeps its permit, for the loop may be run again."""
@@ -376,7 +378,7 @@ class Gate:
         ]
         for permit in over:
             del self._running[permit]
-            self.permits.end(permit, now, refused=False)
+            self.permits.end(permit, now + (0.0 if permit.written is None else AFTERLIFE), refused=False)
         for seat in dead:
             self._seats.remove(seat)
             for line in self._lines:
