@@ -39,10 +39,17 @@ def free_port() -> int:
 
 
 class RedisServer:
-    """One Valkey, with nothing on disk: what it knew is gone when it is killed."""
+    """One Valkey, with nothing on disk: what it knew is gone when it is killed.
 
-    def __init__(self) -> None:
+    Args:
+        options: further ones of its command line.
+        first: arguments before all others, such as a file with its settings.
+    """
+
+    def __init__(self, *options: str, first: tuple[str, ...] = ()) -> None:
         self.port = free_port()
+        self._options = options
+        self._first = first
         self._folder = tempfile.TemporaryDirectory(prefix="tim-async-")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,7 +59,17 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, on the same port as before, and wait until it answers."""
-        command = [program(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        command = [
+            program(),
+            *self._first,
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            *self._options,
+        ]
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(command, cwd=self._folder.name, stdout=quiet, stderr=quiet)
         deadline = time.monotonic() + START

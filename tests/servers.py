@@ -14,6 +14,7 @@ import trustme
 
 from tim_async import Client
 from tim_async.emulator import DEMO_KEY
+from tim_async.limits import LocalLimiter
 
 __all__ = ["APP", "Call", "Puppet", "client_of", "contexts", "refuse", "refusing", "yes"]
 
@@ -28,8 +29,9 @@ class Address(Protocol):
 
 
 def client_of(server: Address, **options: Any) -> Client:
-    """A client of a server; not yet open."""
+    """A client of a server; not yet open. It shares its limits with nobody: the process's are those of other tests."""
     own: dict[str, Any] = {"sdk_app_id": APP, "secret_key": DEMO_KEY, "base_url": server.url}
+    own["limiter"] = LocalLimiter()
     return Client(**(own | options))
 
 

@@ -14,7 +14,7 @@ from servers import APP, Puppet, client_of, yes
 from tim_async import AccountError, Client, ClientClosed, ConnectError, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.hosts import REGIONS
-from tim_async.limits import local_limiter
+from tim_async.limits import LocalLimiter
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
@@ -180,8 +180,8 @@ def test_it_belongs_to_the_loop_that_first_uses_it() -> None:
 
 async def test_two_clients_of_one_app_share_one_limit(puppet: Puppet) -> None:
     puppet.respond = yes
-    limits = {DELETE: 2.0}
-    async with client_of(puppet, limits=limits) as one, client_of(puppet, limits=limits) as two:
+    of_all: dict[str, Any] = {"limits": {DELETE: 2.0}, "limiter": ...}
+    async with client_of(puppet, **of_all) as one, client_of(puppet, **of_all) as two:
         await one.accounts.delete(["a"])
         await one.accounts.delete(["b"])
         with pytest.raises(AccountError, match="timeout"):
@@ -200,7 +200,7 @@ async def test_without_a_limiter_there_is_no_limit(puppet: Puppet) -> None:
 
 async def test_a_limiter_of_ones_own_is_asked(puppet: Puppet) -> None:
     puppet.respond = yes
-    limiter = local_limiter()
+    limiter = LocalLimiter()
     async with client_of(puppet, limiter=limiter) as tim:
         await tim.accounts.delete(["a"])
     (gate,) = [gate for key, gate in limiter._gates.items() if key == (APP, DELETE)]

@@ -21,6 +21,7 @@ PURE = [
     "retry",
     "throttle",
     "permits",
+    "rates",
     "statistics",
     "hosts",
     "usersig",
@@ -39,7 +40,10 @@ PURE = [
     "lane",
 ]
 WAITING = [
+    "gates",
     "limits",
+    "permit_file",
+    "file_limiter",
     "redis",
     "payload",
     "transport",
@@ -85,6 +89,7 @@ NOT_PURE = {
     "signal",
     "socket",
     "socketserver",
+    "sqlite3",
     "ssl",
     "subprocess",
     "sys",

@@ -1,16 +1,14 @@
-"""The limiter of a loop, on virtual time: who waits for what. What it yields: test_limits_yield.py."""
+"""The limiter in one loop, on virtual time: who waits for what. What it yields: test_limits_yield.py."""
 
 import asyncio
-import gc
 import random
-import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from arrivals import most_in_a_second
 from virtual_service import BEAT, TAGS, Service, jitter, now
-from virtual_time import VirtualLoop, run
+from virtual_time import run
 
 from tim_async.limits import Command, LocalLimiter, local_limiter
 
@@ -370,38 +368,14 @@ def test_asking_again_and_again_costs_nothing() -> None:
     run(main)
 
 
-# One for each loop.
+# One for the process.
 
 
-def test_there_is_one_limiter_for_each_loop() -> None:
+def test_there_is_one_limiter_for_the_process_also_where_no_loop_runs() -> None:
     async def main() -> LocalLimiter:
-        assert local_limiter() is local_limiter()
-        await local_limiter().acquire(TAGS)
         return local_limiter()
 
-    assert run(main) is not run(main)
-
-
-def test_without_a_running_loop_there_is_no_limiter() -> None:
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        local_limiter()
-
-
-def test_the_limiter_of_a_closed_loop_is_forgotten() -> None:
-    async def use() -> None:
-        await local_limiter().acquire(TAGS)
-
-    def loop_of(main: Callable[[], Coroutine[Any, Any, None]]) -> "weakref.ref[VirtualLoop]":
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(main())
-            loop = runner.get_loop()
-            assert isinstance(loop, VirtualLoop)
-            return weakref.ref(loop)
-
-    first = loop_of(use)
-    loop_of(use)
-    gc.collect()
-    assert first() is None
+    assert run(main) is run(main) is local_limiter()
 
 
 def test_a_second_report_changes_nothing() -> None:

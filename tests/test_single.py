@@ -13,7 +13,7 @@ from tim_async.errors import AccountError, CredentialsError
 from tim_async.health import Health
 from tim_async.hosts import Hosts
 from tim_async.lane import Lane
-from tim_async.limits import Command
+from tim_async.rates import Rates
 from tim_async.results import NotSent, Unknown
 from tim_async.single import Single
 from tim_async.transport import Transport
@@ -27,7 +27,8 @@ def dispatcher() -> Dispatcher:
         Lane(PUSH_GET_TAGS, Health()),
         transport,
         None,
-        Command(1, PUSH_GET_TAGS.path, 100.0),
+        Rates({}),
+        sdk_app_id=1,
         max_in_flight=0,
         hooks=(),
         stop_all=lambda _: None,

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import math
 import re
+from typing import Any
 
 import pytest
+from arrivals import most_in_a_second
 from servers import APP, Puppet, client_of
 
-from tim_async import Client
+from tim_async import CallEvent, Client, TIMError
 from tim_async.emulator import Emulator, Faults, on
 from tim_async.endpoints import ACCOUNTS_DELETE, Answer
 from tim_async.feeds import CallFeed
@@ -160,3 +163,171 @@ def test_what_is_no_alarm_is_refused_in_one_line(body: bytes | dict[str, object]
     with pytest.raises(ValueError, match=f"^{re.escape(text)}.*$") as caught:
         read_alarm(body)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("limit", ["50", True, None, -1, math.nan, math.inf, -math.inf, [50], 10**400])
+def test_a_limit_that_is_no_positive_number_is_refused(limit: object) -> None:
+    with pytest.raises(ValueError, match=r"alarm|webhook"):
+        read_alarm(ALARM | {"Limit": limit})
+
+
+@pytest.mark.parametrize("body", [b'{"Limit": NaN}', b'{"Limit": Infinity}', b"[" * 100_000, b"1", "{}", 7, None])
+def test_whatever_is_posted_there_is_one_line(body: Any) -> None:
+    with pytest.raises(ValueError, match=r"^this is no Alert.RequestOverLimit webhook: ") as caught:
+        read_alarm(body)
+    assert "\n" not in str(caught.value)
+
+
+async def test_an_alarm_cannot_stop_a_command(emulator: Emulator) -> None:
+    async with client_of(emulator) as client:
+        client.over_limit_alarm(ALARM | {"Limit": 5e-324})
+        await client.accounts.delete([f"user{number}" for number in range(300)], timeout=30)
+        assert client.statistics()[DELETE].limit == 10
+
+
+async def test_after_its_time_an_alarm_is_over(emulator: Emulator) -> None:
+    async with client_of(emulator) as client:
+        await client.accounts.delete(["Nobody"])
+        client.over_limit_alarm(ALARM, seconds=1e-6)
+        await client.accounts.delete(["Nobody"])
+        assert client.statistics()[DELETE].limit == 100
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, True])
+async def test_an_impossible_time_for_an_alarm_is_refused(client: Client, seconds: float) -> None:
+    with pytest.raises(ValueError, match=r"^seconds must be a positive number, not "):
+        client.over_limit_alarm(ALARM, seconds=seconds)
+
+
+@pytest.mark.parametrize("used", [True, False])
+async def test_an_alarm_for_pushes_counts_accounts_as_their_limit_does(emulator: Emulator, *, used: bool) -> None:
+    alarm = ALARM | {"ServiceName": "timpush", "Command": "batch", "Limit": 250}
+    async with client_of(emulator) as client:
+        if used:
+            await client.push.send_to(["a"], offline_push_info={"Title": "x", "Desc": "y"})
+        client.over_limit_alarm(alarm)
+        if not used:
+            await client.push.send_to(["a"], offline_push_info={"Title": "x", "Desc": "y"})
+        dispatcher = client.dispatcher(client.push.send_to.endpoint)
+        assert (dispatcher.command.rate, dispatcher.lane.endpoint.limit) == (1, 250)
+
+
+# A limit that changes while the client runs.
+
+
+async def judged(emulator: Emulator, path: str = DELETE) -> tuple[int, int]:
+    seen = emulator.statistics()[path]
+    return seen.calls, seen.refused
+
+
+@pytest.mark.parametrize("used", [True, False])
+async def test_a_limit_can_be_raised_and_is_reached(emulator: Emulator, *, used: bool) -> None:
+    async with client_of(emulator, limits={DELETE: 2}) as client:
+        if used:
+            await client.accounts.delete(["a"])
+        client.set_limit(DELETE, 100)
+        await client.accounts.delete([f"user{number}" for number in range(2500)], timeout=5)
+        assert client.statistics()[DELETE].limit == 100
+    assert await judged(emulator) == (25 + used, 0)
+
+
+async def test_calls_that_wait_feel_a_raised_limit_at_once(emulator: Emulator) -> None:
+    async with client_of(emulator, limits={DELETE: 0.001}) as client:
+        await client.accounts.delete(["a"])
+        waiting = asyncio.create_task(client.accounts.delete([f"user{number}" for number in range(300)], timeout=20))
+        for _ in range(5):
+            await asyncio.sleep(0)  # until they are given, and a token is asked for
+        assert client.statistics()[DELETE].waiting["normal"] == 300
+        client.set_limit(DELETE, 100)
+        assert len((await waiting).values) + len(waiting.result().errors) == 300
+    assert await judged(emulator) == (4, 0)
+
+
+async def test_a_limit_can_be_lowered_and_is_never_passed_after_that() -> None:
+    many, calls = asyncio.Event(), list[CallEvent]()
+
+    def count(call: CallEvent) -> None:
+        calls.append(call)
+        if len(calls) == 60:
+            many.set()
+
+    async with Emulator(seed=1) as emulator, client_of(emulator, hooks=[count]) as client:
+        work = asyncio.create_task(client.accounts.delete([f"user{number}" for number in range(13_000)]))
+        await many.wait()
+        client.set_limit(DELETE, 20)
+        sent = client.statistics()[DELETE].calls
+        await work
+        arrivals = [at for at, _ in emulator.arrivals(DELETE)]
+    assert most_in_a_second(arrivals[sent:]) <= 20
+    assert len(arrivals) == 130
+
+
+async def test_a_changed_limit_holds_for_all_clients_of_the_limiter(emulator: Emulator) -> None:
+    limiter = LocalLimiter()
+    async with client_of(emulator, limiter=limiter) as one:
+        async with client_of(emulator, limiter=limiter) as other:
+            for client in (one, other):
+                await client.accounts.delete(["a"])
+            for rate in (20, 300):
+                one.set_limit(DELETE, rate)
+                await other.accounts.delete(["a"])
+                assert [client.statistics()[DELETE].limit for client in (one, other)] == [rate, rate]
+            other.set_limit(DELETE, 30)
+            assert one.statistics()[DELETE].limit == 30
+        await one.accounts.delete(["a"])
+        assert one.statistics()[DELETE].limit == 300
+
+
+async def test_a_limit_of_pushes_counts_accounts(emulator: Emulator) -> None:
+    async with client_of(emulator) as client:
+        await client.push.send_to(["a"], offline_push_info={"Title": "x", "Desc": "y"})
+        dispatcher = client.dispatcher(client.push.send_to.endpoint)
+        for rate, calls, limit in ((1000, 2, 500), (200, 1, 200), (0.5, 0.5, 1)):
+            client.set_limit("timpush/batch", rate)
+            assert (dispatcher.command.rate, dispatcher.lane.endpoint.limit) == (calls, limit)
+
+
+async def test_a_call_that_waits_is_cut_down_to_a_lowered_limit_of_accounts(puppet: Puppet) -> None:
+    async with client_of(puppet, close_timeout=0) as client:
+        send = client.push.send_to
+        first = asyncio.create_task(send(["a"], offline_push_info={"Title": "x", "Desc": "y"}))
+        (await puppet.call()).answer({"ActionStatus": "OK", "ErrorCode": 0, "TaskId": "t"})
+        await first
+        rest = asyncio.create_task(
+            send([f"u{number}" for number in range(500)], offline_push_info={"Title": "x", "Desc": "y"})
+        )
+        await asyncio.sleep(0)
+        client.set_limit("timpush/batch", 200)
+        assert len((await puppet.call()).accounts) == 200
+        rest.cancel()
+        await asyncio.wait({rest})
+
+
+async def test_a_command_that_nobody_knows_has_a_limit_too(emulator: Emulator) -> None:
+    async with client_of(emulator, attempts=1) as client:
+        client.set_limit("my_service/my_command", 3)
+        with pytest.raises(TIMError):
+            await client.call("my_service/my_command", {})
+        assert client.statistics()["my_service/my_command"].limit == 3
+
+
+@pytest.mark.parametrize("limiter", [None, Plain()])
+async def test_a_limiter_need_not_be_able_to_change_a_limit(emulator: Emulator, limiter: Any) -> None:
+    async with client_of(emulator, limiter=limiter) as client:
+        await client.accounts.delete(["a"])
+        client.set_limit(DELETE, 3)
+        assert client.statistics()[DELETE].limit == 3
+
+
+@pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf, True, "50", None])
+async def test_a_limit_that_is_nonsense_is_refused_and_changes_nothing(client: Client, rate: Any) -> None:
+    await client.accounts.delete(["a"])
+    with pytest.raises(ValueError, match=rf"^the limit of {DELETE} must be a positive number, not "):
+        client.set_limit(DELETE, rate)
+    assert client.statistics()[DELETE].limit == 100
+
+
+@pytest.mark.parametrize(("path", "error"), [("delete", ValueError), ("", ValueError), (None, TypeError)])
+def test_a_path_that_is_nonsense_is_refused(client: Client, path: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"^path must be "):
+        client.set_limit(path, 5)

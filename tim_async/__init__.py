@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ServiceBusy,
         TIMError,
     )
+    from .file_limiter import FileLimiter
     from .results import BatchResult, NotSent, Ok, Outcome, Rejected, Stats, Unknown
     from .statistics import LaneStatistics
 
@@ -48,6 +49,7 @@ __all__ = [
     "ConnectError",
     "CredentialsError",
     "Device",
+    "FileLimiter",
     "Friend",
     "ImportedFriend",
     "InvalidReply",
@@ -86,6 +88,7 @@ _ROOMS = {
         "Presence",
         "Profile",
     ),
+    "file_limiter": ("FileLimiter",),
     "results": ("BatchResult", "NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"),
     "statistics": ("LaneStatistics",),
 }

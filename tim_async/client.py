@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
@@ -17,9 +16,10 @@ from .groups import Accounts, AllMemberPush, BlockList, Friends, Groups, Presenc
 from .health import Health
 from .hosts import REGIONS, Hosts, Proxy, check_base_url, read_proxy
 from .lane import Lane
-from .limits import Command, Limiter, local_limiter
+from .limits import Limiter, local_limiter
 from .operations import Priority
-from .plain import Calls
+from .plain import Calls, check_path
+from .rates import ALARM_SECONDS, Rates, check_limit
 from .statistics import LaneStatistics, read_alarm
 from .transport import REPLY_BYTES, Transport, check_session
 from .usersig import Signer
@@ -56,7 +56,7 @@ class Client:
         ssl: an `ssl.SSLContext` by which the service is trusted, such as one that knows a company's own authority;
             with *session* too. None: that of the session, or the system's.
         limits: path -> calls a second (``timpush/batch``: accounts), where it differs from the service's default.
-        limiter: shared by whoever draws on the same limit. Left out: the one of this event loop. None: no limit at all.
+        limiter: shared by whoever draws on the same limit. Left out: the one of this process. None: no limit at all.
         max_in_flight: most calls of one command that are unanswered at once.
         attempts: how often an item is tried before it is given up, counting the first time.
         call_timeout: seconds for one call, to the last byte of its answer; the service itself gives up after 3.
@@ -96,18 +96,15 @@ class Client:
         del proxy
         hosts = _hosts(region, base_url, through, problem)
         check_session(session, ssl)
-        self._limits = dict(limits or {})
-        self._told: dict[str, float] = {}
-        for path, rate in self._limits.items():
-            _check_positive(f"the limit of {path}", rate)
+        self._rates = Rates(limits or {})
         _check_count("sdk_app_id", sdk_app_id)
         _check_count("max_in_flight", max_in_flight)
         _check_count("attempts", attempts)
         _check_count("max_reply_bytes", max_reply_bytes)
-        _check_positive("call_timeout", call_timeout)
+        check_limit("call_timeout", call_timeout)
         for name, seconds in (("close_timeout", close_timeout), ("linger", linger)):
             if seconds != 0:
-                _check_positive(name, seconds)
+                check_limit(name, seconds)
         self.sdk_app_id = sdk_app_id
         self.max_in_flight = max_in_flight
         self._limiter = limiter
@@ -250,15 +247,13 @@ class Client:
         dispatcher = self._dispatchers.get(endpoint.lane)
         if dispatcher is None:
             key = endpoint.lane
-            endpoint, rate = endpoint.paced(
-                min(self._limits.get(endpoint.path, endpoint.rate), self._told.get(endpoint.path, math.inf))
-            )
             limiter = None if isinstance(self._limiter, EllipsisType) else self._limiter
             dispatcher = self._dispatchers[key] = Dispatcher(
                 Lane(endpoint, self._health, attempts=self._attempts, linger=self._linger),
                 self._transport,
                 limiter,
-                Command(self.sdk_app_id, endpoint.path, rate),
+                self._rates,
+                sdk_app_id=self.sdk_app_id,
                 max_in_flight=self.max_in_flight,
                 hooks=self._hooks,
                 stop_all=self._stop_all,
@@ -270,32 +265,69 @@ class Client:
         """How each command that was used stands at this moment: path -> its numbers. To be called in the loop."""
         return {dispatcher.command.path: dispatcher.statistics() for dispatcher in self._dispatchers.values()}
 
+    def set_limit(self, path: str, rate: float) -> None:
+        """Change the limit of a command while the client runs, up or down, before its first use or after.
+
+        It holds at once, for calls that wait too: calls made before it count, so no second after it sees more than the
+        new limit. It also holds for the other clients that share this one's limiter, whatever they said before (from
+        when this client uses the command, if it does not yet), until one of them says otherwise, one with a lower
+        limit joins, or this client is closed. An alarm of the service that holds for the command is over.
+
+        To be called in the loop, once the client is open.
+
+        Args:
+            path: the command, ``service/command``; it need not be one of the table.
+            rate: calls a second; for ``timpush/batch`` accounts a second, as in ``limits``.
+
+        Raises:
+            TypeError: *path* is no str.
+            ValueError: *path* is no ``service/command``, or *rate* is not a positive number.
+        """
+        check_path(path)
+        self._rates.tell(path, rate)
+        for dispatcher in self._dispatchers_of(path):
+            dispatcher.keep_pace(last_word=True)
+
     def over_limit_alarm(
-        self, body: bytes | str | Mapping[str, object], *, sdk_app_id: int | str | None = None
+        self,
+        body: bytes | str | Mapping[str, object],
+        *,
+        sdk_app_id: int | str | None = None,
+        seconds: float = ALARM_SECONDS,
     ) -> dict[str, object]:
         """Hand over the service's own alarm, which it posts to the app's callback URL at 80 % of a limit.
 
-        The client remembers the limit that the service names, if it is lower than the one it goes by, and lets a tenth
-        less calls of that command through for some seconds. https://trtc.io/document/60256 . To be called in the loop.
+        For ten minutes the client goes by the limit that the service names, if it is lower than the one it knows, but
+        never by less than a tenth of that; and it lets a tenth less calls of that command through for some seconds.
+        https://trtc.io/document/60256 . To be called in the loop.
+
+        Nothing in the body proves who sent it. Check that before: by a secret token in the callback URL, or by the
+        sender's address; and give the ``SdkAppid`` of the URL. The worst that a forged alarm can do is to slow a
+        command down to a tenth until it ends.
 
         Args:
             body: of the webhook ``Alert.RequestOverLimit``, as it came or decoded.
             sdk_app_id: the ``SdkAppid`` of its URL, to be checked against ours.
+            seconds: for which its limit holds. Another alarm prolongs it, `set_limit` ends it.
 
         Returns:
-            What to answer, as JSON.
+            What to answer, as JSON. Answer the same after a `ValueError`: the service would only send it again.
 
         Raises:
-            ValueError: it is no such alarm, or one for another app.
+            ValueError: it is no such alarm, or one for another app; the limits stay as they are.
         """
+        check_limit("seconds", seconds)
         if sdk_app_id is not None and str(sdk_app_id) != str(self.sdk_app_id):
             raise ValueError(f"this alarm is for app {sdk_app_id}, and this is a client of app {self.sdk_app_id}")
         alarm = read_alarm(body)
-        self._told[alarm.path] = min(alarm.limit, self._told.get(alarm.path, alarm.limit))
-        for dispatcher in self._dispatchers.values():
-            if dispatcher.command.path == alarm.path:
-                dispatcher.told(alarm.limit)
+        now = asyncio.get_running_loop().time()
+        self._rates.alarm(alarm.path, alarm.limit, now + seconds, now)
+        for dispatcher in self._dispatchers_of(alarm.path):
+            dispatcher.told()
         return {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0}
+
+    def _dispatchers_of(self, path: str) -> list[Dispatcher]:
+        return [dispatcher for dispatcher in self._dispatchers.values() if dispatcher.command.path == path]
 
     def hold(self, task: asyncio.Task[Any]) -> None:
         """Keep a task until it ends (for the operations)."""
@@ -346,6 +378,8 @@ class Client:
                 for feed in list(lane.feeds):
                     lane.stop(feed, CLOSED, loop.time())
             await self._end_tasks()
+            for dispatcher in self._dispatchers.values():
+                dispatcher.leave()
             self._closed = True
             await self._ends_with_loop.aclose()
 
@@ -365,11 +399,6 @@ class Client:
         for dispatcher in self._dispatchers.values():
             tasks |= dispatcher.tasks
         return tasks
-
-
-def _check_positive(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ValueError(f"{name} must be a positive number, not {value!r}")
 
 
 def _check_count(name: str, value: object) -> None:

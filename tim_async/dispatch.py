@@ -20,13 +20,15 @@ import msgspec
 from .codes import Action, code
 from .errors import APIError, BadStatus, ConnectError, RequestError
 from .feeds import PRIORITIES
+from .gates import clock_of
 from .lane import Lane
-from .limits import Command, Limiter, Observable, Slowable
+from .limits import Adjustable, Command, Limiter, Observable, Slowable
 from .permits import Permit
+from .rates import Rates
 from .statistics import LaneStatistics
 
 if TYPE_CHECKING:
-    from .endpoints import Answer
+    from .endpoints import Answer, Endpoint
     from .feeds import Feed, Singles, Waiter
     from .items import Chunk
     from .transport import Transport
@@ -64,31 +66,38 @@ class Dispatcher:
         lane: Lane,
         transport: Transport,
         limiter: Limiter | None,
-        command: Command,
+        rates: Rates,
         *,
+        sdk_app_id: int,
         max_in_flight: int,
         hooks: Sequence[Hook],
         stop_all: Callable[[APIError], None],
         wake_all: Callable[[], None],
     ) -> None:
         self.lane = lane
-        self.command = command
+        self._row = lane.endpoint
+        self._rates = rates
+        self._clock = asyncio.get_running_loop().time
+        self._permit_clock = clock_of(asyncio.get_running_loop())
+        lane.endpoint, rate, self._pace_until = self._paced()
+        self.command = Command(sdk_app_id, lane.endpoint.path, rate)
         self._transport = transport
         self._limiter = limiter
         self._max_in_flight = max_in_flight
         self._hooks = hooks
         self._stop_all = stop_all
         self._wake_all = wake_all
-        self._call_name = f"tim_async {command.path} call"
+        self._call_name = f"tim_async {self.command.path} call"
         self._task: asyncio.Task[None] | None = None
         self._calls: dict[asyncio.Task[None], tuple[Chunk, Permit]] = {}
         self._refused = 0
         self._seconds_waited = 0.0
         self._sealed_at: deque[float] = deque(maxlen=1_000)
-        self._clock = asyncio.get_running_loop().time
         self._changed = asyncio.Event()
         self._token_scope: anyio.CancelScope | None = None
         self._token_for = (False, False)
+        if rates.is_last_word(self._row.path):
+            self.keep_pace(last_word=True)
 
     def wake(self) -> None:
         """Something has changed in the lane: items came, an answer came, or a gate opened."""
@@ -129,6 +138,7 @@ class Dispatcher:
 
     def statistics(self) -> LaneStatistics:
         """How the command stands at this moment."""
+        self._keep_up()
         now = self._clock()
         limiter = self._limiter
         permits = limiter.statistics(self.command) if isinstance(limiter, Observable) else None
@@ -142,16 +152,45 @@ class Dispatcher:
             retries=self.lane.retries,
             refused=self._refused,
             failures=self.lane.failures,
-            limit=self.command.rate,
+            limit=self.command.rate if permits is None else permits.rate,
             share=1.0 if permits is None else permits.share,
             cap=None if permits is None else permits.cap,
         )
 
-    def told(self, limit: float) -> None:
+    def told(self) -> None:
         """The service has sounded its alarm: keep to the limit that it names, and go slower for some seconds."""
-        self.command = Command(self.command.sdk_app_id, self.command.path, min(self.command.rate, limit))
+        self.keep_pace()
         if isinstance(self._limiter, Slowable):
             self._limiter.slow(self.command)
+
+    def keep_pace(self, *, last_word: bool = False) -> None:
+        """Go by what is known now of the rate; it holds for calls that wait, too.
+
+        Args:
+            last_word: it holds for whoever shares the limiter, whatever was said before.
+        """
+        self.lane.endpoint, rate, self._pace_until = self._paced()
+        if rate == self.command.rate and not last_word:
+            return
+        old, self.command = self.command, Command(self.command.sdk_app_id, self.command.path, rate)
+        if isinstance(self._limiter, Adjustable):
+            self._limiter.change(old, self.command, last_word=last_word)
+        self.wake()
+
+    def leave(self) -> None:
+        """The client is closed: others need not heed its rate."""
+        if isinstance(self._limiter, Adjustable):
+            self._limiter.forget(self.command)
+
+    def _paced(self) -> tuple[Endpoint[Any, Any], float, float]:
+        """The row as it is used at the rate that holds now; that rate in calls a second; and until when it holds."""
+        rate, until = self._rates.of(self._row.path, self._row.rate, self._clock())
+        return *self._row.paced(rate), until
+
+    def _keep_up(self) -> None:
+        """After an alarm the known rate holds again."""
+        if self._clock() >= self._pace_until:
+            self.keep_pace(last_word=self._rates.is_last_word(self._row.path))
 
     def wait_ahead(self, level: int) -> float:
         """Seconds for which an item of this urgency would wait for its turn, as far as is known; often less."""
@@ -197,6 +236,7 @@ class Dispatcher:
 
     async def _next_call(self) -> None:
         """Wait for the token; then, and not before, choose the items."""
+        self._keep_up()
         began = self._clock()
         permit = Permit(began) if self._limiter is None else await self._token(self._limiter)
         sealed = self._clock()
@@ -269,7 +309,7 @@ class Dispatcher:
         throttled = isinstance(answer, BadStatus) and answer.throttled
         refused = throttled or action is Action.PAUSE
         if throttled or not isinstance(answer, RequestError):
-            permit.answered = now
+            permit.answered = self._permit_clock()
         self._report(permit, refused=refused)
         self._refused += refused
         health = self.lane.health

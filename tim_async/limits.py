@@ -1,6 +1,6 @@
-"""Who may call, and when: the limiter protocol, and the limiter of one event loop.
+"""Who may call, and when: the limiter protocol, and the limiter of one process.
 
-Three things stand between a call and the wire, and each has one task:
+Three things stand between a call and the wire (`gates.py`):
 
 * the permits (`permits.py`) prove that no second at the service sees more calls than it allows, whoever makes them;
 * a token bucket smooths. Without it a burst eats the second's permits and then everybody waits: with single requests at
@@ -8,42 +8,29 @@ Three things stand between a call and the wire, and each has one task:
   that one of them beside saturating bulk goes at once. Only full calls skip it, and only while permits abound;
 * a reserve: while urgent calls come, the others leave some permits for them.
 
-A token is taken before a permit, because a permit that waits for a token is throughput lost and a token that waits for
-a permit is not. Permits are handed out first come, first served, the urgent first.
+All of it belongs to the process: event loops may come and go, one after the other or at once in several threads, and
+share each command's limit. Permits are handed out first come, first served, the urgent first, and the loops in turn.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
-from typing import Final, Protocol, runtime_checkable
-from weakref import WeakKeyDictionary
+import os
+import time
+import weakref
+from threading import RLock
+from typing import Protocol, runtime_checkable
 
 import msgspec
-from aiolimiter import AsyncLimiter
 
-from .permits import Permit, Permits, PermitStatistics
+from .gates import Gate, Seat, clock_of
+from .permits import Permit, PermitStatistics, check_rate
 
-__all__ = ["Command", "Limiter", "LocalLimiter", "Observable", "Slowable", "local_limiter"]
-
-BURST: Final = 3.0
-"""Calls that may follow each other at once after a late timer. With 1 lateness is lost for ever: 93 % of the rate."""
-BURST_SECONDS: Final = 0.03
-"""The same for lower rates, in seconds' worth of calls: below 37/s hardly more than one call at a time."""
-LEAST_BURST: Final = 1.1
-URGENT_SECONDS: Final = 5.0
-"""Seconds after an urgent call for which more of them are expected."""
-RUSH_SECONDS: Final = 0.1
-"""Seconds for which full urgent calls go without pace, at most once in `URGENT_SECONDS`."""
-RESERVE: Final = 0.05
-"""Share of the permits that is kept for them; each percent costs the others a percent, so only while they come."""
-ROOM_SHARE: Final = 0.97
-"""Share of the rate for urgent calls that have room. At the whole rate every permit is taken as soon as it is back, so
-a gap (a stall of 60 ms, say) comes back second after second for ever; what is left here closes it within a few."""
+__all__ = ["Adjustable", "Command", "Limiter", "LocalLimiter", "Observable", "Slowable", "local_limiter"]
 
 
-class Command(msgspec.Struct, frozen=True):
+class Command(msgspec.Struct, frozen=True, weakref=True):
     """What a limit belongs to: one command of one app.
 
     Attributes:
@@ -105,190 +92,182 @@ class Slowable(Limiter, Protocol):
         ...
 
 
+@runtime_checkable
+class Adjustable(Limiter, Protocol):
+    """A limiter whose rates can be changed while it is used."""
+
+    def change(self, old: Command, new: Command, *, last_word: bool) -> None:
+        """Whoever went by *old* goes by *new* from now on, which holds at once, also for those who wait.
+
+        Args:
+            old: as it was given to `acquire`, if it ever was.
+            new: the same command at another rate.
+            last_word: the rate holds whatever others have said before, be it higher or lower.
+
+        Raises:
+            ValueError: the rate is not a positive number.
+        """
+        ...
+
+    def forget(self, command: Command) -> None:
+        """Whoever went by this rate does not use it any more."""
+        ...
+
+
+class _Claim:
+    """What one user of a command says its rate is, for as long as that `Command` is held."""
+
+    __slots__ = ("command", "last_word", "rate", "seat")
+
+    def __init__(self, command: weakref.ref[Command], rate: float, seat: Seat | None, *, last_word: bool) -> None:
+        self.command = command
+        self.rate = rate
+        self.seat = seat
+        self.last_word = last_word
+
+    @property
+    def holds(self) -> bool:
+        """Whether its user is still there."""
+        return self.command() is not None and not (self.seat is not None and self.seat.dead)
+
+
 class LocalLimiter:
-    """The limits of one event loop, for all of its clients: two clients of one app share each command's limit."""
+    """The limits of one process, for all of its event loops and threads: all clients of one app share each limit.
+
+    Where users of a command disagree about its rate, they are heard in the order in which they came: a lower rate
+    holds for all, a higher one for nobody; but what `Client.set_limit` says holds whatever was said before it. A user
+    who is gone (the client is closed, or the `Command` dropped, or the loop closed) is not heard any more.
+
+    After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.
+    """
 
     def __init__(self) -> None:
-        self._gates: dict[tuple[int, str], _Gate] = {}
-        self._known: dict[Command, _Gate] = {}
-        self._running: dict[Permit, _Gate] = {}
+        self._start_anew()
+        _all.add(self)
+
+    def _start_anew(self) -> None:
+        # Held for some microseconds by whoever asks or reports; may be taken twice, as a signal handler may ask too.
+        self._lock = RLock()
+        self._gates: dict[tuple[int, str], Gate] = {}
+        self._claims: dict[tuple[int, str], list[_Claim]] = {}
+        self._known: dict[int, _Claim] = {}
+        self._running: dict[Permit, Seat] = {}
 
     async def acquire(self, command: Command, *, urgent: bool = False, full: bool = False) -> Permit:
         """Waits until one call may be made: see `Limiter.acquire`."""
-        gate = self._known.get(command) or self._gate(command)
-        permit = await gate.acquire(urgent=urgent, full=full)
-        self._running[permit] = gate
-        return permit
+        claim = self._known.get(id(command))
+        seat = None if claim is None or claim.command() is not command else claim.seat
+        if seat is None or seat.loop() is not asyncio.get_running_loop():
+            seat = self._sit_down(command)
+        return await seat.gate.acquire(seat, urgent=urgent, full=full)
 
     def report(self, permit: Permit, *, refused: bool = False) -> None:
         """The call of `permit` is over: see `Limiter.report`. A second report of the same call changes nothing."""
-        gate = self._running.pop(permit, None)
-        if gate is not None:
-            gate.end(permit, refused=refused)
+        with self._lock:
+            seat = self._running.get(permit)
+            if seat is not None:
+                seat.gate.end(permit, seat, refused=refused)
 
     def slow(self, command: Command) -> None:
-        """The limit of a command is near, says the service: a tenth less for some seconds; to be called in the loop."""
-        self._gate(command).permits.slow(asyncio.get_running_loop().time())
+        """The limit of a command is near, says the service: a tenth less for some seconds."""
+        with self._lock:
+            self._gate(command).permits.slow(_now())
+
+    def change(self, old: Command, new: Command, *, last_word: bool) -> None:
+        """Whoever went by *old* goes by *new* from now on: see `Adjustable.change`. From any thread."""
+        check_rate(new.rate)
+        with self._lock:
+            self._gate(new)
+            claim = self._drop(old)
+            self._claim(new, None if claim is None else claim.seat, last_word=last_word)
+
+    def forget(self, command: Command) -> None:
+        """Whoever went by this rate does not use it any more: see `Adjustable.forget`."""
+        with self._lock:
+            if self._drop(command) is not None:
+                self._agree((command.sdk_app_id, command.path))
 
     def statistics(self, command: Command) -> PermitStatistics:
-        """The permits of a command at this moment; to be called in the loop."""
-        return self._gate(command).permits.statistics(asyncio.get_running_loop().time())
+        """The permits of a command at this moment, in all loops."""
+        with self._lock:
+            return self._gate(command).permits.statistics(_now())
 
-    def _gate(self, command: Command) -> _Gate:
-        """The gate of a command. Where two clients disagree about its rate, the lower one holds for both."""
+    def _sit_down(self, command: Command) -> Seat:
+        """The place of the running loop at a gate, for one who is there for the first time."""
+        with self._lock:
+            seat = self._gate(command).seat(asyncio.get_running_loop())
+            claim = self._known.get(id(command))
+            if claim is None:
+                self._claim(command, seat)
+            else:
+                claim.seat = seat
+            return seat
+
+    def _gate(self, command: Command) -> Gate:
         key = (command.sdk_app_id, command.path)
         gate = self._gates.get(key)
         if gate is None:
-            gate = self._gates[key] = _Gate(command.rate)
-        else:
-            gate.lower(command.rate)
-        self._known[command] = gate
+            gate = self._gates[key] = Gate(command.rate, self._lock, self._running)
+            self._claims[key] = []
         return gate
 
+    def _drop(self, command: Command) -> _Claim | None:
+        claim = self._known.pop(id(command), None)
+        if claim is not None:
+            self._claims[command.sdk_app_id, command.path].remove(claim)
+        return claim
 
-_limiters: WeakKeyDictionary[asyncio.AbstractEventLoop, LocalLimiter] = WeakKeyDictionary()
+    def _claim(self, command: Command, seat: Seat | None, *, last_word: bool = False) -> None:
+        """Takes note of what a user says."""
+        check_rate(command.rate)
+        key, number = (command.sdk_app_id, command.path), id(command)
+
+        def gone(_: weakref.ref[Command]) -> None:
+            # In whatever thread, perhaps in the middle of anything: what follows is left to a loop.
+            self._known.pop(number, None)
+            self._gates[key].post(self._agree_again, key)
+
+        claim = _Claim(weakref.ref(command, gone), command.rate, seat, last_word=last_word)
+        self._known[number] = claim
+        self._claims[key].append(claim)
+        self._agree(key)
+
+    def _agree_again(self, key: tuple[int, str]) -> None:
+        with self._lock:
+            self._agree(key)
+
+    def _agree(self, key: tuple[int, str]) -> None:
+        """Sets the rate on which those who are there agree; if nobody is, the last one stays."""
+        claims = self._claims[key] = [claim for claim in self._claims[key] if claim.holds]
+        rate = math.inf
+        for claim in claims:
+            rate = claim.rate if claim.last_word else min(rate, claim.rate)
+        if claims:
+            self._gates[key].set_rate(rate, _now())
+
+
+_all: weakref.WeakSet[LocalLimiter] = weakref.WeakSet()
+_process = LocalLimiter()
 
 
 def local_limiter() -> LocalLimiter:
-    """The limiter of the running loop.
-
-    Raises:
-        RuntimeError: no loop is running.
-    """
-    loop = asyncio.get_running_loop()
-    limiter = _limiters.get(loop)
-    if limiter is None:
-        # aiolimiter holds the loop that it ran in, so an entry would keep its own key alive for ever.
-        for closed in [other for other in _limiters if other.is_closed()]:
-            del _limiters[closed]
-        limiter = _limiters[loop] = LocalLimiter()
-    return limiter
+    """The limiter of the process, for all of its event loops and threads."""
+    return _process
 
 
-class _Pace:
-    """A token bucket with one waiter at a time: aiolimiter serves several out of order after a stall."""
-
-    def __init__(self, rate: float, share: float = 1.0) -> None:
-        self.turn = asyncio.Lock()
-        self.spare = False  # a token that was taken and not used, because its taker was cancelled
-        self._burst = min(BURST, max(LEAST_BURST, BURST_SECONDS * rate))
-        self._bucket = AsyncLimiter(self._burst, self._burst / (share * rate))
-
-    async def take(self, share: float) -> None:
-        """Waits for a token, at `share` of the rate."""
-        if not self.spare:
-            await self._bucket.acquire(min(self._burst, 1 / share))
-            self.spare = True
+def _now() -> float:
+    """The time of permits: that of the running loop, if there is one."""
+    try:
+        return clock_of(asyncio.get_running_loop())()
+    except RuntimeError:
+        return time.monotonic()
 
 
-class _Line:
-    """Who waits for a permit, and the pace at which they may come."""
-
-    def __init__(self, rate: float, share: float = 1.0) -> None:
-        self.pace = _Pace(rate, share)
-        self.waiting: deque[asyncio.Future[Permit]] = deque()
-
-    def first(self) -> asyncio.Future[Permit] | None:
-        """The first of those that still wait."""
-        while self.waiting and self.waiting[0].done():
-            self.waiting.popleft()
-        return self.waiting[0] if self.waiting else None
+def _forked() -> None:
+    """A child of a fork: a lock may be held by a thread that it does not have, and no permit is its own."""
+    for limiter in _all:
+        limiter._start_anew()  # noqa: SLF001 - of this module's own class
 
 
-class _Gate:
-    """What all calls of one command share."""
-
-    def __init__(self, rate: float) -> None:
-        self.permits = Permits(rate)
-        self._urgent = _Line(rate, ROOM_SHARE)
-        self._normal = _Line(rate)
-        self._urgent_at = -math.inf
-        self._rushed_at = -math.inf
-        self._timer: asyncio.TimerHandle | None = None
-
-    def lower(self, rate: float) -> None:
-        """Makes `rate` the limit, unless it is lower already."""
-        if rate < self.permits.rate:
-            self.permits.lower(rate)
-            # Who waits in the old bucket gets one more token from it, and its permit from the new limit.
-            self._urgent.pace = _Pace(rate, ROOM_SHARE)
-            self._normal.pace = _Pace(rate)
-
-    async def acquire(self, *, urgent: bool, full: bool) -> Permit:
-        """Waits for pace and permit."""
-        now = asyncio.get_running_loop().time()
-        unpaced = full and self._unpaced(now, urgent=urgent)
-        if urgent:
-            self._urgent_at = now
-        line = self._urgent if urgent else self._normal
-        if unpaced:
-            return await self._permit(line)
-        pace = line.pace
-        async with pace.turn:
-            share = self.permits.share(now)
-            await pace.take(share / ROOM_SHARE if urgent and full else share)
-            permit = await self._permit(line)
-            pace.spare = False
-            return permit
-
-    def end(self, permit: Permit, *, refused: bool = False) -> None:
-        """The call is over: perhaps somebody waited for that."""
-        self.permits.end(permit, asyncio.get_running_loop().time(), refused=refused)
-        self._serve()
-
-    def _unpaced(self, now: float, *, urgent: bool) -> bool:
-        """Whether a full call may go without pace, because more than half of the permits are free and not wanted.
-
-        If it is urgent, that begins a rush, which lasts for a tenth of a second or until no permit is left: who asks
-        for 10,000 accounts at once is answered at once. Not the next second again: a steady load would then spend each
-        second's permits in its first half, and wait in the other.
-        """
-        free = self.permits.available(now)
-        plenty = 2 * free > self.permits.usable(now)
-        if not urgent:
-            return plenty and now - self._urgent_at > URGENT_SECONDS
-        if plenty and now - self._rushed_at > URGENT_SECONDS:
-            self._rushed_at = now
-        return free > 0 and now - self._rushed_at < RUSH_SECONDS
-
-    def _reserve(self, now: float) -> int:
-        """Permits that are kept for urgent calls."""
-        if now - self._urgent_at > URGENT_SECONDS:
-            return 0
-        return int(RESERVE * self.permits.usable(now))
-
-    async def _permit(self, line: _Line) -> Permit:
-        """Waits in line for a permit."""
-        waiter: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        line.waiting.append(waiter)
-        self._serve()
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            waiter.cancel()
-            if not waiter.cancelled():  # the permit was given and not yet received
-                self.end(waiter.result())
-            raise
-
-    def _serve(self) -> None:
-        """Hands out the permits there are, the urgent first; comes back when there may be more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        loop = asyncio.get_running_loop()
-        for line in (self._urgent, self._normal):
-            while waiter := line.first():
-                now = loop.time()
-                leave = 0 if line is self._urgent else self._reserve(now)
-                if self.permits.available(now) <= leave:
-                    self._serve_at(loop, leave)
-                    return
-                waiter.set_result(self.permits.take(now))
-
-    def _serve_at(self, loop: asyncio.AbstractEventLoop, leave: int) -> None:
-        """Sets the timer for the next permit; none if only the end of a call can bring one."""
-        when = self.permits.next_at(loop.time(), leave)
-        if leave:
-            when = min(when, self._urgent_at + URGENT_SECONDS + 0.001)
-        if when < math.inf:
-            self._timer = loop.call_at(when, self._serve)
+# Where there is no fork, there is nothing to register.
+getattr(os, "register_at_fork", dict)(after_in_child=_forked)

@@ -16,6 +16,8 @@ from weakref import WeakSet
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from .gates import clock_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -92,7 +94,7 @@ class Body(aiohttp.BytesPayload):
         # What cannot be remembered counts as new, which costs a little time; it must never cost the call.
         with suppress(TypeError):
             self._seen.add(protocol)
-        self.permit.written = asyncio.get_running_loop().time()
+        self.permit.written = clock_of(asyncio.get_running_loop())()
         await super().write_with_length(writer, content_length)
 
 

@@ -31,7 +31,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Permit", "PermitStatistics", "Permits"]
+__all__ = ["Permit", "PermitStatistics", "Permits", "check_rate"]
 
 SLACK: Final = 0.001
 """Absorbs what a timer or the least of the measured latencies may be off."""
@@ -117,7 +117,7 @@ class Permits:
     """
 
     def __init__(self, rate: float, *, cap: float = 0.05) -> None:
-        _check_rate(rate)
+        check_rate(rate)
         if not cap >= 0:
             raise ValueError(f"cap must not be negative, and is {cap!r}")
         self._rate = rate
@@ -151,8 +151,20 @@ class Permits:
         Raises:
             ValueError: `rate` is not a positive number.
         """
-        _check_rate(rate)
+        check_rate(rate)
         self._rate = min(self._rate, rate)
+
+    def set_rate(self, rate: float, now: float) -> None:
+        """Makes `rate` calls per second the limit, higher or lower; what is in use counts on.
+
+        Raises:
+            ValueError: `rate` is not a positive number.
+        """
+        check_rate(rate)
+        self._rate = rate
+        due, self._due = self._due, []
+        for _, _, permit in due:  # the window may be another one now
+            self._rest(permit, self.reusable_at(permit, now))
 
     def slow(self, now: float) -> None:
         """Takes a tenth off the rate, as a refusal does: somebody says that the limit is near."""
@@ -227,7 +239,24 @@ class Permits:
             self._out -= 1
             permit.settled = True
         else:
-            self._rest(permit, self._reusable_at(permit, now))
+            self._rest(permit, self.reusable_at(permit, now))
+
+    def reusable_at(self, permit: Permit, now: float) -> float:
+        """When the permit may be used again, as far as is known now; `math.inf` as long as that hangs on its end."""
+        window = self._window(now)
+        smallest = self._smallest(now)
+        proven = smallest is not None and self._proofs >= ENOUGH and not permit.fresh
+        if permit.answered is None or permit.written is None:
+            over = math.inf if permit.ended is None else permit.ended + window
+            if permit.written is None or not proven or not self._flows(permit.written, now):
+                return over
+            return min(over, permit.written + window + self.cap(now))
+        if smallest is None or not proven:
+            return permit.answered + window
+        excess = max(0.0, permit.answered - permit.written - smallest)
+        if excess <= NEVER_CAPPED and not permit.stalled:
+            excess = min(excess, self.cap(now))
+        return permit.written + window + excess
 
     def statistics(self, now: float) -> PermitStatistics:
         """The pool at `now`."""
@@ -252,11 +281,11 @@ class Permits:
         while young and (young[0].settled or young[0].taken + self._window(now) + self.cap(now) <= now):
             permit = young.popleft()
             if not permit.settled:
-                self._rest(permit, self._reusable_at(permit, now))
+                self._rest(permit, self.reusable_at(permit, now))
         due = self._due
         while due and due[0][0] <= now:
             permit = due.pop(0)[2]
-            when = self._reusable_at(permit, now)
+            when = self.reusable_at(permit, now)
             if when <= now:
                 self._out -= 1
             else:
@@ -267,23 +296,6 @@ class Permits:
         permit.settled = when < math.inf
         if permit.settled:
             insort(self._due, (when, next(self._order), permit))
-
-    def _reusable_at(self, permit: Permit, now: float) -> float:
-        """When the permit may be used again, as far as is known now; `math.inf` as long as that hangs on its end."""
-        window = self._window(now)
-        smallest = self._smallest(now)
-        proven = smallest is not None and self._proofs >= ENOUGH and not permit.fresh
-        if permit.answered is None or permit.written is None:
-            over = math.inf if permit.ended is None else permit.ended + window
-            if permit.written is None or not proven or not self._flows(permit.written, now):
-                return over
-            return min(over, permit.written + window + self.cap(now))
-        if smallest is None or not proven:
-            return permit.answered + window
-        excess = max(0.0, permit.answered - permit.written - smallest)
-        if excess <= NEVER_CAPPED and not permit.stalled:
-            excess = min(excess, self.cap(now))
-        return permit.written + window + excess
 
     def _flows(self, written: float, now: float) -> bool:
         """Whether the calls of others have been answered ever since `written`, which is when a call went out."""
@@ -328,6 +340,7 @@ class Permits:
         self.slow(now)
 
 
-def _check_rate(rate: float) -> None:
+def check_rate(rate: float) -> None:
+    """Raises a `ValueError` if `rate` is not a positive number of calls per second."""
     if not 0 < rate < math.inf:
         raise ValueError(f"rate must be a positive number of calls per second, not {rate!r}")

@@ -24,7 +24,7 @@ from .options import bound_name, custom_id, random_number, sender
 from .results import Failure, NotSent
 from .streams import with_result
 
-__all__ = ["Calls", "GetNames", "PlainOperation", "Revoke", "Send", "SetNames"]
+__all__ = ["Calls", "GetNames", "PlainOperation", "Revoke", "Send", "SetNames", "check_path"]
 
 V = TypeVar("V")
 
@@ -102,15 +102,25 @@ class Calls:
             TypeError: *path* is no str.
             ValueError: *path* is no ``service/command``.
         """
-        if not isinstance(path, str):
-            raise TypeError(f"path must be a str, not {type(path).__name__}")
-        if not _PATH.fullmatch(path):
-            raise ValueError(f"path must be service/command, for example openim/sendmsg, not {path!r}")
+        check_path(path)
         operation = self._operations.get((path, repeat))
         if operation is None:
             operation = PlainOperation(self._host, any_command(path, repeatable=repeat))
             self._operations[path, repeat] = operation
         return operation
+
+
+def check_path(path: object) -> None:
+    """Refuse what is no ``service/command``.
+
+    Raises:
+        TypeError: it is no str.
+        ValueError: it is one, and nothing of the kind.
+    """
+    if not isinstance(path, str):
+        raise TypeError(f"path must be a str, not {type(path).__name__}")
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"path must be service/command, for example openim/sendmsg, not {path!r}")
 
 
 class SetNames:

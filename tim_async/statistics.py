@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -68,13 +69,13 @@ def read_alarm(body: bytes | str | Mapping[str, object]) -> Alarm:
     """
     try:
         if isinstance(body, Mapping):
-            alarm = msgspec.convert(dict(body), Alarm, strict=False)
+            alarm = msgspec.convert(dict(body), Alarm)
         else:
-            alarm = msgspec.json.decode(body, type=Alarm, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            alarm = msgspec.json.decode(body, type=Alarm)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as exc:
         raise ValueError(f"this is no {ALARM} webhook: {exc}") from None
     if alarm.callback_command != ALARM:
         raise ValueError(f"this is a {alarm.callback_command} webhook, not {ALARM}")
-    if not alarm.limit > 0:
+    if not 0 < alarm.limit < math.inf:
         raise ValueError(f"the alarm names an impossible limit: {alarm.limit:g}")
     return alarm

@@ -141,7 +141,7 @@ class Turns:
         line = self._first_line(turn)
         if line.bundled == line.ready:  # no loose item goes before
             bundle = line.bundles[0]
-            if bundle.size == most or bundle.size == len(self):
+            if bundle.size == most or bundle.size == len(self) < most:  # a limit may have been lowered since
                 self._pop_bundle(line)
                 return Taken(items, bundle, [bundle.feed], line)
         self._fill(turn, line.options, most, items, feeds)

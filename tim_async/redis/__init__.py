@@ -23,7 +23,7 @@ from .booking import Books
 from .gate import Common, Gate
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from redis.asyncio import Redis, RedisCluster
 
 __all__ = ["RedisLimiter"]
 
@@ -56,20 +56,22 @@ class RedisLimiter:
     do not fall into the same one is then left to chance.
 
     Args:
-        redis: a URL as `redis.asyncio.Redis.from_url` takes it, or a client, which is not closed.
+        redis: a URL as `redis.asyncio.Redis.from_url` takes it, or a client, which is not closed:
+            `redis.asyncio.Redis`, `redis.asyncio.RedisCluster`, or what `redis.asyncio.Sentinel.master_for` gives.
         processes: most processes that use the budget at the same time.
         margin: share of the limit that is used at most, above 0 and below 1.
         prefix: of the keys, which are ``{prefix:sdk_app_id:path}`` and the same with ``:slow``.
         timeout: seconds after which an answer of Redis does not count any more.
 
     Raises:
+        TypeError: *redis* is neither a URL nor such a client (but a sentinel itself, or a client that blocks).
         ValueError: an argument is impossible.
         ImportError: the package redis is missing (on import).
     """
 
     def __init__(
         self,
-        redis: str | Redis,
+        redis: str | Redis | RedisCluster,
         *,
         processes: int,
         margin: float = 0.98,
@@ -131,6 +133,23 @@ class RedisLimiter:
         gate = self._running.pop(permit, None)
         if gate is not None:
             gate.end(permit, refused=refused)
+
+    def change(self, old: Command, new: Command, *, last_word: bool) -> None:
+        """Whoever went by *old* goes by *new* from now on, and so does all of this process: tell the others, too.
+
+        Args:
+            old: as it was given to `acquire`.
+            new: the same command at another rate.
+            last_word: makes no difference, as each process goes by its own rate.
+
+        Raises:
+            ValueError: the rate is not a positive number.
+            RuntimeError: the limiter is closed, or belongs to another event loop.
+        """
+        self._gate(old).set_rate(new.rate)
+
+    def forget(self, command: Command) -> None:
+        """Nothing: what was said of a rate holds for as long as the limiter."""
 
     def statistics(self, command: Command) -> PermitStatistics:
         """This process's permits of a command at this moment; to be called in the loop."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Any, Final, NamedTuple
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tim_async.limits import Command
 
@@ -19,6 +20,9 @@ try:
     from redis.exceptions import RedisError
 except ImportError as exc:
     raise ImportError("the shared limiter needs the package redis: pip install 'tim-async[redis]'") from exc
+
+if TYPE_CHECKING:
+    from redis.asyncio import RedisCluster
 
 __all__ = ["AHEAD", "TROUBLE", "Booking", "Books", "Clock", "Terms"]
 
@@ -157,15 +161,20 @@ class Books:
         redis: a URL, or a client that stays the caller's.
         prefix: of all keys.
         timeout: seconds for one question.
+
+    Raises:
+        TypeError: *redis* is neither a URL nor a client of asyncio's kind that can run scripts.
+        ValueError: it is a URL of something else.
     """
 
-    def __init__(self, redis: str | Redis, *, prefix: str, timeout: float) -> None:
+    def __init__(self, redis: str | Redis | RedisCluster, *, prefix: str, timeout: float) -> None:
         self._own = isinstance(redis, str)
         if isinstance(redis, str):
             # Tried again once, at once: a pooled connection may have been closed while it was idle.
             redis = Redis.from_url(
                 redis, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 1)
             )
+        _check_client(redis)
         self._redis = redis
         self._prefix = prefix
         self._timeout = timeout
@@ -221,10 +230,25 @@ class Books:
     async def _ask(self, script: Any, command: Command, *args: int) -> Any:
         # The braces keep both keys on one node of a cluster.
         key = f"{{{self._prefix}:{command.sdk_app_id}:{command.path}}}"
-        async with asyncio.timeout(self._timeout):
-            return await script(keys=[key, f"{key}:slow"], args=args)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await script(keys=[key, f"{key}:slow"], args=args)
+        except (*TROUBLE, UnicodeError):
+            raise  # a command that cannot be a key is no trouble of Redis
+        except Exception as exc:
+            # A cluster that is gone says so by errors that are no `RedisError`, and by look-ups in empty tables.
+            raise ConnectionError(f"{type(exc).__name__}: {exc}") from exc
 
     async def aclose(self) -> None:
         """Close the connections, unless the client is the caller's."""
         if self._own:
             await self._redis.aclose()
+
+
+def _check_client(redis: object) -> None:
+    runs_scripts = callable(getattr(redis, "register_script", None)) and not isinstance(redis, type)
+    if not (runs_scripts and iscoroutinefunction(getattr(redis, "execute_command", None))):
+        raise TypeError(
+            "redis must be a URL or a client such as redis.asyncio.Redis, redis.asyncio.RedisCluster, or what "
+            f"redis.asyncio.Sentinel gives by master_for(), not {type(redis).__module__}.{type(redis).__qualname__}"
+        )

@@ -86,6 +86,7 @@ class Gate:
     def __init__(self, command: Command, common: Common) -> None:
         self.slots = Slots(command.rate, common.margin)
         self._command = command
+        self._heard = {command.rate}
         self._common = common
         self._lines: tuple[deque[_Waiter], deque[_Waiter]] = deque(), deque()
         self._task: asyncio.Task[None] | None = None
@@ -124,10 +125,18 @@ class Gate:
         self._serve()
 
     def lower(self, rate: float) -> None:
-        """Makes `rate` the limit, unless it is lower already."""
-        if rate < self._command.rate:
-            self.slots.permits.lower(rate)
+        """Makes `rate` the limit, unless it is lower already, or this was said before the last word."""
+        if rate not in self._heard:
+            self.set_rate(min(rate, self._command.rate))
+            self._heard.add(rate)
+
+    def set_rate(self, rate: float) -> None:
+        """Makes `rate` the limit, up or down: the next slots are booked at it."""
+        self._heard.add(rate)
+        if rate != self._command.rate:
+            self.slots.permits.set_rate(rate, asyncio.get_running_loop().time())
             self._command = Command(self._command.sdk_app_id, self._command.path, rate)
+            self._serve()
 
     async def aclose(self) -> None:
         """End the conversation; who still waits gets a `RuntimeError`."""

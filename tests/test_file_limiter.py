@@ -1,0 +1,421 @@
+"""The limiter of the processes of one host: real processes, one file, and whatever may happen to either."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arrivals import most_in_a_second
+from box import running
+from servers import APP
+
+from tim_async import Client, FileLimiter
+from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.limits import Command
+from tim_async.permit_file import LEASE, PATIENCE
+from tim_async.permits import Permit
+
+PATH = "timpush/get_tag"
+COMMAND = Command(APP, PATH, 100)
+FIVE = Command(APP, PATH, 5)
+
+CLIENT = """
+import asyncio, sys
+from tim_async import Client, FileLimiter
+
+async def main(file, url, key, name, calls):
+    async with (
+        FileLimiter(file) as limiter,
+        Client(sdk_app_id=1400000000, secret_key=key, base_url=url, limiter=limiter) as tim,
+    ):
+        result = await tim.push.get_tags(f"{name}{number}" for number in range(100 * int(calls)))
+        print(len(result))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+HOLDER = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute(sys.argv[2])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "tim.limit"
+
+
+@contextmanager
+def holder(file: Path, how: str = "BEGIN IMMEDIATE") -> Generator["subprocess.Popen[bytes]", None, None]:
+    """Another process with the file in its hands; it is killed at the end."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(file), how], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+async def limiter(file: Path) -> AsyncIterator[FileLimiter]:
+    async with FileLimiter(file) as limiter:
+        yield limiter
+
+
+async def call(limiter: FileLimiter, command: Command = COMMAND) -> float:
+    """One call that takes no time; when it was made."""
+    permit = await limiter.acquire(command)
+    permit.written = permit.answered = time.monotonic()
+    limiter.report(permit)
+    return permit.written
+
+
+# Real processes, judged by the emulator.
+
+
+def work(file: Path, url: str, *calls: int) -> "list[subprocess.Popen[bytes]]":
+    """Processes that make so many calls each."""
+    arguments = [(str(file), url, DEMO_KEY, f"p{place}-", str(each)) for place, each in enumerate(calls)]
+    return [subprocess.Popen([sys.executable, "-c", CLIENT, *each], stdout=subprocess.PIPE) for each in arguments]
+
+
+def assert_never_over(emulator: Emulator) -> None:
+    arrivals = emulator.arrivals(PATH)
+    assert not any(refused for _, refused in arrivals)
+    assert most_in_a_second([at for at, _ in arrivals]) <= 100
+
+
+def test_four_processes_are_never_over_the_limit_together_and_all_is_done(file: Path) -> None:
+    with running(Emulator(sdk_app_id=APP, seed=1)) as emulator:
+        workers = work(file, emulator.url, 60, 60, 60, 60)
+        assert [json.loads(worker.communicate(timeout=60)[0]) for worker in workers] == [6000] * 4
+        assert emulator.statistics()[PATH].calls == 240
+        assert_never_over(emulator)
+
+
+def test_a_process_that_is_killed_with_the_file_in_its_hands_leaves_it_to_the_others(file: Path) -> None:
+    with running(Emulator(sdk_app_id=APP, seed=1)) as emulator:
+        FileLimiter(file)
+        with holder(file) as killed:
+            workers = work(file, emulator.url, 50, 50, 50)
+            killed.kill()
+            assert killed.wait() == -signal.SIGKILL
+            assert [json.loads(worker.communicate(timeout=60)[0]) for worker in workers] == [5000] * 3
+        assert emulator.statistics()[PATH].calls == 150
+        assert_never_over(emulator)
+
+
+def test_a_process_that_is_killed_while_it_calls_takes_nothing_with_it(file: Path) -> None:
+    with running(Emulator(sdk_app_id=APP, seed=1)) as emulator:
+        workers = work(file, emulator.url, 1000, 60, 60, 60)
+        while not emulator.arrivals(PATH):
+            time.sleep(0.01)  # in the way of a process, which has no event to wait for
+        workers[0].kill()
+        told = [worker.communicate(timeout=60)[0] for worker in workers]
+        assert [json.loads(each) for each in told[1:]] == [6000] * 3
+        assert_never_over(emulator)
+
+
+# Who holds the file.
+
+
+async def test_while_somebody_stands_still_with_the_file_nothing_is_sent_and_the_loop_goes_on(
+    file: Path, limiter: FileLimiter, caplog: pytest.LogCaptureFixture
+) -> None:
+    await call(limiter)
+    with holder(file) as stopped:
+        os.kill(stopped.pid, signal.SIGSTOP)
+        waiting = asyncio.create_task(call(limiter))
+        turns = 0
+        began = time.monotonic()
+        while not caplog.records or time.monotonic() - began < PATIENCE + 0.2:
+            await asyncio.sleep(0.01)
+            turns += 1
+        assert not waiting.done()
+        assert turns > 10
+    await asyncio.wait_for(waiting, 30)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"nothing is sent: {file} is held by a process that stands still; end it"
+    ]
+
+
+async def test_a_file_that_somebody_holds_at_the_start_is_waited_for(file: Path) -> None:
+    with holder(file, "BEGIN EXCLUSIVE"):
+        limiter = FileLimiter(file)
+        waiting = asyncio.create_task(call(limiter))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    await asyncio.wait_for(waiting, 30)
+    await limiter.aclose()
+
+
+# Files that cannot be used.
+
+
+def test_a_directory_that_does_not_exist_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"^the limit cannot be shared: .*/no/limit cannot be used \(unable to open "):
+        FileLimiter(tmp_path / "no" / "limit")
+
+
+def test_a_directory_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"cannot be used \(unable to open database file\)"):
+        FileLimiter(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"this is not what it should be" * 100, b"\0" * 4096, b"SQLite format 3\0" * 300])
+def test_a_file_of_somebody_else_is_told_and_left_alone(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(OSError, match=r"it must be a file of its own$") as caught:
+        FileLimiter(file)
+    assert "\n" not in str(caught.value)
+    assert file.read_bytes() == content
+
+
+def test_a_file_system_that_cannot_be_written_to_is_told() -> None:
+    with pytest.raises(OSError, match="the limit cannot be shared: /proc/limit cannot be used"):
+        FileLimiter("/proc/limit")
+
+
+async def test_a_file_that_was_replaced_while_it_was_used_is_told(file: Path, limiter: FileLimiter) -> None:
+    await call(limiter)
+    file.unlink()  # noqa: ASYNC240 - the file of a test
+    with pytest.raises(OSError, match=r"was removed or replaced while it was in use$"):
+        await asyncio.wait_for(call(limiter), 30)
+    FileLimiter(file)  # another one is made in its place
+    with pytest.raises(OSError, match=r"was removed or replaced while it was in use$"):
+        await asyncio.wait_for(call(limiter), 30)
+
+
+async def test_a_file_that_becomes_useless_is_told(file: Path, limiter: FileLimiter) -> None:
+    await call(limiter)
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute("DROP TABLE tim_async_permits")
+    with pytest.raises(OSError, match=r"no such table"):
+        await asyncio.wait_for(call(limiter), 30)
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "text"),
+    [
+        ("", ValueError, "path must be that of a file, not ''"),
+        ("a\0b", ValueError, r"path must be that of a file, not 'a\\x00b'"),
+        (None, TypeError, "expected str, bytes or os.PathLike object, not NoneType"),
+        (7, TypeError, "expected str, bytes or os.PathLike object, not int"),
+    ],
+)
+def test_impossible_arguments_are_refused(
+    path: Any,
+    error: type[Exception],
+    text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=text):
+        FileLimiter(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# What it promises beside that.
+
+
+async def test_it_says_where_it_is_and_whether_it_is_closed(file: Path) -> None:
+    limiter = FileLimiter(file)
+    assert repr(limiter) == f"<FileLimiter of {file}>"
+    await limiter.aclose()
+    assert repr(limiter) == f"<FileLimiter of {file}: closed>"
+    with pytest.raises(RuntimeError, match="the limiter is closed"):
+        await limiter.acquire(COMMAND)
+
+
+async def test_the_limit_of_a_client_can_be_changed(file: Path, limiter: FileLimiter) -> None:
+    async with Emulator(sdk_app_id=APP, seed=1, rate=20) as emulator:
+        async with Client(
+            sdk_app_id=APP, secret_key=DEMO_KEY, base_url=emulator.url, limiter=limiter, limits={PATH: 2}
+        ) as tim:
+            await tim.push.get_tags(["Mary"])
+            tim.set_limit(PATH, 20)
+            assert tim.statistics()[PATH].limit == 20
+            await tim.push.get_tags(f"user{number}" for number in range(3000))
+        assert emulator.statistics()[PATH].refused == 0
+        assert emulator.statistics()[PATH].calls == 31
+
+
+async def take(limiter: FileLimiter, number: int, command: Command = COMMAND) -> list[Permit]:
+    return [await asyncio.wait_for(limiter.acquire(command), 10) for _ in range(number)]
+
+
+async def test_commands_and_apps_have_permits_of_their_own(limiter: FileLimiter) -> None:
+    one = Command(APP, PATH, 1)
+    await take(limiter, 1, one)
+    await take(limiter, 1, Command(APP + 1, PATH, 1))
+    await take(limiter, 1, Command(APP, "timpush/set_attr", 1))
+    waiting = asyncio.create_task(limiter.acquire(one))
+    assert await asyncio.wait({waiting}, timeout=0.05) == (set(), {waiting})
+    waiting.cancel()
+    await asyncio.wait({waiting})
+
+
+async def test_a_call_that_was_not_made_gives_its_permit_to_the_next_also_elsewhere(
+    file: Path, limiter: FileLimiter
+) -> None:
+    command = Command(APP, PATH, 0.01)
+    (permit,) = await take(limiter, 1, command)
+    async with FileLimiter(file) as other:
+        waiting = asyncio.create_task(other.acquire(command))
+        assert await asyncio.wait({waiting}, timeout=0.05) == (set(), {waiting})
+        limiter.report(permit)
+        limiter.report(permit)
+        assert (await asyncio.wait_for(waiting, 30)).taken > permit.taken
+
+
+async def test_the_urgent_go_first(limiter: FileLimiter) -> None:
+    permits = await take(limiter, 5, FIVE)
+    bulk = asyncio.create_task(limiter.acquire(FIVE))
+    await asyncio.sleep(0)
+    urgent = asyncio.create_task(limiter.acquire(FIVE, urgent=True))
+    await asyncio.sleep(0)
+    limiter.report(permits[0])
+    await asyncio.wait_for(urgent, 10)
+    assert not bulk.done()
+    bulk.cancel()
+    await asyncio.wait({bulk})
+
+
+async def test_who_gives_up_while_the_file_is_held_takes_no_permit(file: Path, limiter: FileLimiter) -> None:
+    with holder(file):
+        waiting = asyncio.create_task(limiter.acquire(FIVE))
+        for _ in range(3):
+            await asyncio.sleep(0)  # to wait, to ask, and to find it held
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    assert len(await take(limiter, 5, FIVE)) == 5
+
+
+async def test_who_gives_up_when_the_permit_is_there_gives_it_back(limiter: FileLimiter) -> None:
+    waiting = asyncio.create_task(limiter.acquire(FIVE))
+    for _ in range(2):
+        await asyncio.sleep(0)  # to ask, and to be answered
+    assert limiter.statistics(FIVE).resting == 1
+    assert not waiting.done()
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert limiter.statistics(FIVE).resting == 0
+    assert len(await take(limiter, 5, FIVE)) == 5
+
+
+async def test_who_gives_up_when_the_limiter_is_closed_is_cancelled_all_the_same(file: Path) -> None:
+    limiter = FileLimiter(file)
+    command = Command(APP, PATH, 0.01)
+    await take(limiter, 1, command)
+    waiting = asyncio.create_task(limiter.acquire(command))
+    await asyncio.sleep(0)
+    closing_it = asyncio.create_task(limiter.aclose())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting, closing_it})
+    assert waiting.cancelled()
+
+
+async def test_who_waits_when_it_is_closed_is_told(file: Path) -> None:
+    limiter = FileLimiter(file)
+    command = Command(APP, PATH, 0.01)
+    permit, *_ = await take(limiter, 1, command)
+    waiting = asyncio.create_task(limiter.acquire(command))
+    await asyncio.sleep(0)
+    await limiter.aclose()
+    with pytest.raises(RuntimeError, match="the limiter is closed"):
+        await waiting
+    limiter.report(permit)
+
+
+async def test_a_limiter_that_is_closed_while_the_file_is_held_does_not_wait_for_it(file: Path) -> None:
+    limiter = FileLimiter(file)
+    permit, *_ = await take(limiter, 1)
+    with holder(file):
+        limiter.report(permit)
+        await asyncio.wait_for(limiter.aclose(), 30)
+
+
+async def test_the_permits_of_a_process_that_died_are_back_when_its_lease_is_over(
+    file: Path, limiter: FileLimiter
+) -> None:
+    command = Command(APP, PATH, 0.01)
+    died = FileLimiter(file)
+    await take(died, 1, command)
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        (left,) = database.execute("SELECT free_at - ? FROM tim_async_permits", (time.monotonic(),)).fetchone()
+        assert 10 < left <= LEASE
+        database.execute("UPDATE tim_async_permits SET free_at = ?", (time.monotonic(),))
+    assert len(await take(limiter, 1, command)) == 1
+    await died.aclose()
+
+
+async def test_who_is_busy_keeps_the_permits_of_long_calls(file: Path, limiter: FileLimiter) -> None:
+    await take(limiter, 1)
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute("UPDATE tim_async_permits SET free_at = free_at - 14")
+        await take(limiter, 1)
+        times = database.execute("SELECT free_at - ? FROM tim_async_permits", (time.monotonic(),)).fetchall()
+    assert len(times) == 2
+    assert min(left for (left,) in times) > 5
+
+
+async def test_what_is_left_over_from_before_the_machine_was_started_does_not_count(
+    file: Path, limiter: FileLimiter
+) -> None:
+    command = Command(APP, PATH, 1)
+    await take(limiter, 1, command)
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute("UPDATE tim_async_permits SET free_at = free_at + 1e6, owner = 'another'")
+    assert len(await take(limiter, 1, command)) == 1
+
+
+@pytest.mark.parametrize("rates", [(20, 10), (10, 20)])
+async def test_where_clients_disagree_about_a_rate_the_lower_one_holds_until_the_last_word(
+    limiter: FileLimiter, rates: tuple[float, float]
+) -> None:
+    one, other = (Command(APP, PATH, rate) for rate in rates)
+    for command in (one, other, one):
+        limiter.report(await limiter.acquire(command))
+    assert limiter.statistics(one).rate == 10
+    limiter.change(one, Command(APP, PATH, 50), last_word=True)
+    limiter.report(await limiter.acquire(other))
+    assert limiter.statistics(other).rate == 50
+    limiter.forget(other)
+
+
+async def test_an_alarm_slows_this_process(limiter: FileLimiter) -> None:
+    limiter.slow(COMMAND)
+    assert limiter.statistics(COMMAND).share == 0.9
+
+
+async def test_a_rate_that_is_no_positive_number_is_refused(limiter: FileLimiter) -> None:
+    with pytest.raises(ValueError, match="positive number"):
+        await limiter.acquire(Command(APP, PATH, 0))
+
+
+def test_a_limiter_belongs_to_the_loop_that_used_it_first(file: Path) -> None:
+    limiter = FileLimiter(file)
+
+    async def look() -> None:
+        limiter.statistics(COMMAND)
+
+    asyncio.run(look())
+    with pytest.raises(RuntimeError, match="belongs to another event loop"):
+        asyncio.run(look())

@@ -1,0 +1,393 @@
+"""The gate of one command in one process: who waits for a permit, in whichever event loop, and who gets the next one.
+
+Strategy: the permits, the pace and the rate belong to the process and are guarded by one lock, held for some
+microseconds and never while anybody waits. A loop has a *seat*: its own timer, and its turn. Whichever loop notices
+that a permit is free hands it out, also to a waiter of another loop, who is then woken there; so a loop that is busy or
+dead keeps nobody else waiting. Loops take turns, and in each of them it is first come, first served. What the calls of
+a loop that died have not reported counts as unanswered from the moment at which that is noticed.
+
+All loops go by one clock: asyncio's own is `time.monotonic`, and uvloop's is the same cut to milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from threading import RLock
+from typing import Final
+
+from .permits import Permit, Permits
+
+__all__ = ["Bucket", "Gate", "Seat", "clock_of"]
+
+BURST: Final = 3.0
+"""Calls that may follow each other at once after a late timer. With 1 lateness is lost for ever: 93 % of the rate."""
+BURST_SECONDS: Final = 0.03
+"""The same for lower rates, in seconds' worth of calls: below 37/s hardly more than one call at a time."""
+LEAST_BURST: Final = 1.1
+URGENT_SECONDS: Final = 5.0
+"""Seconds after an urgent call for which more of them are expected."""
+RUSH_SECONDS: Final = 0.1
+"""Seconds for which full urgent calls go without pace, at most once in `URGENT_SECONDS`."""
+RESERVE: Final = 0.05
+"""Share of the permits that is kept for them; each percent costs the others a percent, so only while they come."""
+ROOM_SHARE: Final = 0.97
+"""Share of the rate for urgent calls that have room. At the whole rate every permit is taken as soon as it is back, so
+a gap (a stall of 60 ms, say) comes back second after second for ever; what is left here closes it within a few."""
+LOOK_AGAIN: Final = 1.0
+"""Seconds after which a loop that waits looks whether another one has died. Nothing tells that."""
+AFTERLIFE: Final = 1.0
+"""Seconds for which what a dead loop has written may still be on its way: nobody is there to see when it arrives."""
+STANDSTILL: Final = 10.0
+"""Seconds after which a call that a loop left behind, when it stopped without being closed, is over: no call takes
+longer by default. One that was not written keeps its permit, for the loop may be run again."""
+
+
+def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """The clock for the times of permits: one for all loops of the process.
+
+    Args:
+        loop: in which it is looked at; one whose time is not the process's, as in tests, keeps its own.
+    """
+    own = isinstance(loop, asyncio.BaseEventLoop) and type(loop).time is not asyncio.BaseEventLoop.time
+    return loop.time if own else time.monotonic
+
+
+class Bucket:
+    """A token bucket as arithmetic: told the time, and without a loop of its own.
+
+    Args:
+        rate: calls per second of the command.
+        share: the part of it at which tokens come.
+    """
+
+    def __init__(self, rate: float, share: float = 1.0) -> None:
+        self._burst = min(BURST, max(LEAST_BURST, BURST_SECONDS * rate))
+        self._rate = share * rate
+        self._taken = 0.0
+        self._at = -math.inf
+
+    def ready_at(self, now: float, tokens: float) -> float:
+        """When so many tokens, or all that the bucket holds, are there."""
+        lack = self._left(now) + min(tokens, self._burst) - self._burst
+        return now if lack <= 1e-9 else now + lack / self._rate
+
+    def take(self, now: float, tokens: float) -> None:
+        """Takes them; to be called only when they are there."""
+        self._taken = self._left(now) + min(tokens, self._burst)
+        self._at = now
+
+    def _left(self, now: float) -> float:
+        """Tokens that were taken and have not come back."""
+        return max(0.0, self._taken - (now - self._at) * self._rate)
+
+
+class Seat:
+    """One event loop at one gate.
+
+    Attributes:
+        gate: where it sits.
+        loop: the loop; an abandoned one may be collected, which closes it.
+        clock: seconds of the clock of all loops.
+        waiting: how many wait there.
+        wakes_at: when its timer comes; infinity without one.
+    """
+
+    __slots__ = ("__weakref__", "clock", "gate", "loop", "timer", "waiting", "wakes_at")
+
+    def __init__(self, gate: Gate, loop: asyncio.AbstractEventLoop) -> None:
+        self.gate = gate
+        self.loop = weakref.ref(loop)
+        self.clock = clock_of(loop)
+        self.waiting = 0
+        self.wakes_at = math.inf
+        self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing can run there any more."""
+        loop = self.loop()
+        return loop is None or loop.is_closed()
+
+    def post(self, callback: Callable[..., object], *args: object) -> None:
+        """Lets the loop do something soon, from any thread; nothing happens if it is dead."""
+        loop = self.loop()
+        if loop is not None:
+            try:
+                loop.call_soon_threadsafe(callback, *args)
+            except RuntimeError:  # closed; its seat is found dead by whoever waits next
+                return
+
+    def wake_at(self, when: float, now: float) -> None:
+        """Sets the timer, unless it comes soon enough; for the loop's own thread."""
+        if self.timer is not None and (not self.waiting or when < self.wakes_at):
+            self.timer.cancel()
+            self.timer = None
+            self.wakes_at = math.inf
+        if self.waiting and self.timer is None and when < math.inf:
+            self.wakes_at = when
+            self.timer = asyncio.get_running_loop().call_later(max(0.0, when - now), self.gate.tick, self)
+
+
+class _Waiter:
+    """Who waits for a permit."""
+
+    __slots__ = ("future", "permit", "seat", "tokens")
+
+    def __init__(self, seat: Seat, tokens: float) -> None:
+        self.seat = seat
+        self.tokens = tokens
+        """That it takes, if the whole of the rate is in use."""
+        self.permit: Permit | None = None
+        self.future: asyncio.Future[Permit] | None = None
+        """None as long as it may be served at once."""
+
+    def given(self) -> Permit | None:
+        """What it waits for, once it has it."""
+        return self.permit
+
+    def wake(self) -> None:
+        """For the loop in which it waits; if it was cancelled meanwhile it gives the permit back itself."""
+        if self.future is not None and self.permit is not None and not self.future.done():
+            self.future.set_result(self.permit)
+
+
+class _Line:
+    """Waiters of one kind, and the pace at which they come; None without one.
+
+    Attributes:
+        urgent: whether they go first.
+        bucket: their pace.
+        turns: the waiters by loop, the one whose turn it is first.
+    """
+
+    def __init__(self, *, urgent: bool, bucket: Bucket | None = None) -> None:
+        self.urgent = urgent
+        self.bucket = bucket
+        self.turns: dict[Seat, deque[_Waiter]] = {}
+
+    def add(self, waiter: _Waiter) -> None:
+        """To the end of those in its loop."""
+        self.turns.setdefault(waiter.seat, deque()).append(waiter)
+
+    def first(self) -> _Waiter | None:
+        """The first, in the loop whose turn it is, of those that still wait."""
+        for seat, waiters in list(self.turns.items()):
+            while waiters:
+                future = waiters[0].future
+                if future is None or not future.done():
+                    return waiters[0]
+                waiters.popleft()
+            del self.turns[seat]
+        return None
+
+    def serve(self, waiter: _Waiter) -> None:
+        """The first has got what it waits for; the next one is of another loop, if there is any."""
+        waiters = self.turns.pop(waiter.seat)
+        waiters.popleft()
+        if waiters:
+            self.turns[waiter.seat] = waiters
+
+    def forget(self, seat: Seat) -> None:
+        """A loop is dead, and with it all who waited there."""
+        self.turns.pop(seat, None)
+
+
+class Gate:
+    """What all calls of one command share, in all loops of the process.
+
+    Args:
+        rate: calls per second.
+        lock: guards the gate and *running*; it is held by whoever calls a method here.
+        running: the permits that are out, and where they are.
+
+    Attributes:
+        permits: that there are.
+
+    Raises:
+        ValueError: `rate` is not a positive number.
+    """
+
+    def __init__(self, rate: float, lock: RLock, running: dict[Permit, Seat]) -> None:
+        self.permits = Permits(rate)
+        self._lock = lock
+        self._running = running
+        self._seats: list[Seat] = []
+        self._urgent_at = -math.inf
+        self._rushed_at = -math.inf
+        self._paced = _Line(urgent=True, bucket=Bucket(rate, ROOM_SHARE)), _Line(urgent=False, bucket=Bucket(rate))
+        self._unpaced = _Line(urgent=True), _Line(urgent=False)
+        self._lines = self._unpaced[0], self._paced[0], self._unpaced[1], self._paced[1]
+
+    def seat(self, loop: asyncio.AbstractEventLoop) -> Seat:
+        """The place of a loop."""
+        for seat in self._seats:
+            if seat.loop() is loop:
+                return seat
+        seat = Seat(self, loop)
+        self._bury(seat.clock())
+        self._seats.append(seat)
+        return seat
+
+    def set_rate(self, rate: float, now: float) -> None:
+        """Makes `rate` calls per second the limit, for those who wait too; what is in use counts on."""
+        if rate != self.permits.rate:
+            self.permits.set_rate(rate, now)
+            urgent, normal = self._paced
+            urgent.bucket, normal.bucket = Bucket(rate, ROOM_SHARE), Bucket(rate)
+            for seat in self._seats:
+                seat.post(self.tick, seat)
+
+    def post(self, callback: Callable[..., object], *args: object) -> None:
+        """Lets every loop do something soon; from any thread, and without the lock."""
+        for seat in self._seats:
+            seat.post(callback, *args)
+
+    async def acquire(self, seat: Seat, *, urgent: bool, full: bool) -> Permit:
+        """Waits for pace and permit; the lock is taken here."""
+        with self._lock:
+            now = seat.clock()
+            unpaced = full and self._unpaced_now(now, urgent=urgent)
+            if urgent:
+                self._urgent_at = now
+            waiter = _Waiter(seat, ROOM_SHARE if urgent and full else 1.0)
+            (self._unpaced if unpaced else self._paced)[not urgent].add(waiter)
+            seat.waiting += 1
+            self._serve(seat)
+            if permit := waiter.given():
+                return permit
+            waiter.future = asyncio.get_running_loop().create_future()
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            with self._lock:
+                waiter.future.cancel()
+                if waiter.permit is None:
+                    seat.waiting -= 1
+                else:  # the permit was given and not yet received
+                    self.end(waiter.permit, seat)
+            raise
+
+    def end(self, permit: Permit, seat: Seat, *, refused: bool = False) -> None:
+        """The call of a permit that is out is over: perhaps somebody waited for that."""
+        del self._running[permit]
+        self.permits.end(permit, seat.clock(), refused=refused)
+        self._serve(seat)
+
+    def tick(self, seat: Seat) -> None:
+        """A timer of the loop has come, or another loop sees that its timer would come too late."""
+        with self._lock:
+            if seat.timer is not None:
+                seat.timer.cancel()
+                seat.timer = None
+            seat.wakes_at = math.inf
+            self._serve(seat)
+
+    def _unpaced_now(self, now: float, *, urgent: bool) -> bool:
+        """Whether a full call may go without pace, because more than half of the permits are free and not wanted.
+
+        If it is urgent, that begins a rush, which lasts for a tenth of a second or until no permit is left: who asks
+        for 10,000 accounts at once is answered at once. Not the next second again: a steady load would then spend each
+        second's permits in its first half, and wait in the other.
+        """
+        free = self.permits.available(now)
+        plenty = 2 * free > self.permits.usable(now)
+        if not urgent:
+            return plenty and now - self._urgent_at > URGENT_SECONDS
+        if plenty and now - self._rushed_at > URGENT_SECONDS:
+            self._rushed_at = now
+        return free > 0 and now - self._rushed_at < RUSH_SECONDS
+
+    def _reserve(self, now: float) -> int:
+        """Permits that are kept for urgent calls."""
+        if now - self._urgent_at > URGENT_SECONDS:
+            return 0
+        return int(RESERVE * self.permits.usable(now))
+
+    def _serve(self, here: Seat) -> None:
+        """Hands out the permits there are, the urgent first; sees to it that somebody comes back for the next.
+
+        Args:
+            here: of the running loop.
+        """
+        now = here.clock()
+        when = math.inf
+        for line in self._lines:
+            if not line.turns:
+                continue
+            leave = 0 if line.urgent else self._reserve(now)
+            while (waiter := line.first()) is not None:
+                tokens = waiter.tokens / self.permits.share(now)
+                ready = now if line.bucket is None else line.bucket.ready_at(now, tokens)
+                if ready > now:
+                    when = min(when, ready)
+                    break
+                if not self._free(now, leave):
+                    self._come_back(min(when, self._next_at(now, leave)), now, here)
+                    return
+                if line.bucket is not None:
+                    line.bucket.take(now, tokens)
+                line.serve(waiter)
+                self._give(waiter, now, here)
+        self._come_back(when, now, here)
+
+    def _free(self, now: float, leave: int) -> bool:
+        """Whether there are more permits than are to be left."""
+        if self.permits.available(now) > leave:
+            return True
+        return len(self._seats) > 1 and self._bury(now) and self.permits.available(now) > leave
+
+    def _give(self, waiter: _Waiter, now: float, here: Seat) -> None:
+        seat = waiter.seat
+        waiter.permit = self.permits.take(now)
+        self._running[waiter.permit] = seat
+        seat.waiting -= 1
+        if seat is here:
+            waiter.wake()
+        else:
+            seat.post(waiter.wake)
+
+    def _next_at(self, now: float, leave: int) -> float:
+        """When there may be a permit; infinity if only the end of a call can bring one."""
+        when = self.permits.next_at(now, leave)
+        return min(when, self._urgent_at + URGENT_SECONDS + 0.001) if leave else when
+
+    def _come_back(self, when: float, now: float, here: Seat) -> None:
+        """Every loop in which somebody waits looks again by then: one alone might be busy, or die."""
+        if len(self._seats) > 1:
+            when = min(when, now + LOOK_AGAIN)
+            for seat in self._seats:
+                if seat is not here and seat.waiting and when < seat.wakes_at:
+                    seat.wakes_at = when  # it is told once
+                    seat.post(self.tick, seat)
+        here.wake_at(when, now)
+
+    def _bury(self, now: float) -> bool:
+        """Ends the calls of loops that died without a report, and forgets these loops.
+
+        Returns:
+            Whether there was anything to end.
+        """
+        dead = {seat for seat in self._seats if seat.dead}
+        over = [
+            permit for permit, seat in self._running.items() if seat in dead or self._left_behind(permit, seat, now)
+        ]
+        for permit in over:
+            del self._running[permit]
+            self.permits.end(permit, now + (0.0 if permit.written is None else AFTERLIFE), refused=False)
+        for seat in dead:
+            self._seats.remove(seat)
+            for line in self._lines:
+                line.forget(seat)
+        return bool(over)
+
+    def _left_behind(self, permit: Permit, seat: Seat, now: float) -> bool:
+        """Whether its loop has stopped, and nobody can be waiting for the answer any more."""
+        if seat.gate is not self or permit.written is None or now - permit.written < STANDSTILL:
+            return False
+        loop = seat.loop()
+        return loop is not None and not loop.is_running()
