@@ -77,6 +77,10 @@ class ToldRedis:
 
         return ask
 
+    async def execute_command(self, *words: Any) -> Any:
+        """Any command, at once."""
+        return self.redis.execute_command(*words)
+
     def close(self) -> None:
         """End the connections."""
         self.redis.close()
