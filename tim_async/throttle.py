@@ -58,6 +58,8 @@ class Throttle:
 
     def sent(self, now: float) -> None:
         """A call leaves."""
+        if self._pace == math.inf:
+            return
         pace = self.pace(now)
         if pace < math.inf:
             self.next_at = now + 1 / pace

@@ -209,16 +209,24 @@ class Transport:
             response.close()
             return InvalidReply(path, f"the answer is encoded ({encoding[:20]!r}), which nobody asked for")
         most = self._max_reply_bytes
-        blocks: list[bytes] = []
-        size = response.content_length or 0
-        if size <= most:
-            size = 0
-            while size <= most and (block := await response.content.readany()):
-                size += len(block)
-                blocks.append(block)
-        if size > most:
+        body = await self._bounded(response)
+        if body is None or len(body) > most:
             response.close()
             return InvalidReply(path, f"the answer is longer than {most} bytes; raise max_reply_bytes if it may be")
+        return body
+
+    async def _bounded(self, response: aiohttp.ClientResponse) -> bytes | None:
+        """A body, to its end or to where it is too long; None if it says of itself that it is."""
+        content, most = response.content, self._max_reply_bytes
+        if content.is_eof():
+            return await content.readany()  # nearly always: all of it is here
+        if (response.content_length or 0) > most:
+            return None
+        blocks: list[bytes] = []
+        size = 0
+        while size <= most and (block := await content.readany()):
+            size += len(block)
+            blocks.append(block)
         return b"".join(blocks)
 
     async def _bad_status(self, path: str, response: aiohttp.ClientResponse) -> bytes | BadStatus:
