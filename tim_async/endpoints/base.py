@@ -228,8 +228,7 @@ class InOrder(Mapping[str, V]):
         """
         if self._accounts == accounts:
             return self._values
-        found = self._by_account
-        return [found[account] for account in accounts]
+        return list(map(self._by_account.__getitem__, accounts))
 
     def __getitem__(self, account: str) -> V:
         return self._by_account[account]
