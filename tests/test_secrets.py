@@ -8,11 +8,12 @@ import pickle
 import secrets
 import traceback
 from collections.abc import Callable, Iterator
-from types import FrameType, FunctionType, MethodType, ModuleType
+from types import FrameType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import ClientSession, TraceConfig, TraceRequestStartParams
 from servers import Call, Puppet, client_of, yes
 
 from tim_async import BatchResult, CallEvent, Client, TIMError
@@ -207,6 +208,49 @@ async def test_a_run_with_faults_of_all_kinds_tells_nothing(lines: list[str], ke
             usersig = tim._transport.signer.current(0)
         assert emulator.faults.struck.total() > 5
     assert_nothing_told([*words, *lines], key, {usersig})
+
+
+async def test_a_tracer_of_the_callers_session_that_raises_does_not_make_it_tell(
+    puppet: Puppet, key: str, lines: list[str]
+) -> None:
+    """It sees the URL, and may put it into its error."""
+
+    async def on_request_start(_: ClientSession, __: SimpleNamespace, params: TraceRequestStartParams) -> None:
+        raise LookupError(params.url)
+
+    tracer = TraceConfig()
+    tracer.on_request_start.append(on_request_start)
+    async with ClientSession(trace_configs=[tracer]) as session:
+        tim = client_of(puppet, secret_key=key, session=session, attempts=1)
+        async with tim:
+            words = await words_of_a_run(tim)
+            usersig = tim._transport.signer.current(0)
+    assert any("the HTTP session failed (LookupError)" in word for word in words)
+    assert_nothing_told([*words, *lines], key, {usersig})
+
+
+async def test_no_frame_of_a_call_that_is_cut_short_holds_its_url(puppet: Puppet, key: str) -> None:
+    """Error trackers send the locals of every frame of a traceback."""
+    async with client_of(puppet, secret_key=key) as tim:
+        task = asyncio.create_task(tim._transport.send("timpush/get_tag", b"{}", None))
+        call = await puppet.call()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    assert words_of_frames(caught.value) == []  # where the call waits, the frames below hold the URL
+    assert_nothing_told(every_word_of(caught.value), key, {call.query["usersig"]})
+
+
+def words_of_frames(error: BaseException | None) -> list[str]:
+    """Every local of every frame of an error's traceback, as error trackers send them, and of what is behind it."""
+    words: list[str] = []
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "tim_async" in frame.f_code.co_filename or "aiohttp" in frame.f_code.co_filename:
+                words += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
+        words += words_of_frames(error.__cause__)
+        error = error.__context__
+    return words
 
 
 def test_a_constructor_that_refuses_does_not_tell(key: str) -> None:

@@ -163,6 +163,8 @@ class Transport:
                 headers=_HEADERS,
                 skip_auto_headers=_NO_AUTO_HEADERS,
             )
+            # Tracers add themselves to every session that is made in the process, and record whole URLs.
+            self._session.trace_configs.clear()
 
     async def close(self) -> None:
         """Close the session, unless it is the caller's."""
@@ -188,17 +190,12 @@ class Transport:
             raise ConnectError(path, "the session is closed")
         loop = asyncio.get_running_loop()
         base = self._hosts.current(loop.time())
-        usersig = self.signer.current(time.time())
-        scheme, _, authority = base.partition("://")
-        url = URL.build(  # from its parts, which takes a third of the time that parsing does
-            scheme=scheme,
-            authority=authority,
-            path=f"/v4/{path}",
-            query_string=f"{self._query}&usersig={usersig}&random={random.getrandbits(32)}",
-            encoded=True,
-        )
         data = body if permit is None else _Body(body, permit, self._seen)
-        got = await self._post(self._session, path, url, data)
+        try:
+            got = await self._post(self._session, path, base, data)
+        except BaseException as exc:
+            _forget_the_past(exc)
+            raise
         if isinstance(got, ConnectError):
             self._hosts.unreachable(base, loop.time())
         else:
@@ -209,14 +206,30 @@ class Transport:
         return got
 
     async def _post(
-        self, session: aiohttp.ClientSession, path: str, url: URL, data: bytes | _Body
+        self, session: aiohttp.ClientSession, path: str, base: str, data: bytes | _Body
     ) -> bytes | RequestError:
         try:
-            async with session.post(url, data=data, allow_redirects=False, **self._call_options) as response:
+            async with session.post(
+                self._url(base, path), data=data, allow_redirects=False, **self._call_options
+            ) as response:
                 answer = await response.read()
                 return answer if response.status == 200 else BadStatus(path, response.status)
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+        except Exception as exc:  # noqa: BLE001 - of the caller's tracers too: whatever it is, it may hold the URL
             return _ours(path, exc)
+
+    def _url(self, base: str, path: str) -> URL:
+        scheme, _, authority = base.partition("://")
+        signed = f"{self._query}&usersig={self.signer.current(time.time())}&random={random.getrandbits(32)}"
+        # From its parts, which takes a third of the time that parsing does.
+        return URL.build(scheme=scheme, authority=authority, path=f"/v4/{path}", query_string=signed, encoded=True)
+
+
+def _forget_the_past(exc: BaseException) -> None:
+    """Take its frames so far from an error, and what stands behind it.
+
+    Error trackers send the locals of every frame of a traceback, and the frames of a call hold its URL.
+    """
+    exc.__cause__ = exc.__context__ = exc.__traceback__ = None
 
 
 _HEADERS = {"Content-Type": "application/json"}
@@ -245,5 +258,7 @@ def _ours(path: str, exc: BaseException) -> RequestError:
             return InvalidReply(path, "the answer broke off")
         case aiohttp.ClientResponseError():
             return InvalidReply(path, "the answer is not HTTP")
-        case _:
+        case aiohttp.ClientError() | OSError():
             return RequestError(path, f"the connection was lost before the answer came ({type(exc).__name__})")
+        case _:
+            return RequestError(path, f"the HTTP session failed ({type(exc).__name__})")
