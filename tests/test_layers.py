@@ -16,6 +16,8 @@ ROOT = tim_async.__name__
 
 # From the ground up: each room may import those above it in this list. A folder is one room.
 PURE = [
+    "printable",
+    "keys",
     "codes",
     "wire",
     "retry",

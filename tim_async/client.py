@@ -15,10 +15,12 @@ from .dispatch import Dispatcher, Hook
 from .errors import APIError, ClientClosed
 from .groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
 from .health import Health
+from .keys import Key, sealed
 from .lane import Lane
 from .limits import Command, Limiter, local_limiter
 from .operations import Priority
 from .plain import Calls
+from .printable import shown, sturdy
 from .statistics import LaneStatistics, read_alarm
 from .transport import REGIONS, Hosts, Transport, check_base_url
 from .usersig import Signer
@@ -33,6 +35,7 @@ __all__ = ["Client"]
 
 log = logging.getLogger("tim_async")
 
+_LONGEST_NUMBER = 22  # characters that are shown of what should be one; a secret key has 64
 GRACE = 1.0  # seconds that a source may take to end after it was cancelled
 
 
@@ -44,7 +47,8 @@ class Client:
 
     Args:
         sdk_app_id: the app's SDKAppID.
-        secret_key: the app's secret key, from the console. It is not kept: only a keyed HMAC of it is.
+        secret_key: the app's secret key, from the console. It is not kept: only a keyed HMAC of it is, which may be
+            given in its place (`tim_async.keys.keyed`).
         identifier: an administrator account of the app.
         region: where the app lives; one of `REGIONS`.
         base_url: ``scheme://host[:port]`` instead of the region's domains; plain http only for this machine.
@@ -66,7 +70,7 @@ class Client:
         self,
         *,
         sdk_app_id: int,
-        secret_key: str,
+        secret_key: str | Key,
         identifier: str = "administrator",
         region: str = "china",
         base_url: str | None = None,
@@ -80,6 +84,8 @@ class Client:
         linger: float = 0.0,
         hooks: Sequence[Hook] = (),
     ) -> None:
+        seal = sealed(secret_key)
+        del secret_key  # before anything can raise: error trackers send the locals of every frame
         self._limits = dict(limits or {})
         self._told: dict[str, float] = {}
         for path, rate in self._limits.items():
@@ -98,7 +104,7 @@ class Client:
         self._close_timeout = close_timeout
         self._linger = linger
         self._hooks = tuple(hooks)
-        signer = Signer(sdk_app_id, secret_key, identifier)
+        signer = Signer(sdk_app_id, seal, identifier)
         self._transport = Transport(signer, _hosts(region, base_url), call_timeout=call_timeout, session=session)
         self._health = Health()
         self._dispatchers: dict[tuple[str, str, str, bool], Dispatcher] = {}
@@ -138,6 +144,9 @@ class Client:
         Raises:
             ValueError: a variable is missing or makes no sense.
         """
+        if "secret_key" in options or os.environ.get("TIM_SECRET_KEY"):
+            # Before anything can raise, and never as a local.
+            options["secret_key"] = sealed(options.get("secret_key", os.environ.get("TIM_SECRET_KEY")))
         for name, key in (
             ("sdk_app_id", "TIM_SDK_APP_ID"),
             ("secret_key", "TIM_SECRET_KEY"),
@@ -149,12 +158,9 @@ class Client:
                 options.setdefault(name, os.environ[key])
             elif name in ("sdk_app_id", "secret_key") and name not in options:
                 raise ValueError(f"{key} is not set in the environment")
-        try:
-            options["sdk_app_id"] = int(options["sdk_app_id"])
-        except ValueError:
-            raise ValueError(f"TIM_SDK_APP_ID must be a number, not {options['sdk_app_id']!r}") from None
-        return cls(**options)
+        return cls(sdk_app_id=_number("TIM_SDK_APP_ID", options.pop("sdk_app_id")), **options)
 
+    @sturdy
     def __repr__(self) -> str:
         state = "closed" if self._closed else "closing" if self._closing else "open" if self._loop else "not opened"
         return f"<Client of app {self.sdk_app_id}: {state}>"
@@ -263,7 +269,8 @@ class Client:
             ValueError: it is no such alarm, or one for another app.
         """
         if sdk_app_id is not None and str(sdk_app_id) != str(self.sdk_app_id):
-            raise ValueError(f"this alarm is for app {sdk_app_id}, and this is a client of app {self.sdk_app_id}")
+            whose = shown(str(sdk_app_id))
+            raise ValueError(f"this alarm is for app {whose}, and this is a client of app {self.sdk_app_id}")
         alarm = read_alarm(body)
         self._told[alarm.path] = min(alarm.limit, self._told.get(alarm.path, alarm.limit))
         for dispatcher in self._dispatchers.values():
@@ -348,7 +355,21 @@ def _check_positive(name: str, value: object) -> None:
 
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive whole number, not {value!r}")
+        raise ValueError(f"{name} must be a positive whole number, not {_brief(value)}")
+
+
+def _number(name: str, value: object) -> int:
+    if not isinstance(value, int | str) or not str(value).strip().isdecimal():
+        # Two variables that stand side by side are easily swapped, and then this one holds the key.
+        value = _brief(value)
+        raise ValueError(f"{name} must be a number, not {value}")
+    return int(value)
+
+
+def _brief(value: object) -> str:
+    """The repr of what should be a number, but not of what is long enough to be a key."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_NUMBER else f"a {type(value).__name__} of {len(text)} characters"
 
 
 async def _closing_at_the_end(transport: Transport) -> AsyncGenerator[None]:

@@ -22,6 +22,7 @@ from .errors import APIError, RequestError
 from .feeds import PRIORITIES
 from .lane import Lane
 from .limits import Command, Limiter, Observable, Slowable
+from .printable import one_line
 from .statistics import LaneStatistics
 
 if TYPE_CHECKING:
@@ -302,7 +303,7 @@ class Dispatcher:
 
     def _tell(self, answer: Answer | RequestError, facts: tuple[int, int, float, float]) -> None:
         number = None if isinstance(answer, RequestError) else answer.code
-        error = str(answer) if isinstance(answer, RequestError) else answer.info
+        error = str(answer) if isinstance(answer, RequestError) else one_line(answer.info)
         if not error and number:
             error = code(number).meaning
         event = CallEvent(self.command.path, *facts, number, error)

@@ -26,6 +26,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .codes import code as verdict_of
+from .printable import one_line, sturdy
 
 if TYPE_CHECKING:
     from .results import BatchResult, NotSent, Rejected, Unknown
@@ -68,8 +69,9 @@ class RequestError(TIMError):
         self.path = path
         self.detail = detail
 
+    @sturdy
     def __str__(self) -> str:
-        return f"{self.path}: {self.detail}"
+        return one_line(f"{self.path}: {self.detail}")
 
 
 class ConnectError(RequestError):
@@ -117,9 +119,10 @@ class APIError(TIMError):
         self.path = path
         self.result = result
 
+    @sturdy
     def __str__(self) -> str:
         said = f": {self.info}" if self.info else ""
-        return f"{self.path} answered {self.code} ({verdict_of(self.code).meaning}){said}"
+        return one_line(f"{self.path} answered {self.code} ({verdict_of(self.code).meaning}){said}")
 
 
 class CredentialsError(APIError):
@@ -164,11 +167,12 @@ class AccountError(TIMError):
         """The service's own words; may be empty."""
         return self.outcome.info
 
+    @sturdy
     def __str__(self) -> str:
         code = "" if self.code is None else f" [{self.code}]"
         reason = f": {self.outcome.reason}" if self.outcome.reason else ""
         info = f" ({self.info})" if self.info else ""
-        return f"{self.account!r} is {type(self.outcome).__name__}{code}{reason}{info}"
+        return one_line(f"{self.account!r} is {type(self.outcome).__name__}{code}{reason}{info}")
 
 
 class BatchError(TIMError):
@@ -182,6 +186,7 @@ class BatchError(TIMError):
         super().__init__(result)
         self.result = result
 
+    @sturdy
     def __str__(self) -> str:
         errors = self.result.errors
         if not errors:
@@ -197,5 +202,6 @@ class ClientClosed(TIMError):
     def __init__(self) -> None:
         super().__init__()
 
+    @sturdy
     def __str__(self) -> str:
         return "this client has been closed; make a new one"

@@ -12,6 +12,7 @@ from .checks import check_accounts, prepare
 from .errors import AccountError, BatchError
 from .feeds import PRIORITIES, CallFeed, Feed, StreamFeed, nobody
 from .items import FLYING, Item
+from .printable import sturdy
 from .results import BatchResult, Failure, NotSent
 from .sources import Pump, Source, source_failed, source_of
 from .streams import OutcomeStream, with_result
@@ -76,6 +77,7 @@ class Operation(Generic[V]):
         self._options = options
         self._pairs = endpoint.prepare is not None
 
+    @sturdy
     def __repr__(self) -> str:
         return f"<{self.endpoint.group}.{self.endpoint.method}: {self.endpoint.path}>"
 

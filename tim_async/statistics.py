@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from .printable import shown
+
 __all__ = ["ALARM", "Alarm", "LaneStatistics", "read_alarm"]
 
 ALARM = "Alert.RequestOverLimit"
@@ -74,7 +76,7 @@ def read_alarm(body: bytes | str | Mapping[str, object]) -> Alarm:
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise ValueError(f"this is no {ALARM} webhook: {exc}") from None
     if alarm.callback_command != ALARM:
-        raise ValueError(f"this is a {alarm.callback_command} webhook, not {ALARM}")
+        raise ValueError(f"this is a {shown(alarm.callback_command)} webhook, not {ALARM}")
     if not alarm.limit > 0:
         raise ValueError(f"the alarm names an impossible limit: {alarm.limit:g}")
     return alarm

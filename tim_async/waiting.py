@@ -17,6 +17,7 @@ from .feeds import INTERACTIVE, WAITING_LOW, Feed
 from .health import Health
 from .items import FLYING, GONE, Bundle, Chunk, Item, Line, Trial
 from .order import Order
+from .printable import sturdy
 from .results import Failure, NotSent, Rejected, Unknown
 from .retry import Pause
 from .trials import Trials
@@ -74,6 +75,7 @@ class Waiting:
         self.touched: set[Feed] = set()
         """Feeds that got outcomes of which they have not been told."""
 
+    @sturdy
     def __repr__(self) -> str:
         return (
             f"<Lane {self.endpoint.path}: {len(self.turns)} ready, {len(self._later)} groups in back-off, "

@@ -7,6 +7,7 @@ import os
 import click
 
 from tim_async.bulk.reading import InputError
+from tim_async.printable import one_line
 
 __all__ = ["YES", "ask_first"]
 
@@ -26,5 +27,5 @@ def ask_first(question: str, *, readable: bool, otherwise: str) -> None:
     """
     if not readable or not os.isatty(0):
         raise InputError("this cannot be undone, and nobody is there to be asked; say --yes if you mean it")
-    if not click.confirm(question, err=True):
+    if not click.confirm(one_line(question), err=True):
         raise InputError(otherwise)

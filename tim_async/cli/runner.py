@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import click
 from rich.console import Console
 
 from tim_async.bulk.files import AccountFile
@@ -24,7 +23,7 @@ from tim_async.errors import TIMError
 from .asking import ask_first
 from .progress import Bars
 from .stopping import CLOSE_SECONDS, Stop
-from .telling import give_up_stdout, in_one_line
+from .telling import give_up_stdout, in_one_line, tell
 
 if TYPE_CHECKING:
     from tim_async.endpoints import Endpoint
@@ -164,7 +163,7 @@ class _Run:
         self._file = file
         self._sink = sink
         self._tally = Tally()
-        self._writer = make_writer(sink, options.to_format)
+        self._writer = make_writer(sink, options.to_format, seen=sink.isatty())
         self._job = Job(file.rows(), item=item, settle=self._settle)
         console = Console(stderr=True)
         # On one and the same terminal the bar and the outcomes would overwrite each other.
@@ -176,7 +175,7 @@ class _Run:
         try:
             await self._send(client, stop, title)
         except TIMError as exc:
-            click.echo(f"tim-async: {in_one_line(exc)}; {self._sum()}", err=True)
+            tell(f"tim-async: {in_one_line(exc)}; {self._sum()}")
             return 2
         except OSError as exc:
             if self._options.to is None:
@@ -184,7 +183,7 @@ class _Run:
             where = self._options.to or "standard output"
             raise InputError(f"the outcomes cannot be written to {where}: {exc.strerror}; {self._sum()}") from None
         if stop.signal is not None:
-            click.echo(f"tim-async: interrupted; {self._sum()}", err=True)
+            tell(f"tim-async: interrupted; {self._sum()}")
             return 128 + stop.signal
         self._report()
         return 1 if self._tally.errors or self._job.unread else 0
@@ -210,8 +209,8 @@ class _Run:
         return f"{self._tally}{unread}"
 
     def _report(self) -> None:
-        click.echo(self._sum(), err=True)
+        tell(self._sum())
         for trouble in self._tally.troubles():
-            click.echo(f"  {trouble}", err=True)
+            tell(f"  {trouble}")
         for line in tell_repeats(self._file.repeats()):
-            click.echo(f"  {line}", err=True)
+            tell(f"  {line}")

@@ -120,6 +120,8 @@ class Emulator:
         self._sockets: Sockets | None = None
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_sockets"):
+            return "<Emulator, not complete>"  # whose constructor raised, as error trackers show it
         where = "closed" if self._sockets is None else self.url
         return f"<Emulator {where}, app {self.sdk_app_id}, {len(self.accounts)} accounts>"
 
