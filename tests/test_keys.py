@@ -24,6 +24,7 @@ WRONG = {
     "a carriage return behind": (f"{HEX}\r\n", "has white space around it"),
     "a blank before": (f" {HEX}", "has white space around it"),
     "a no-break space behind": (f"{HEX}\u00a0", "has white space around it"),
+    "a whole file": (f"{HEX}key" * 70, "more than 4096 characters"),
     "a blank inside": (f"{HEX[:32]} {HEX[32:]}", "has white space inside"),
     "a line feed inside": (f"{HEX[:32]}\n{HEX[32:]}", "has white space inside"),
     "a byte-order mark": (f"\ufeff{HEX}", "byte-order mark"),

@@ -40,6 +40,7 @@ PURE = [
 WAITING = [
     "limits",
     "redis",
+    "signing",
     "transport",
     "dispatch",
     "sources",

@@ -18,6 +18,7 @@ Key = hmac.HMAC
 Sealed: TypeAlias = Key | TypeError | ValueError
 """The key, or what is wrong with it, without any of its characters."""
 
+_LONGEST = 4096
 _EMPTY = "the secret key is empty, or has white space around it"
 
 _QUOTES = "\"'`\u00ab\u00bb\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\uff02\uff07"
@@ -37,6 +38,7 @@ _HEX_AND_MORE = re.compile(
 
 _RULES: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda key: not key or key.isspace(), _EMPTY),
+    (lambda key: len(key) > _LONGEST, f"the secret key has more than {_LONGEST} characters; real ones have 64"),
     (
         lambda key: key.lstrip().startswith("-----BEGIN"),
         "the secret key is a PEM key, of the old signature scheme; take the one word that the console shows now",

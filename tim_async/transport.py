@@ -7,19 +7,18 @@ hold nothing of the others, not even as context.
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Self, TypedDict
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import aiohttp
-from yarl import URL
 
 from .errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
+from .signing import Signing, forget_the_past
 
 if TYPE_CHECKING:
+    from aiohttp import ClientMiddlewareType
     from aiohttp.abc import AbstractStreamWriter
 
     from .permits import Permit
@@ -131,6 +130,7 @@ class _CallOptions(TypedDict, total=False):
 
     timeout: aiohttp.ClientTimeout
     headers: dict[str, str]
+    middlewares: list[ClientMiddlewareType]
 
 
 class Transport:
@@ -145,9 +145,13 @@ class Transport:
         self._session = session
         # Less for connecting than for all, so that a timeout tells which of the two it was.
         self._timeout = aiohttp.ClientTimeout(total=call_timeout, connect=min(CONNECT_TIMEOUT, call_timeout / 2))
+        self._signing = Signing(signer)
         # Our own session has these for all of its calls, which is cheaper than to merge them into each.
-        self._call_options: _CallOptions = {} if self._own else {"timeout": self._timeout, "headers": _HEADERS}
-        self._query = f"sdkappid={signer.sdk_app_id}&identifier={quote(signer.identifier, safe='')}&contenttype=json"
+        self._call_options: _CallOptions = {}
+        if session is not None:
+            # No public name gives the session's own, which would be left out for those of a call.
+            middlewares: list[ClientMiddlewareType] = [*getattr(session, "_middlewares", ()), self._signing]
+            self._call_options = {"timeout": self._timeout, "headers": _HEADERS, "middlewares": middlewares}
         self._seen: WeakSet[asyncio.Transport] = WeakSet()
 
     def open(self) -> None:
@@ -162,6 +166,7 @@ class Transport:
                 timeout=self._timeout,
                 headers=_HEADERS,
                 skip_auto_headers=_NO_AUTO_HEADERS,
+                middlewares=(self._signing,),
             )
             # Tracers add themselves to every session that is made in the process, and record whole URLs.
             self._session.trace_configs.clear()
@@ -194,7 +199,7 @@ class Transport:
         try:
             got = await self._post(self._session, path, base, data)
         except BaseException as exc:
-            _forget_the_past(exc)
+            forget_the_past(exc)
             raise
         if isinstance(got, ConnectError):
             self._hosts.unreachable(base, loop.time())
@@ -210,26 +215,12 @@ class Transport:
     ) -> bytes | RequestError:
         try:
             async with session.post(
-                self._url(base, path), data=data, allow_redirects=False, **self._call_options
+                self._signing.address(base, path), data=data, allow_redirects=False, **self._call_options
             ) as response:
                 answer = await response.read()
                 return answer if response.status == 200 else BadStatus(path, response.status)
         except Exception as exc:  # noqa: BLE001 - of the caller's tracers too: whatever it is, it may hold the URL
             return _ours(path, exc)
-
-    def _url(self, base: str, path: str) -> URL:
-        scheme, _, authority = base.partition("://")
-        signed = f"{self._query}&usersig={self.signer.current(time.time())}&random={random.getrandbits(32)}"
-        # From its parts, which takes a third of the time that parsing does.
-        return URL.build(scheme=scheme, authority=authority, path=f"/v4/{path}", query_string=signed, encoded=True)
-
-
-def _forget_the_past(exc: BaseException) -> None:
-    """Take its frames so far from an error, and what stands behind it.
-
-    Error trackers send the locals of every frame of a traceback, and the frames of a call hold its URL.
-    """
-    exc.__cause__ = exc.__context__ = exc.__traceback__ = None
 
 
 _HEADERS = {"Content-Type": "application/json"}

@@ -97,6 +97,8 @@ class Emulator:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        gate = Gate(sdk_app_id=sdk_app_id, secret_key=secret_key, admins=admins)
+        del secret_key  # before anything can raise: error trackers send the locals of every frame
         times = {"latency": latency, "jitter": jitter, "connect_delay": connect_delay, "reimport_after": reimport_after}
         for name, seconds in times.items():
             if not 0 <= seconds < math.inf:
@@ -104,7 +106,7 @@ class Emulator:
         self.sdk_app_id = sdk_app_id
         self._rng = random.Random(seed)
         self._service = Service(
-            gate=Gate(sdk_app_id=sdk_app_id, secret_key=secret_key, admins=admins),
+            gate=gate,
             traffic=Traffic(rate, rates or {}, window),
             store=Store(
                 attribute_names=attribute_names, reimport_after=reimport_after, now=now, status_field=status_field
