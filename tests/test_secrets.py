@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -18,6 +19,8 @@ from servers import Call, Puppet, client_of, yes
 
 from tim_async import BatchResult, CallEvent, Client, TIMError
 from tim_async.emulator import Emulator, Faults
+from tim_async.endpoints.base import said
+from tim_async.usersig import Signer
 
 
 @pytest.fixture
@@ -251,6 +254,20 @@ def words_of_frames(error: BaseException | None) -> list[str]:
         words += words_of_frames(error.__cause__)
         error = error.__context__
     return words
+
+
+@pytest.mark.parametrize(
+    "around", ["{}", "sig {}!", "?usersig={}", "?a=1&UserSig={}&b=2", "usersig%3D{}", "usersig%253d{}"]
+)
+@pytest.mark.parametrize("quoted", [str, quote, lambda text: quote(quote(text)), lambda text: text.replace("*", "%2a")])
+def test_the_services_words_lose_a_signature_in_whatever_way_it_is_quoted(
+    around: str, quoted: Callable[[str], str], key: str
+) -> None:
+    usersig = Signer(1400000000, key, "administrator").current(1_800_000_000)
+    words = said("before " + around.format(quoted(usersig)))
+    assert words.startswith("before ")
+    assert words.endswith("[the rest held a signature]")
+    assert usersig[:20] not in words
 
 
 def test_a_constructor_that_refuses_does_not_tell(key: str) -> None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from aiohttp import RequestInfo
 from yarl import URL
 
 from .endpoints.base import said
@@ -72,6 +73,8 @@ def _address(base: str, path: str, query: str) -> URL:
 
 
 def _without_signature(word: Any) -> Any:
+    if isinstance(word, RequestInfo):
+        return word._replace(url=word.real_url)  # as it was asked for, before it was signed
     return said(word) if isinstance(word, str) else word
 
 
