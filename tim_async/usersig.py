@@ -43,7 +43,6 @@ class UserSig(msgspec.Struct, frozen=True, tag_field="TLS.ver", tag="2.0"):
     expire: int = msgspec.field(name="TLS.expire")
     sig: str = msgspec.field(name="TLS.sig")
 
-    @sturdy
     def __repr__(self) -> str:
         said = f"identifier={self.identifier!r}, sdk_app_id={self.sdk_app_id}, time={self.time}, expire={self.expire}"
         return f"UserSig({said})"
