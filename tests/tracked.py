@@ -27,6 +27,7 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.integrations.asyncio import AsyncioIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.transport import Transport
+from yarl import URL
 
 from tim_async import Client, RequestError
 from tim_async.cli.app import app
@@ -283,6 +284,10 @@ async def main(what: str, urls: list[str]) -> None:
                 await ASKED[what](url)
 
 
+def without_query(url: URL) -> str:
+    return str(url.with_query(None))
+
+
 def run(what: str, urls: list[str], *, loud: bool) -> None:
     memory = Memory()
     more: dict[str, Any] = {}
@@ -302,7 +307,7 @@ def run(what: str, urls: list[str], *, loud: bool) -> None:
     AioHttpClientInstrumentor().instrument(
         tracer_provider=provider,
         meter_provider=MeterProvider([numbers]),
-        **({"url_filter": lambda url: str(url.with_query(None))} if "filter" in what else {}),
+        **({"url_filter": without_query} if "filter" in what else {}),
     )
     asyncio.run(main(what, urls))
     sentry_sdk.flush()

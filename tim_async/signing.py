@@ -44,12 +44,11 @@ class Signing:
 
     def signed(self, address: URL) -> URL:
         """The URL with a signature of now."""
-        usersig = self._signer.current(time.time())
         return URL.build(  # from its parts, which takes a third of the time that parsing does
             scheme=address.scheme,
             authority=address.raw_authority,
             path=address.raw_path,
-            query_string=f"{self._query}&usersig={usersig}&random={random.getrandbits(32)}",
+            query_string=(f"{self._query}&usersig={self._signer.current(time.time())}&random={random.getrandbits(32)}"),
             encoded=True,
         )
 
