@@ -70,3 +70,25 @@ def test_whatever_an_account_holds_its_line_can_be_read_again(account: str) -> N
     table = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     assert [row[1] for row in table] == ["account", account, "Mary"]
     assert (f'"{account}"' in text) == (account not in (" a", 'a"b'))
+
+
+STEERING = Record(7, "To\u202em\x1b[31m\x9b", "Ok", None, "a\r\nb\u2028", "", {"\u200b": "\x7f"})
+
+
+def test_json_lines_write_what_steers_a_terminal_as_its_number_and_say_the_same() -> None:
+    sink = io.BytesIO()
+    make_writer(sink, "jsonl").write(STEERING)
+    line = sink.getvalue().decode()
+    assert line.removesuffix("\n").isprintable()
+    assert json.loads(line)["account"] == STEERING.account
+    assert json.loads(line)["value"] == STEERING.value
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_csv_says_exactly_what_it_was_told_but_for_a_terminal(seen: bool) -> None:
+    sink = io.BytesIO()
+    make_writer(sink, "csv", seen=seen).write(STEERING)
+    _, row = csv.reader(io.StringIO(sink.getvalue().decode(), newline=""))
+    assert (row[:2] == ["7", STEERING.account]) is not seen
+    assert "".join(row).isprintable() is seen
+    assert json.loads(row[-1]) == STEERING.value or seen

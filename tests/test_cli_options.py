@@ -8,6 +8,7 @@ import pytest
 
 from tim_async.bulk.reading import InputError
 from tim_async.cli.options import CONNECTION, OUTCOMES, SOURCE, TIMEOUT, Connection, Options, options_from, seconds
+from tim_async.keys import keyed
 
 ALL = [*SOURCE, *OUTCOMES, TIMEOUT, *CONNECTION]
 
@@ -15,6 +16,11 @@ ALL = [*SOURCE, *OUTCOMES, TIMEOUT, *CONNECTION]
 def parsed(*arguments: str) -> dict[str, Any]:
     command = click.Command("test", params=list(ALL))
     return command.make_context("test", ["--from", "x", "--sdk-app-id", "14", *arguments]).params
+
+
+def opens_with(connection: Connection, key: str) -> bool:
+    """Whether it signs as this key does; the key itself is not there to be compared."""
+    return connection.secret_key.digest() == keyed(key).digest()
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,8 @@ def test_what_was_not_said_has_its_default(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TIM_SECRET_KEY", "a-key\n")
     options = options_from(parsed())
-    assert options.connection == Connection(14, "a-key", "administrator", "china", None)
+    assert options.connection == Connection(14, options.connection.secret_key, "administrator", "china", None)
+    assert opens_with(options.connection, "a-key")
     assert options == Options("x", None, None, "jsonl", "bulk", None, options.connection, "utf-8", force=False)
 
 
@@ -44,14 +51,16 @@ def test_the_environment_may_say_who_calls(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TIM_IDENTIFIER", "boss")
     monkeypatch.setenv("TIM_REGION", "tokyo")
     monkeypatch.setenv("TIM_BASE_URL", "http://127.0.0.1:1")
-    assert options_from(parsed()).connection == Connection(14, "a-key", "boss", "tokyo", "http://127.0.0.1:1")
+    connection = options_from(parsed()).connection
+    assert connection == Connection(14, connection.secret_key, "boss", "tokyo", "http://127.0.0.1:1")
+    assert opens_with(connection, "a-key")
 
 
 def test_a_file_with_the_key_goes_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIM_SECRET_KEY", "another")
     file = tmp_path / "key"
     file.write_text("\n  the-key \n")
-    assert options_from(parsed("--secret-key-file", str(file))).connection.secret_key == "the-key"
+    assert opens_with(options_from(parsed("--secret-key-file", str(file))).connection, "the-key")
 
 
 def test_without_a_key_it_is_told_where_one_could_stand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,13 +69,41 @@ def test_without_a_key_it_is_told_where_one_could_stand(monkeypatch: pytest.Monk
         options_from(parsed())
 
 
-@pytest.mark.parametrize("content", [b"", b"two words", b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"two words",
+        b"\xff\xfe\x00",
+        b"two\n\nlines",
+        "two".encode("utf-16"),
+        b"\xef\xbb\xbftwo",
+        b'"two"\n',
+        b"export TIM_SECRET_KEY=two\n",
+        b'{"secret_key": "two"}',
+        b"-----BEGIN PRIVATE KEY-----\ntwo\n-----END PRIVATE KEY-----\n",
+        b"t\x00two",
+        "two\u200b".encode(),
+        b"two\n" * 5000,
+    ],
+)
 def test_a_file_that_holds_no_key_is_told_without_what_it_holds(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "key"
     file.write_bytes(content)
-    with pytest.raises(InputError, match="does not hold a secret key, which is one word") as caught:
+    with pytest.raises(InputError, match=r"does not hold a secret key, which is one word: the secret key ") as caught:
         options_from(parsed("--secret-key-file", str(file)))
     assert "two" not in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("value", ["\ufeffhidden", "'hidden'", "TIM_SECRET_KEY=hidden", "hid den", "$hidden"])
+def test_a_variable_that_holds_no_key_is_told_without_what_it_holds(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIM_SECRET_KEY", value)
+    with pytest.raises(InputError, match=r"^TIM_SECRET_KEY does not hold a secret key, which is one word: ") as caught:
+        options_from(parsed())
+    assert "hid" not in str(caught.value)
 
 
 def test_a_file_with_the_key_that_cannot_be_read_is_told(tmp_path: Path) -> None:

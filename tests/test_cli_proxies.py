@@ -13,6 +13,7 @@ from tim_async.bulk.reading import InputError
 from tim_async.cli.app import run
 from tim_async.cli.options import Connection
 from tim_async.cli.proxies import Proxy, proxy_of
+from tim_async.keys import keyed
 
 VARIABLES = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "HTTP_PROXY")
 
@@ -27,7 +28,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def to(base_url: str | None = None, region: str = "singapore", proxy: str | None = None) -> Connection:
-    return Connection(14, "key", "administrator", region, base_url, proxy)
+    return Connection(14, keyed("key"), "administrator", region, base_url, proxy)
 
 
 def test_without_a_word_there_is_none() -> None:

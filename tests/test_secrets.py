@@ -8,15 +8,19 @@ import pickle
 import secrets
 import traceback
 from collections.abc import Callable, Iterator
-from types import FrameType, FunctionType, MethodType, ModuleType
+from types import FrameType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
+from aiohttp import ClientSession, TraceConfig, TraceRequestStartParams
 from servers import Call, Puppet, client_of, yes
 
-from tim_async import BatchResult, CallEvent, Client, TIMError
+from tim_async import APIError, BatchResult, CallEvent, Client, TIMError
 from tim_async.emulator import Emulator, Faults
+from tim_async.endpoints.base import said
+from tim_async.usersig import Signer
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
@@ -209,6 +213,109 @@ async def test_a_run_with_faults_of_all_kinds_tells_nothing(lines: list[str], ke
             usersig = tim._transport.signer.current(0)
         assert emulator.faults.struck.total() > 5
     assert_nothing_told([*words, *lines], key, {usersig})
+
+
+async def test_a_tracer_of_the_callers_session_that_raises_does_not_make_it_tell(
+    puppet: Puppet, key: str, lines: list[str]
+) -> None:
+    """It sees the URL, and may put it into its error."""
+
+    async def on_request_start(_: ClientSession, __: SimpleNamespace, params: TraceRequestStartParams) -> None:
+        raise LookupError(params.url)
+
+    tracer = TraceConfig()
+    tracer.on_request_start.append(on_request_start)
+    async with ClientSession(trace_configs=[tracer]) as session:
+        tim = client_of(puppet, secret_key=key, session=session, attempts=1)
+        async with tim:
+            words = await words_of_a_run(tim)
+            usersig = tim._transport.signer.current(0)
+    assert any("the HTTP session failed (LookupError)" in word for word in words)
+    assert_nothing_told([*words, *lines], key, {usersig})
+
+
+async def test_no_frame_of_a_call_that_is_cut_short_holds_its_url(puppet: Puppet, key: str) -> None:
+    """Error trackers send the locals of every frame of a traceback."""
+    async with client_of(puppet, secret_key=key) as tim:
+        task = asyncio.create_task(tim._transport.send("timpush/get_tag", b"{}", None))
+        call = await puppet.call()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    assert words_of_frames(caught.value) == []  # where the call waits, the frames below hold the URL
+    assert_nothing_told(every_word_of(caught.value), key, {call.query["usersig"]})
+
+
+def words_of_frames(error: BaseException | None) -> list[str]:
+    """Every local of every frame of an error's traceback, as error trackers send them, and of what is behind it."""
+    words: list[str] = []
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "tim_async" in frame.f_code.co_filename or "aiohttp" in frame.f_code.co_filename:
+                words += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
+        words += words_of_frames(error.__cause__)
+        error = error.__context__
+    return words
+
+
+def twice_quoted(text: str) -> str:
+    return quote(quote(text))
+
+
+def small_letters(text: str) -> str:
+    return text.replace("*", "%2a").replace("_", "%5f")
+
+
+@pytest.mark.parametrize(
+    "around", ["{}", "sig {}!", "?usersig={}", "?a=1&UserSig={}&b=2", "usersig%3D{}", "usersig%253d{}"]
+)
+@pytest.mark.parametrize("quoted", [str, quote, twice_quoted, small_letters])
+def test_the_services_words_lose_a_signature_in_whatever_way_it_is_quoted(
+    around: str, quoted: Callable[[str], str], key: str
+) -> None:
+    usersig = Signer(1400000000, key, "administrator").current(1_800_000_000)
+    words = said("before " + around.format(quoted(usersig)))
+    assert words.startswith("before ")
+    assert words.endswith("[the rest held a signature]")
+    assert usersig[:20] not in words
+
+
+async def test_others_words_reach_the_log_and_the_hooks_in_one_line(puppet: Puppet, lines: list[str]) -> None:
+    puppet.respond = lambda _: {"ErrorCode": 90009, "ErrorInfo": "no\x1b[31m\r\nERROR forged\u2028\u202e"}
+    events: list[CallEvent] = []
+    async with client_of(puppet, hooks=[events.append]) as tim:
+        with pytest.raises(APIError) as caught:
+            await tim.call("openim/sendmsg", {})
+    logged = [line for line in lines if line.startswith("openim/sendmsg: call of 1 items")]
+    assert "ERROR forged" in logged[0]
+    assert all(word.isprintable() for word in (logged[0], events[0].error, str(caught.value)))
+    assert caught.value.info == "no\x1b[31m\r\nERROR forged\u2028\u202e"  # the data is what was said
+
+
+@pytest.mark.parametrize("whose", [None, "7\x1b[31m\nERROR forged"])
+def test_others_words_in_the_error_of_a_webhook_are_one_line(whose: str | None, key: str) -> None:
+    """Anybody can call a webhook, and its errors are logged."""
+    body = {
+        "CallbackCommand": "State\x1b[31m\nERROR forged",
+        "ServiceName": "a",
+        "Command": "b",
+        "Request": 1,
+        "Limit": 1,
+    }
+    with pytest.raises(ValueError, match="ERROR forged") as caught:
+        Client(sdk_app_id=1, secret_key=key).over_limit_alarm(body, sdk_app_id=whose)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("value", ["0123456789abcdef" * 4, "-1", "fourteen", None, 1.5, True])
+def test_what_should_be_a_number_is_shown_only_if_it_is_too_short_for_a_key(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^TIM_SDK_APP_ID must be a number, not ") as caught:
+        Client.from_env(sdk_app_id=value, secret_key="key")
+    assert "0123" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"^sdk_app_id must be a positive whole number, not ") as caught:
+        Client(sdk_app_id=value, secret_key="key")
+    assert "0123" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 def test_a_constructor_that_refuses_does_not_tell(key: str) -> None:

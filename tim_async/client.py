@@ -15,10 +15,12 @@ from .errors import APIError, ClientClosed
 from .groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
 from .health import Health
 from .hosts import REGIONS, Hosts, Proxy, check_base_url, read_proxy
+from .keys import Key, sealed
 from .lane import Lane
 from .limits import Limiter, local_limiter
 from .operations import Priority
 from .plain import Calls, check_path
+from .printable import shown, sturdy
 from .rates import ALARM_SECONDS, Rates, check_limit
 from .statistics import LaneStatistics, read_alarm
 from .transport import REPLY_BYTES, Transport, check_session
@@ -36,6 +38,7 @@ __all__ = ["Client"]
 
 log = logging.getLogger("tim_async")
 
+_LONGEST_NUMBER = 22  # characters that are shown of what should be one; a secret key has 64
 GRACE = 1.0  # seconds that a source may take to end after it was cancelled
 
 
@@ -47,7 +50,8 @@ class Client:
 
     Args:
         sdk_app_id: the app's SDKAppID.
-        secret_key: the app's secret key, from the console. It is not kept: only a keyed HMAC of it is.
+        secret_key: the app's secret key, from the console. It is not kept: only a keyed HMAC of it is, which may be
+            given in its place (`tim_async.keys.keyed`).
         identifier: an administrator account of the app.
         region: where the app lives; one of `REGIONS`.
         base_url: ``scheme://host[:port]`` instead of the region's domains; plain http only for this machine.
@@ -74,7 +78,7 @@ class Client:
         self,
         *,
         sdk_app_id: int,
-        secret_key: str,
+        secret_key: str | Key,
         identifier: str = "administrator",
         region: str = "china",
         base_url: str | None = None,
@@ -91,7 +95,9 @@ class Client:
         linger: float = 0.0,
         hooks: Sequence[Hook] = (),
     ) -> None:
-        # First, and let go of at once: it may hold a password, and error trackers show the variables where one raises.
+        # First, and let go of at once: error trackers send the variables of every frame where something is raised.
+        seal = sealed(secret_key)
+        del secret_key
         through, problem = read_proxy(proxy)
         del proxy
         hosts = _hosts(region, base_url, through, problem)
@@ -112,7 +118,7 @@ class Client:
         self._close_timeout = close_timeout
         self._linger = linger
         self._hooks = tuple(hooks)
-        signer = Signer(sdk_app_id, secret_key, identifier)
+        signer = Signer(sdk_app_id, seal, identifier)
         self._transport = Transport(
             signer,
             hosts,
@@ -160,6 +166,9 @@ class Client:
         Raises:
             ValueError: a variable is missing or makes no sense.
         """
+        if "secret_key" in options or os.environ.get("TIM_SECRET_KEY"):
+            # Before anything can raise, and never as a local.
+            options["secret_key"] = sealed(options.get("secret_key", os.environ.get("TIM_SECRET_KEY")))
         for name, key in (
             ("sdk_app_id", "TIM_SDK_APP_ID"),
             ("secret_key", "TIM_SECRET_KEY"),
@@ -171,12 +180,9 @@ class Client:
                 options.setdefault(name, os.environ[key])
             elif name in ("sdk_app_id", "secret_key") and name not in options:
                 raise ValueError(f"{key} is not set in the environment")
-        try:
-            options["sdk_app_id"] = int(options["sdk_app_id"])
-        except ValueError:
-            raise ValueError(f"TIM_SDK_APP_ID must be a number, not {options['sdk_app_id']!r}") from None
-        return cls(**options)
+        return cls(sdk_app_id=_number("TIM_SDK_APP_ID", options.pop("sdk_app_id")), **options)
 
+    @sturdy
     def __repr__(self) -> str:
         state = "closed" if self._closed else "closing" if self._closing else "open" if self._loop else "not opened"
         return f"<Client of app {self.sdk_app_id}: {state}>"
@@ -318,7 +324,8 @@ class Client:
         """
         check_limit("seconds", seconds)
         if sdk_app_id is not None and str(sdk_app_id) != str(self.sdk_app_id):
-            raise ValueError(f"this alarm is for app {sdk_app_id}, and this is a client of app {self.sdk_app_id}")
+            whose = shown(str(sdk_app_id))
+            raise ValueError(f"this alarm is for app {whose}, and this is a client of app {self.sdk_app_id}")
         alarm = read_alarm(body)
         now = asyncio.get_running_loop().time()
         self._rates.alarm(alarm.path, alarm.limit, now + seconds, now)
@@ -403,7 +410,21 @@ class Client:
 
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive whole number, not {value!r}")
+        raise ValueError(f"{name} must be a positive whole number, not {_brief(value)}")
+
+
+def _number(name: str, value: object) -> int:
+    if not isinstance(value, int | str) or not str(value).strip().isdecimal():
+        # Two variables that stand side by side are easily swapped, and then this one holds the key.
+        value = _brief(value)
+        raise ValueError(f"{name} must be a number, not {value}")
+    return int(value)
+
+
+def _brief(value: object) -> str:
+    """The repr of what should be a number, but not of what is long enough to be a key."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_NUMBER else f"a {type(value).__name__} of {len(text)} characters"
 
 
 async def _closing_at_the_end(transport: Transport) -> AsyncGenerator[None]:

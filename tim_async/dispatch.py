@@ -24,6 +24,7 @@ from .gates import clock_of
 from .lane import Lane
 from .limits import Adjustable, Command, Limiter, Observable, Slowable
 from .permits import Permit
+from .printable import one_line
 from .rates import Rates
 from .statistics import LaneStatistics
 
@@ -357,7 +358,7 @@ class Dispatcher:
 
     def _tell(self, answer: Answer | RequestError, facts: tuple[int, int, float, float]) -> None:
         number = None if isinstance(answer, RequestError) else answer.code
-        error = str(answer) if isinstance(answer, RequestError) else answer.info
+        error = str(answer) if isinstance(answer, RequestError) else one_line(answer.info)
         if not error and number:
             error = code(number).meaning
         event = CallEvent(self.command.path, *facts, number, error)

@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .codes import code as verdict_of
+from .printable import one_line, sturdy
 
 if TYPE_CHECKING:
     from .results import BatchResult, NotSent, Rejected, Unknown
@@ -75,8 +76,9 @@ class RequestError(TIMError):
         self.detail = detail
         self.result: BatchResult[Any] | None = None
 
+    @sturdy
     def __str__(self) -> str:
-        return f"{self.path}: {self.detail}"
+        return one_line(f"{self.path}: {self.detail}")
 
 
 class ConnectError(RequestError):
@@ -165,9 +167,10 @@ class APIError(TIMError):
         self.path = path
         self.result = result
 
+    @sturdy
     def __str__(self) -> str:
         said = f": {self.info}" if self.info else ""
-        return f"{self.path} answered {self.code} ({verdict_of(self.code).meaning}){said}"
+        return one_line(f"{self.path} answered {self.code} ({verdict_of(self.code).meaning}){said}")
 
 
 class CredentialsError(APIError):
@@ -212,11 +215,12 @@ class AccountError(TIMError):
         """The service's own words; may be empty."""
         return self.outcome.info
 
+    @sturdy
     def __str__(self) -> str:
         code = "" if self.code is None else f" [{self.code}]"
         reason = f": {self.outcome.reason}" if self.outcome.reason else ""
         info = f" ({self.info})" if self.info else ""
-        return f"{self.account!r} is {type(self.outcome).__name__}{code}{reason}{info}"
+        return one_line(f"{self.account!r} is {type(self.outcome).__name__}{code}{reason}{info}")
 
 
 class BatchError(TIMError):
@@ -230,6 +234,7 @@ class BatchError(TIMError):
         super().__init__(result)
         self.result = result
 
+    @sturdy
     def __str__(self) -> str:
         errors = self.result.errors
         if not errors:
@@ -245,5 +250,6 @@ class ClientClosed(TIMError):
     def __init__(self) -> None:
         super().__init__()
 
+    @sturdy
     def __str__(self) -> str:
         return "this client has been closed; make a new one"

@@ -21,6 +21,7 @@ from .gates import Bucket
 from .limits import Command
 from .permit_file import PATIENCE, PermitFile
 from .permits import Permit, Permits, PermitStatistics
+from .printable import sturdy
 
 __all__ = ["FileLimiter"]
 
@@ -68,6 +69,7 @@ class FileLimiter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
+    @sturdy
     def __repr__(self) -> str:
         return f"<FileLimiter of {self._file.path}{': closed' if self._closed else ''}>"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 from .checks import Problems, check_account, check_accounts, prepare
 from .errors import AccountError, BatchError
 from .feeds import PRIORITIES, BatchFeed, CallFeed, StreamFeed, nobody
+from .printable import sturdy
 from .results import BatchResult, Failure, NotSent
 from .single import Single
 from .sources import Pump, Source, source_failed, source_of
@@ -76,6 +77,7 @@ class Operation(Generic[V]):
         self._options = options
         self._pairs = endpoint.prepare is not None
 
+    @sturdy
     def __repr__(self) -> str:
         return f"<{self.endpoint.group}.{self.endpoint.method}: {self.endpoint.path}>"
 

@@ -24,6 +24,7 @@ from .endpoints import PUSH_ADD_TAGS, PUSH_SEND_TO
 from .endpoints.push import TAGS_MOST
 from .endpoints.values import NewAccount
 from .operations import AccountsOperation, Host, Operation, PairsOperation, Priority
+from .printable import sturdy
 from .results import BatchResult
 from .sources import Source, source_of
 from .streams import OutcomeStream
@@ -71,6 +72,7 @@ class AddTags:
         self._add: PairsOperation[Sequence[str], None] = PairsOperation(host, PUSH_ADD_TAGS, (False,))
         self._replace: PairsOperation[Sequence[str], None] = PairsOperation(host, replacing, (True,))
 
+    @sturdy
     def __repr__(self) -> str:
         return repr(self._add)
 
@@ -234,6 +236,7 @@ class SendTo:
         self._host = host
         self._identifier = identifier
 
+    @sturdy
     def __repr__(self) -> str:
         return f"<{self.endpoint.group}.{self.endpoint.method}: {self.endpoint.path}>"
 

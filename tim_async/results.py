@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 import msgspec
 
 from .errors import AccountError, BatchError
+from .printable import sturdy
 
 __all__ = ["BatchResult", "NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"]
 
@@ -217,6 +218,7 @@ class BatchResult(Generic[V]):
         # Copies, for items that were given one object share one, and the caller may change what he gets.
         return [(account, copy(value.argument)) if self._pairs else account for account, value in failed]
 
+    @sturdy
     def __repr__(self) -> str:
         bad = len(self.errors)
         unread = ", source not read to its end" if self.unread else ""

@@ -6,6 +6,8 @@ Pure arithmetic: told the attempt, the random number and the time, it answers wi
 import math
 from collections.abc import Callable
 
+from .printable import sturdy
+
 __all__ = ["LONGEST", "Budget", "Pause", "backoff"]
 
 LONGEST = 5.0
@@ -88,6 +90,7 @@ class Budget:
         if self.left < self.reserve:
             self.left += 1
 
+    @sturdy
     def __repr__(self) -> str:
         return f"Budget(left={self.left}, reserve={self.reserve})"
 
@@ -136,5 +139,6 @@ class Pause:
         if now >= self.until:
             self._length = 0.0
 
+    @sturdy
     def __repr__(self) -> str:
         return f"Pause(until={self.until}, length={self._length})"

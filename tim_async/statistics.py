@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import msgspec
+
+from .printable import shown
 
 __all__ = ["ALARM", "Alarm", "LaneStatistics", "read_alarm"]
 
@@ -75,7 +76,6 @@ def read_alarm(body: bytes | str | Mapping[str, object]) -> Alarm:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as exc:
         raise ValueError(f"this is no {ALARM} webhook: {exc}") from None
     if alarm.callback_command != ALARM:
-        raise ValueError(f"this is a {alarm.callback_command} webhook, not {ALARM}")
-    if not 0 < alarm.limit < math.inf:
+        raise ValueError(f"this is a {shown(alarm.callback_command)} webhook, not {ALARM}")
         raise ValueError(f"the alarm names an impossible limit: {alarm.limit:g}")
     return alarm

@@ -6,17 +6,16 @@ A usersig is as good as a password until it expires, so no message and no repr h
 """
 
 import base64
-import hmac
 import math
 import zlib
 from typing import NoReturn
 
 import msgspec
 
-__all__ = ["Key", "Signer", "UserSig", "keyed", "read", "sign"]
+from .keys import Key, Sealed, keyed, opened, sealed
+from .printable import shown, sturdy
 
-Key = hmac.HMAC
-"""A secret key that can sign but not be read: see `keyed`."""
+__all__ = ["Key", "Signer", "UserSig", "keyed", "read", "sign"]
 
 # The service's own alphabet, which is not base64url; what only the standard one has must not pass as a usersig.
 _TO_URL = str.maketrans("+/=", "*-_")
@@ -49,22 +48,6 @@ class UserSig(msgspec.Struct, frozen=True, tag_field="TLS.ver", tag="2.0"):
         return f"UserSig({said})"
 
 
-def keyed(secret_key: str) -> Key:
-    """The secret key in a form that can sign and be copied, but gives itself away neither by attribute nor pickle.
-
-    Args:
-        secret_key: the app's key, as the console shows it.
-
-    Raises:
-        ValueError: it is empty or has white space around it (a line feed from a file, mostly), which the service
-            would answer with a puzzling 70009.
-    """
-    if not secret_key or secret_key != secret_key.strip():
-        raise ValueError("the secret key is empty, or has white space around it")
-    # An encoding error would carry the key in its `object`; surrogatepass has none, and the service refuses such a key.
-    return hmac.new(secret_key.encode("utf-8", "surrogatepass"), digestmod="sha256")
-
-
 def sign(*, sdk_app_id: int, key: Key, identifier: str, now: int, lifetime: int) -> str:
     """A new usersig.
 
@@ -95,12 +78,24 @@ def sign(*, sdk_app_id: int, key: Key, identifier: str, now: int, lifetime: int)
 
 
 def _check(sdk_app_id: int, identifier: str, lifetime: int) -> None:
+    if not isinstance(identifier, str):
+        raise TypeError(f"identifier must be a str, not {type(identifier).__name__}")
     if sdk_app_id < 1:
         raise ValueError(f"sdk_app_id must be positive, not {sdk_app_id}")
     if not identifier or "\n" in identifier:
         raise ValueError(f"identifier must be one line of text, not {identifier!r}")
     if lifetime < 1:
         raise ValueError(f"lifetime must be at least a second, not {lifetime}")
+
+
+def _check_name(identifier: str) -> None:
+    """Stricter than the signature needs: what comes with a name from a file or a variable makes it another name."""
+    quoted = len(identifier) > 1 and identifier[0] == identifier[-1] and identifier[0] in "\"'`"
+    if quoted or identifier != identifier.strip() or shown(identifier) != identifier:
+        raise ValueError(
+            "identifier must be the name alone, with no quotes or white space around it and nothing in it "
+            f"that cannot be seen, not {identifier!r}"
+        )
 
 
 def read(usersig: str) -> UserSig:
@@ -147,15 +142,18 @@ class Signer:
 
     __slots__ = ("_key", "_now", "_signed", "_usersig", "identifier", "lifetime", "sdk_app_id", "version")
 
-    def __init__(self, sdk_app_id: int, secret_key: str, identifier: str, lifetime: int = 86400) -> None:
+    def __init__(self, sdk_app_id: int, secret_key: str | Sealed, identifier: str, lifetime: int = 86400) -> None:
         """Nothing is signed yet.
 
         Raises:
+            TypeError: as in `keyed`.
             ValueError: as in `keyed` and `sign`.
         """
-        self._key = keyed(secret_key)
-        del secret_key  # so that it is no local of this frame in a traceback of what follows
+        seal = sealed(secret_key)
+        del secret_key
+        self._key = opened(seal)
         _check(sdk_app_id, identifier, lifetime)
+        _check_name(identifier)
         self.sdk_app_id = sdk_app_id
         self.identifier = identifier
         self.lifetime = lifetime
@@ -202,6 +200,7 @@ class Signer:
         self._signed = second
         self.version += 1
 
+    @sturdy
     def __repr__(self) -> str:
         """App, identifier, and the seconds left when it was last asked."""
         left = int(max(0.0, self._signed + self.lifetime - self._now))

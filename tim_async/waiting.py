@@ -16,6 +16,7 @@ from .feeds import INTERACTIVE, WAITING_LOW, BatchFeed, Feed, Singles, Waiter
 from .health import Health
 from .items import FLYING, GONE, Bundle, Chunk, Item
 from .leaving import Leaving
+from .printable import sturdy
 from .results import Failure, NotSent
 from .retry import Pause
 from .throttle import Throttle
@@ -61,6 +62,7 @@ class Waiting(Leaving):
         """Since when something was sent, or waits, and no answer was useful."""
         self._ready_since = math.inf
 
+    @sturdy
     def __repr__(self) -> str:
         return (
             f"<Lane {self.endpoint.path}: {len(self.turns)} ready, {len(self._later)} groups in back-off, "

@@ -7,6 +7,8 @@ import heapq
 import re
 from collections.abc import Iterable, Iterator
 
+from tim_async.printable import shown
+
 from .repeats import Repeat
 from .writing import Record
 
@@ -100,11 +102,6 @@ def tell_repeats(repeats: Iterable[Repeat]) -> Iterator[str]:
         pairs = ", ".join(f"{repeat.number} as {repeat.first}" for repeat in first)
         more = ", …" if count > len(first) else ""
         yield f"{_count(count)} with the account of an earlier row: {pairs}{more}"
-
-
-def shown(text: str) -> str:
-    """The text without what would move the cursor or change the colours of a terminal."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def _count(rows: int) -> str:

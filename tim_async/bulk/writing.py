@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from tim_async.printable import escaped, shown
 from tim_async.results import Ok, Outcome
 
 __all__ = ["Format", "Record", "Writer", "make_writer", "record"]
@@ -60,7 +61,7 @@ class _JSONLines:
         self._encoder = msgspec.json.Encoder()
 
     def write(self, record: Record) -> None:
-        self._sink.write(self._encoder.encode(record) + b"\n")
+        self._sink.write(escaped(self._encoder.encode(record)) + b"\n")
 
 
 class _UTF8:
@@ -77,20 +78,23 @@ _END = "\r\n"  # as the csv module is told, so that each Python puts a cell with
 
 
 class _CSV:
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, *, seen: bool) -> None:
         self._rows = csv.writer(_UTF8(sink), lineterminator=_END)
+        self._seen = seen
         self._rows.writerow(Record.__struct_fields__)
 
     def write(self, record: Record) -> None:
-        value = "" if record.value is None else msgspec.json.encode(record.value).decode()
-        self._rows.writerow((*msgspec.structs.astuple(record)[:-1], value))
+        value = "" if record.value is None else escaped(msgspec.json.encode(record.value)).decode()
+        cells = (*msgspec.structs.astuple(record)[:-1], value)
+        self._rows.writerow([shown(cell) if isinstance(cell, str) else cell for cell in cells] if self._seen else cells)
 
 
-def make_writer(sink: Sink, to_format: Format) -> Writer:
+def make_writer(sink: Sink, to_format: Format, *, seen: bool = False) -> Writer:
     """A writer of outcomes.
 
     Args:
         sink: a binary stream; it is neither flushed nor closed here.
         to_format: ``jsonl``, one JSON object per line, or ``csv``, with a header.
+        seen: whether the sink is a terminal: its escape sequences have no place in the cells of CSV. JSON has none.
     """
-    return _CSV(sink) if to_format == "csv" else _JSONLines(sink)
+    return _CSV(sink, seen=seen) if to_format == "csv" else _JSONLines(sink)

@@ -15,7 +15,7 @@ from .commands import groups, help_if_alone
 from .demo import demo
 from .emulator import emulator
 from .listing import commands
-from .telling import give_up_stdout, in_one_line
+from .telling import give_up_stdout, in_one_line, tell
 
 __all__ = ["app", "run"]
 
@@ -72,5 +72,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
-    click.echo("tim-async: " + " ".join(message.split()), err=True)
+    tell("tim-async: " + " ".join(message.split()))
     return 2

@@ -7,6 +7,7 @@ import os
 import click
 
 from tim_async.bulk.reading import InputError
+from tim_async.printable import one_line
 
 __all__ = ["SKIP_BROKEN", "YES", "ask_first", "check_somebody_is_there"]
 
@@ -41,5 +42,5 @@ def ask_first(question: str, *, readable: bool, otherwise: str) -> None:
         InputError: the answer was no, or nobody is there.
     """
     check_somebody_is_there(readable=readable)
-    if not click.confirm(question, err=True):
+    if not click.confirm(one_line(question), err=True):
         raise InputError(otherwise)

@@ -7,23 +7,23 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-import click
 import msgspec
 
 from tim_async.bulk.reading import InputError
 from tim_async.client import Client
 from tim_async.errors import TIMError
+from tim_async.printable import escaped, one_line
 
 from .options import Connection
 from .runner import connect
 from .stopping import Stop
-from .telling import give_up_stdout, in_one_line
+from .telling import give_up_stdout, in_one_line, tell
 
 __all__ = ["run_call"]
 
 
 def run_call(connection: Connection, ask: Callable[[Client], Awaitable[Any]]) -> int:
-    """Make one call, and print its answer: text as it is, all else as JSON.
+    """Make one call, and print its answer: text as one line, all else as JSON.
 
     Args:
         connection: whom to call.
@@ -68,18 +68,18 @@ async def _run(client: Client, ask: Callable[[Client], Awaitable[Any]]) -> _End:
 
 def _tell(end: _End) -> int:
     if end.signal is not None:
-        click.echo(f"tim-async: interrupted; {end.became}", err=True)
+        tell(f"tim-async: interrupted; {end.became}")
         return 128 + end.signal
     if end.failure is not None:
         raise end.failure
-    click.echo("Ok", err=True)
+    tell("Ok")
     return 0
 
 
 def _print(value: Any) -> None:
     if value is None:
         return
-    text = value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+    text = one_line(value).encode() if isinstance(value, str) else escaped(msgspec.json.encode(value))
     try:
         sys.stdout.buffer.write(text + b"\n")
         sys.stdout.buffer.flush()

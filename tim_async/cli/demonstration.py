@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import aiohttp
-import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
@@ -24,11 +23,13 @@ from tim_async.bulk.writing import Record
 from tim_async.client import Client
 from tim_async.emulator import DEMO_KEY
 from tim_async.endpoints import Endpoint
+from tim_async.keys import keyed
 
 from .options import Connection
 from .progress import Bars
 from .runner import connect, stream_of
 from .stopping import Stop
+from .telling import tell
 
 __all__ = ["demonstrate"]
 
@@ -118,13 +119,13 @@ async def demonstrate(file: AccountFile, *, latency: float, rate: float) -> int:
     """
     stop = Stop()
     async with _emulator(latency, rate) as url:
-        click.echo(f"{file.count:,} rows of {shown(file.name)}, emulator at {url}", err=True)
-        connection = Connection(1400000000, DEMO_KEY, "administrator", "china", url)
+        tell(f"{file.count:,} rows of {shown(file.name)}, emulator at {url}")
+        connection = Connection(1400000000, keyed(DEMO_KEY), "administrator", "china", url)
         limits = {step.endpoint.path: rate for step in STEPS}
         done = await _carry_out_all(connect(connection, limits=limits), file, stop)
         arrivals = await _arrivals(url)
     if stop.signal is not None:
-        click.echo(f"tim-async: interrupted; {done[-1].step.title}: {done[-1].tally}", err=True)
+        tell(f"tim-async: interrupted; {done[-1].step.title}: {done[-1].tally}")
         return 128 + stop.signal
     return _report(done, arrivals, file, rate)
 

@@ -12,6 +12,7 @@ import click
 from tim_async.bulk.reading import InputError
 from tim_async.bulk.writing import Format
 from tim_async.feeds import PRIORITIES
+from tim_async.keys import Key, Sealed, sealed
 
 __all__ = [
     "CONNECTION",
@@ -24,6 +25,8 @@ __all__ = [
     "options_from",
     "seconds",
 ]
+
+_LONGEST_KEY = 4096  # bytes of a file that are looked at
 
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -44,15 +47,12 @@ class Connection(NamedTuple):
     """Whom to call, as what."""
 
     sdk_app_id: int
-    secret_key: str
+    secret_key: Key
     identifier: str
     region: str
     base_url: str | None
     proxy: str | None = None
     """None: what the environment says; empty: none."""
-
-    def __repr__(self) -> str:
-        return f"<Connection to app {self.sdk_app_id} as {self.identifier}>"
 
 
 class Options(NamedTuple):
@@ -191,18 +191,23 @@ def options_from(values: dict[str, Any]) -> Options:
     )
 
 
-def _secret_key(file: str | None) -> str:
+def _secret_key(file: str | None) -> Key:
+    # Error trackers send the locals of every frame: so the bare key is none, here or anywhere above.
     if file is None:
-        key = os.environ.get("TIM_SECRET_KEY", "").strip()
-        if not key:
+        if not os.environ.get("TIM_SECRET_KEY", "").strip():
             raise click.UsageError("no secret key; set TIM_SECRET_KEY or give --secret-key-file")
-        return key
+        name, seal = "TIM_SECRET_KEY", sealed(os.environ["TIM_SECRET_KEY"].strip())
+    else:
+        name, seal = file, _sealed_key_of(file)
+    if not isinstance(seal, Key):
+        raise InputError(f"{name} does not hold a secret key, which is one word: {seal}")
+    return seal
+
+
+def _sealed_key_of(file: str) -> Sealed:
     try:
-        key = Path(file).read_text(encoding="utf-8").strip()
+        # No key is so long, but the path of a device or of the wrong file is given quickly.
+        with Path(file).open("rb") as opened:
+            return sealed(opened.read(_LONGEST_KEY).decode("utf-8", "replace").strip())
     except OSError as exc:
         raise InputError(f"the file with the secret key, {file}, cannot be read: {exc.strerror}") from None
-    except UnicodeDecodeError:
-        key = ""
-    if not key or len(key.split()) > 1:
-        raise InputError(f"{file} does not hold a secret key, which is one word")
-    return key

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-import click
 from rich.console import Console
 
 from tim_async.bulk.files import AccountFile
@@ -24,7 +23,7 @@ from .outcomes import Outcomes
 from .progress import Bars
 from .proxies import proxy_of
 from .stopping import CLOSE_SECONDS, Stop
-from .telling import in_one_line
+from .telling import in_one_line, tell
 
 if TYPE_CHECKING:
     from tim_async.endpoints import Endpoint
@@ -96,7 +95,7 @@ def _tell(file: AccountFile, options: Options, care: Care | None) -> None:
             "mend the file, or say --skip-broken to leave them out"
         )
     for note in look.notes():
-        click.echo(f"{name}: {note}", err=True)
+        tell(f"{name}: {note}")
     if care is not None and care.asks:
         accounts = "1 account" if look.accounts == 1 else f"{look.accounts:,} accounts"
         skipped = f" (without {look.broken}, which cannot be read)" if look.broken.count else ""
@@ -137,7 +136,7 @@ def connect(connection: Connection, **more: Any) -> Client:
     except (TypeError, ValueError) as exc:
         raise InputError(str(exc)) from None
     if proxy is not None and proxy.variable:
-        click.echo(f"tim-async: calls go through the proxy {proxy} ({proxy.variable})", err=True)
+        tell(f"tim-async: calls go through the proxy {proxy} ({proxy.variable})")
     return client
 
 
@@ -188,7 +187,7 @@ class _Run:
         self._outcomes = outcomes
         self._sink = sink
         self._tally = Tally()
-        self._writer = make_writer(sink, options.to_format)
+        self._writer = make_writer(sink, options.to_format, seen=sink.isatty())
         self._job = Job(file.rows(), item=item, settle=self._settle)
         console = Console(stderr=True)
         # On one and the same terminal the bar and the outcomes would overwrite each other.
@@ -200,7 +199,7 @@ class _Run:
         try:
             await self._send(client, stop, title)
         except TIMError as exc:
-            click.echo(f"tim-async: {in_one_line(exc)}; {self._sum()}", err=True)
+            tell(f"tim-async: {in_one_line(exc)}; {self._sum()}")
             return 2
         except InputError as exc:
             raise InputError(f"{exc}; {self._sum()}") from None
@@ -209,7 +208,7 @@ class _Run:
             reason = f"the outcomes cannot be written to {self._outcomes}: {exc.strerror}"
             raise InputError(f"{reason}; {self._sum()}") from None
         if stop.signal is not None:
-            click.echo(f"tim-async: interrupted; {self._sum()}", err=True)
+            tell(f"tim-async: interrupted; {self._sum()}")
             return 128 + stop.signal
         self._report()
         return 1 if self._tally.errors or self._job.unread else 0
@@ -237,6 +236,6 @@ class _Run:
         return f"{self._tally}{unread}"
 
     def _report(self) -> None:
-        click.echo(self._sum(), err=True)
+        tell(self._sum())
         for trouble in self._tally.troubles():
-            click.echo(f"  {trouble}", err=True)
+            tell(f"  {trouble}")

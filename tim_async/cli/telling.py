@@ -6,14 +6,22 @@ import os
 import sys
 from pathlib import Path
 
-from tim_async.errors import ConnectError, CredentialsError, RequestError, TIMError
+import click
 
-__all__ = ["give_up_stdout", "in_one_line"]
+from tim_async.errors import ConnectError, CredentialsError, RequestError, TIMError
+from tim_async.printable import one_line
+
+__all__ = ["give_up_stdout", "in_one_line", "tell"]
 
 
 def in_one_line(error: TIMError) -> str:
     """What went wrong, what became of it if that is open, and what to check."""
-    return " ".join(str(error).split()) + _more(error)
+    return str(error) + _more(error)
+
+
+def tell(line: str) -> None:
+    """Say a line on standard error, whoever's words are in it."""
+    click.echo(one_line(line), err=True)
 
 
 def _more(error: TIMError) -> str:

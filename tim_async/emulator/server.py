@@ -103,6 +103,8 @@ class Emulator:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        gate = Gate(sdk_app_id=sdk_app_id, secret_key=secret_key, admins=admins)
+        del secret_key  # before anything can raise: error trackers send the locals of every frame
         times = {"latency": latency, "jitter": jitter, "connect_delay": connect_delay, "reimport_after": reimport_after}
         for name, seconds in times.items():
             if not 0 <= seconds < math.inf:
@@ -110,7 +112,7 @@ class Emulator:
         self.sdk_app_id = sdk_app_id
         self._rng = random.Random(seed)
         self._service = Service(
-            gate=Gate(sdk_app_id=sdk_app_id, secret_key=secret_key, admins=admins),
+            gate=gate,
             traffic=Traffic(rate, rates or {}, window),
             store=Store(
                 attribute_names=attribute_names,
@@ -131,6 +133,8 @@ class Emulator:
         self._sockets: Sockets | None = None
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_sockets"):
+            return "<Emulator, not complete>"  # whose constructor raised, as error trackers show it
         where = "closed" if self._sockets is None else self.url
         return f"<Emulator {where}, app {self.sdk_app_id}, {len(self.accounts)} accounts>"
 

@@ -31,8 +31,10 @@ Errors: TypeAlias = Mapping[str, tuple[int, str]]
 Body: TypeAlias = Callable[[Sequence[str], Sequence[Any], Any], object]
 """(accounts, arguments, options) -> what is sent as JSON."""
 
-# In a URL, or bare: a usersig is base64 of zlib data, which begins with 78 9c or 78 da.
-_SIGNATURE = re.compile(r"(usersig=|e[JN][\w*-]{60}).*", re.DOTALL | re.IGNORECASE)
+# In a URL, which may be quoted, or bare: a usersig is base64 of zlib data, which begins with 78 9c or 78 da.
+_SIGNATURE = re.compile(
+    r"(usersig(=|%(25)*3d|\\u003d|&#61;|&#x3d;)|e[jn](?:[\w*-]|%(25)*(2a|2d|5f)){60}).*", re.DOTALL | re.IGNORECASE
+)
 
 
 def _as_str(value: object) -> str:

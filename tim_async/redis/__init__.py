@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from tim_async.limits import Command
 from tim_async.permits import Permit, PermitStatistics
+from tim_async.printable import sturdy
 
 from .booking import Books
 from .gate import Common, Gate
@@ -91,6 +92,7 @@ class RedisLimiter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
+    @sturdy
     def __repr__(self) -> str:
         state = "closed" if self._closed else "without Redis" if self._common.without else "shared"
         return f"<RedisLimiter of {self._common.processes} processes: {state}>"

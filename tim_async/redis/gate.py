@@ -20,6 +20,7 @@ import anyio
 
 from tim_async.limits import Command, LocalLimiter
 from tim_async.permits import Permit
+from tim_async.printable import one_line
 
 from .booking import AHEAD, TROUBLE, Booking, Books, Terms
 from .slots import Slots
@@ -61,7 +62,7 @@ class Common:
         if not self.without:
             log.warning(
                 "the shared rate limit is out of reach (%s); until it is back, this process keeps to 1/%d of it",
-                f"{type(trouble).__name__}: {trouble}".removesuffix(": "),
+                one_line(f"{type(trouble).__name__}: {trouble}".removesuffix(": ")),
                 self.processes,
             )
         self.without.add(gate)

@@ -1,0 +1,113 @@
+"""An error tracker and a tracer, as they come out of the box, find neither the secret key nor a usersig."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import Call, Puppet, refuse, yes
+
+PROGRAM = Path(__file__).with_name("tracked.py")
+MARKER = "a-local-of-the-program"
+ENOUGH = 32  # characters of a signature: what a cut off one would still hold
+
+
+def half(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+    call.transport.close()
+
+
+SILENCE = "silence"
+ANSWERS: dict[str, Callable[[Call], Any]] = {
+    "yes": yes,
+    "no, with an echo": lambda call: refuse(90000, f"we got {call.target}"),
+    "no, with the signature": lambda call: refuse(70003, f"we got {call.query['usersig']}"),
+    "a gateway with an echo": lambda call: call.answer(call.target.encode(), status=502),
+    "a redirection": lambda call: call.answer(b"", status=302, headers=f"Location: {call.target}\r\n"),
+    "no http": lambda call: call.send(call.target.encode() + b"\r\n\r\n"),
+    "a reset": lambda call: call.reset(),
+    "half of it": half,
+}
+
+
+class Tracked:
+    """What became of a run of the program."""
+
+    def __init__(self, key: str, usersigs: dict[str, set[str]], sent: bytes, shown: bytes) -> None:
+        self.words = sent + shown
+        self.spans = next(line for line in sent.splitlines() if line.startswith(b'{"spans"'))
+        self.usersigs = usersigs
+        self._key = key
+
+    def told(self) -> list[str]:
+        """What stands, whole or for the most part, in what was sent or logged."""
+        found = ["the key"] if any(word.encode() in self.words for word in (self._key, self._key.upper())) else []
+        if b"usersig=" in self.words.lower():
+            found.append("a URL")
+        for name, usersigs in self.usersigs.items():
+            parts = [part for usersig in usersigs for part in (usersig[:ENOUGH], usersig[-ENOUGH:])]
+            found += [f"a signature: {name}" for part in parts if part.encode() in self.words]
+        return found
+
+
+async def tracked(what: str, tmp_path: Path, *answers: str, loud: bool = False) -> Tracked:
+    """Let the program do something with services that give these answers."""
+    key = secrets.token_hex(32)
+    async with AsyncExitStack() as stack:
+        puppets = {name: await stack.enter_async_context(Puppet(ANSWERS.get(name, lambda _: None))) for name in answers}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(PROGRAM), *(["--loud"] if loud else []), what),
+            *(puppet.url for puppet in puppets.values()),
+            env=os.environ | {"TIM_SECRET_KEY": key, "KEY_FILE": str(tmp_path / "key")},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        sent, shown = await process.communicate()
+        assert process.returncode == 0, shown.decode()
+        for puppet in puppets.values():
+            if not puppet.calls:
+                await puppet.call()  # it has been sent, and may still be on its way
+    usersigs = {name: {call.query["usersig"] for call in puppet.calls} for name, puppet in puppets.items()}
+    assert all(usersigs.values())
+    assert MARKER.encode() in sent
+    return Tracked(key, usersigs, sent, shown)
+
+
+either_way = pytest.mark.parametrize("loud", [False, True], ids=["as they come", "all switched on"])
+
+
+@either_way
+async def test_no_answer_makes_them_find_it(tmp_path: Path, loud: bool) -> None:
+    run = await tracked("asks", tmp_path, *ANSWERS, loud=loud)
+    assert run.told() == []
+    assert run.spans == b'{"spans": []}'  # nobody else's tracer is in our own session
+
+
+@either_way
+@pytest.mark.parametrize("what", ["refuses to be made", "swaps two variables", "refuses on the command line"])
+async def test_no_constructor_that_raises_makes_them_find_it(what: str, tmp_path: Path, loud: bool) -> None:
+    assert (await tracked(what, tmp_path, loud=loud)).told() == []
+
+
+@either_way
+async def test_no_call_that_is_cut_short_makes_them_find_it(tmp_path: Path, loud: bool) -> None:
+    assert (await tracked("is cut short", tmp_path, SILENCE, loud=loud)).told() == []
+
+
+@either_way
+async def test_in_the_callers_own_session_they_see_the_command_and_no_signature(tmp_path: Path, loud: bool) -> None:
+    run = await tracked("asks with a session", tmp_path, *ANSWERS, loud=loud)
+    assert b"/v4/im_open_login_svc/account_delete" in run.spans
+    assert run.told() == []
+
+
+async def test_a_filter_for_urls_keeps_the_administrator_too_from_the_callers_own_tracer(tmp_path: Path) -> None:
+    """The line that README gives."""
+    run = await tracked("asks with a session and a filter", tmp_path, "yes")
+    assert b"/v4/im_open_login_svc/account_delete" in run.spans
+    assert b"identifier" not in run.spans
