@@ -28,9 +28,11 @@ async def rest(tim: Client) -> None:
 @pytest.fixture(autouse=True)
 def hangups() -> Iterator[None]:
     """HUP ends processes, as it does where nobody said nohup."""
+    interrupt = signal.getsignal(signal.SIGINT)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGINT, interrupt)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -43,6 +45,8 @@ async def test_a_signal_closes_the_client(number: signal.Signals) -> None:
             await rest(tim)
         assert "closed" in repr(tim)
     assert stop.signal == number
+    # One more Ctrl-C ends the process as it is, without Python's words about it.
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
 
 
 async def test_the_end_of_the_time_closes_the_client_and_is_no_signal() -> None:

@@ -26,6 +26,8 @@ from tim_async import (
 from tim_async.emulator import Account, Emulator, Faults, on
 from tim_async.feeds import Feed
 
+pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
+
 DELETE = "im_open_login_svc/account_delete"
 GET_TAGS = "timpush/get_tag"
 
@@ -548,7 +550,7 @@ async def test_without_a_length_there_is_an_outcome_for_what_was_taken(puppet: P
 
 
 async def test_a_wrong_key_leaves_none_of_a_long_list_without_an_outcome(emulator: Emulator) -> None:
-    async with client_of(emulator, secret_key="not the key") as tim:
+    async with client_of(emulator, secret_key="not-the-key") as tim:
         with pytest.raises(CredentialsError) as caught:
             await tim.push.set_attributes({f"user{number}": {"city": "Oslo"} for number in range(4000)})
     assert caught.value.result is not None

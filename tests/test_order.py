@@ -258,6 +258,13 @@ def test_the_items_of_an_opened_bundle_are_the_heads_of_their_accounts(options: 
 # Any order of events
 
 
+def test_accounts_of_which_one_stands_there_twice_are_not_claimed_at_all() -> None:
+    order = Order(writes=True)
+    assert not order.claim_all(["Mary", "Bob", "Mary"], None)
+    assert not order
+    assert order.claim_all(["Mary", "Bob"], None)
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Items of few accounts are given, sent, put off, answered and withdrawn."""
 

@@ -19,6 +19,8 @@ from tim_async.single import Single
 from tim_async.transport import Transport
 from tim_async.usersig import Signer
 
+pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
+
 
 def dispatcher() -> Dispatcher:
     """One whose lane is driven by hand: no slot is ever free for its own calls."""

@@ -11,6 +11,8 @@ from tim_async import BatchError, Client, ClientClosed, CredentialsError, NotSen
 from tim_async.emulator import Emulator
 from tim_async.streams import OutcomeStream
 
+pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
+
 
 class Boom(Exception):
     """What a source of these tests raises."""

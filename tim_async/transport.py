@@ -106,15 +106,15 @@ class Transport:
         self._signing = Signing(signer)
         self._call_options: _CallOptions = {}
         if session is not None:  # our own has these for all of its calls, which is cheaper than to merge them into each
-            # No public name gives the session's own, which would be left out for those of a call.
-            middlewares: list[ClientMiddlewareType] = [*getattr(session, "_middlewares", ()), self._signing]
             self._call_options = {
                 "timeout": self._timeout,
                 "headers": _HEADERS,
                 "auto_decompress": False,
                 "raise_for_status": False,  # the status is judged here, with what comes with it
-                "middlewares": middlewares,
             }
+            if not self._opaque:  # who knows what another kind of session does with them
+                # No public name gives the session's own, which would be left out for those of a call.
+                self._call_options["middlewares"] = [*getattr(session, "_middlewares", ()), self._signing]
         if proxy is not None:
             self._call_options["proxy"] = URL(proxy.url)
         if ssl is not None:
@@ -191,9 +191,10 @@ class Transport:
 
     async def _post(self, session: aiohttp.ClientSession, path: str, base: str, data: Body) -> bytes | RequestError:
         try:
-            async with session.post(
-                self._signing.address(base, path), data=data, allow_redirects=False, **self._call_options
-            ) as response:
+            url = self._signing.address(base, path)
+            if self._opaque:
+                url = self._signing.signed(url)
+            async with session.post(url, data=data, allow_redirects=False, **self._call_options) as response:
                 if data.unsent:
                     response.close()
                     return ConnectError(path, data.drop())

@@ -59,6 +59,8 @@ class Stop:
                     timer.cancel()
                 for number in numbers:
                     loop.remove_signal_handler(number)
+                if self.signal is not None:  # a third Ctrl-C, in the last moments, ends it without a traceback
+                    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def leave(self) -> None:
         """Leave the block at once, as after a second signal: calls in flight are cut short."""
