@@ -548,7 +548,7 @@ async def test_without_a_length_there_is_an_outcome_for_what_was_taken(puppet: P
 
 
 async def test_a_wrong_key_leaves_none_of_a_long_list_without_an_outcome(emulator: Emulator) -> None:
-    async with client_of(emulator, secret_key="not the key") as tim:
+    async with client_of(emulator, secret_key="not-the-key") as tim:
         with pytest.raises(CredentialsError) as caught:
             await tim.push.set_attributes({f"user{number}": {"city": "Oslo"} for number in range(4000)})
     assert caught.value.result is not None

@@ -219,7 +219,7 @@ class Transport:
             ) as response:
                 answer = await response.read()
                 return answer if response.status == 200 else BadStatus(path, response.status)
-        except Exception as exc:  # noqa: BLE001 - of the caller's tracers too: whatever it is, it may hold the URL
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             return _ours(path, exc)
 
 
@@ -249,7 +249,5 @@ def _ours(path: str, exc: BaseException) -> RequestError:
             return InvalidReply(path, "the answer broke off")
         case aiohttp.ClientResponseError():
             return InvalidReply(path, "the answer is not HTTP")
-        case aiohttp.ClientError() | OSError():
-            return RequestError(path, f"the connection was lost before the answer came ({type(exc).__name__})")
         case _:
-            return RequestError(path, f"the HTTP session failed ({type(exc).__name__})")
+            return RequestError(path, f"the connection was lost before the answer came ({type(exc).__name__})")
