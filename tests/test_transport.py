@@ -612,10 +612,8 @@ async def test_of_a_session_of_another_kind_nobody_knows_what_it_wrote(puppet: P
 
     permit = Permit(0.0)
     session: Any = Failing()
-    with pytest.raises(RequestError) as caught:
+    with pytest.raises(LookupError):  # told by its type alone, by who runs the call
         await transport_to(puppet.url, session=session).send(GET_TAGS, BODY, permit)
-    assert caught.value.may_have_happened
-    assert caught.value.detail == "the session failed (LookupError)"
     assert permit.written is not None
 
 

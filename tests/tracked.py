@@ -148,7 +148,7 @@ async def is_cut_short(url: str) -> None:
             sentry_sdk.capture_exception()
         try:
             await transport.send("timpush/get_tag", b"{}", Broken(0.0))
-        except RequestError:
+        except Exception:  # noqa: BLE001 - whatever aiohttp makes of it
             sentry_sdk.capture_exception()
         try:
             async with asyncio.timeout(0):

@@ -201,8 +201,12 @@ class Transport:
                 if response.status != 200:
                     return await self._bad_status(path, response)
                 return await self._read(path, response)
-        except Exception as exc:  # noqa: BLE001 - of the caller's tracers too: whatever it is, it may hold the URL
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             return _ours(path, exc, data)
+        except Exception as exc:
+            if data.permit.written is not None:
+                raise  # of the caller's tracers, or a fault of ours: told loudly by who runs the call
+            return ConnectError(path, f"nothing was sent: the session failed ({type(exc).__name__})")
 
     async def _read(self, path: str, response: aiohttp.ClientResponse) -> bytes | InvalidReply:
         """The body of an answer, as it came and within bounds."""
@@ -256,7 +260,7 @@ _OF_A_CONNECTION = (
 )
 
 
-def _ours(path: str, exc: Exception, data: Body) -> RequestError:
+def _ours(path: str, exc: aiohttp.ClientError | OSError, data: Body) -> RequestError:
     """The error in our words, by what is known of the body: aiohttp's would print the URL."""
     error = _translated(path, exc)
     unsent = data.permit.written is None and (data.prepared or not isinstance(exc, _OF_A_CONNECTION))
@@ -265,7 +269,7 @@ def _ours(path: str, exc: Exception, data: Body) -> RequestError:
     return error
 
 
-def _translated(path: str, exc: Exception) -> RequestError:
+def _translated(path: str, exc: aiohttp.ClientError | OSError) -> RequestError:
     """The error in our words, by its kind alone."""
     match exc:
         case aiohttp.ClientConnectorDNSError():
@@ -287,7 +291,5 @@ def _translated(path: str, exc: Exception) -> RequestError:
             return InvalidReply(path, "the answer broke off")
         case aiohttp.ClientResponseError():
             return InvalidReply(path, "the answer is not HTTP")
-        case aiohttp.ClientError() | OSError():
-            return RequestError(path, f"the connection was lost before the answer came ({type(exc).__name__})")
         case _:
-            return RequestError(path, f"the session failed ({type(exc).__name__})")
+            return RequestError(path, f"the connection was lost before the answer came ({type(exc).__name__})")
