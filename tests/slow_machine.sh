@@ -7,7 +7,7 @@
 #   BUSY=3 CORE=1 tests/slow_machine.sh 2     beside three busy loops, on a quarter of the second core
 #   tests/slow_machine.sh 5 tests/test_x.py   five times, only pytest with these arguments, without coverage
 #
-# Needs Linux (taskset) and the .venv that ./run test makes. The busy loops end with this script, however it ends.
+# Needs Linux (taskset) and the .venv that ./run test makes. All that it starts ends with it, however it ends.
 set -eu
 cd "$(dirname "$0")/.."
 times=${1:-1}
@@ -16,15 +16,15 @@ core=${CORE:-$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')}  # the first that w
 python=.venv/bin/python
 folder=$(mktemp -d)
 export COVERAGE_FILE="$folder/data"
-loops=
+started=
 
 # Each looks now and then whether this script is still there: after a kill -9, no trap runs.
 busy='while kill -0 "$0" 2>/dev/null; do i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; done'
 
 clean_up() {
-  for loop in $loops; do
-    kill "$loop" 2>/dev/null || true
-    wait "$loop" 2>/dev/null || true
+  for process in $started; do
+    kill "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
   done
   rm -rf "$folder"
 }
@@ -33,17 +33,24 @@ trap 'exit 130' HUP INT TERM
 
 for _ in $(seq "${BUSY:-1}"); do
   taskset -c "$core" sh -c "$busy" $$ &
-  loops="$loops $!"
+  started="$started $!"
 done
+
+# In the background, or a signal would have to wait for it; with the signals as they are for what is in front.
+on_the_core() {
+  env --default-signal taskset -c "$core" "$@" &
+  started="$started $!"
+  wait $!
+}
 
 for round in $(seq "$times"); do
   echo "slow_machine: round $round of $times, $(date +%T)" >&2
   if [ $# -gt 0 ]; then
-    taskset -c "$core" "$python" -m pytest -q -p no:cacheprovider "$@"
+    on_the_core "$python" -m pytest -q -p no:cacheprovider "$@"
     continue
   fi
   "$python" -m coverage erase
-  taskset -c "$core" "$python" -m coverage run -m pytest -q -p no:cacheprovider
+  on_the_core "$python" -m coverage run -m pytest -q -p no:cacheprovider
   "$python" -m coverage combine -q
   "$python" -m coverage report
 done
