@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
 from desk import LOST, fine, refusal, sealed, settle
@@ -38,8 +39,8 @@ def dispatcher() -> Dispatcher:
     )
 
 
-def asked_of(asker: Dispatcher, account: str = "Mary") -> "Single[object]":
-    waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+def asked_of(asker: Dispatcher, account: str = "Mary") -> "Single[Any]":
+    waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     singles = asker.lane.singles(0, None, patient=False)
     asker.ask(singles, waiter, account, None)
     return Single(asker, singles, waiter, account, pairs=False)
