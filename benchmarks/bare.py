@@ -8,7 +8,7 @@ import msgspec
 from yarl import URL
 
 from tim_async.emulator import DEMO_KEY
-from tim_async.usersig import Signer
+from tim_async.service.usersig import Signer
 
 __all__ = ["APP", "Address", "TagsReply", "open_session"]
 

@@ -17,7 +17,7 @@ from itertools import count
 
 import tim_async
 from tim_async.emulator import DEMO_KEY
-from tim_async.redis import RedisLimiter
+from tim_async.limits.redis import RedisLimiter
 
 APP = 1400000000
 PATH = "timpush/get_tag"

@@ -5,8 +5,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from tim_async.endpoints import ENDPOINTS, Endpoint
-from tim_async.endpoints.plain import RATES
+from tim_async.service.endpoints import ENDPOINTS, Endpoint
+from tim_async.service.endpoints.plain import RATES
 
 PAGE = Path(__file__).with_suffix(".md")
 

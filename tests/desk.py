@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tim_async.endpoints import PUSH_GET_TAGS, Answer, Endpoint
 from tim_async.errors import ConnectError, RequestError, RequestTimeout
-from tim_async.feeds import NORMAL, CallFeed
-from tim_async.health import Health
-from tim_async.items import Chunk
-from tim_async.lane import Effect, Lane
+from tim_async.lane.feeds import NORMAL, CallFeed
+from tim_async.lane.health import Health
+from tim_async.lane.items import Chunk
+from tim_async.lane.judging import Effect, Lane
 from tim_async.results import NotSent, Ok, Rejected, Unknown
+from tim_async.service.endpoints import PUSH_GET_TAGS, Answer, Endpoint
 
 LOST = RequestTimeout("sim", "no answer within 10 s")
 NO_CONNECTION = ConnectError("sim", "connection refused")

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tim_async.endpoints import Endpoint
+from tim_async.service.endpoints import Endpoint
 
 __all__ = ["SAMPLES", "Page", "answer_for", "page_of", "pages"]
 

@@ -14,7 +14,7 @@ import trustme
 
 from tim_async import Client
 from tim_async.emulator import DEMO_KEY
-from tim_async.limits import LocalLimiter
+from tim_async.limits.local import LocalLimiter
 
 __all__ = ["APP", "Call", "Puppet", "client_of", "contexts", "refuse", "refusing", "yes"]
 

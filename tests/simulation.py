@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from tim_async.checks import Problems
-from tim_async.endpoints import Answer, Endpoint
 from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
-from tim_async.feeds import BatchFeed, CallFeed, Feed, Singles, StreamFeed
-from tim_async.health import Health
-from tim_async.items import FLYING, GONE, Bundle, Chunk, Item
-from tim_async.lane import Effect, Lane
+from tim_async.lane.feeds import BatchFeed, CallFeed, Feed, Singles, StreamFeed
+from tim_async.lane.health import Health
+from tim_async.lane.items import FLYING, GONE, Bundle, Chunk, Item
+from tim_async.lane.judging import Effect, Lane
 from tim_async.results import Failure, NotSent, Ok, Rejected, Unknown
+from tim_async.service.checks import Problems
+from tim_async.service.endpoints import Answer, Endpoint
 
 
 class Fault(enum.Enum):

@@ -20,8 +20,8 @@ from tim_async import (
     ServiceBusy,
 )
 from tim_async.emulator import Emulator
-from tim_async.endpoints import ENDPOINTS
-from tim_async.endpoints.values import AttributeNames
+from tim_async.service.endpoints import ENDPOINTS
+from tim_async.service.endpoints.values import AttributeNames
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

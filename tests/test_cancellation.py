@@ -14,9 +14,9 @@ import pytest
 from servers import Call, Puppet, client_of, refuse, yes
 
 from tim_async import AccountError, Client, Ok
-from tim_async.lane import Lane
-from tim_async.limits import Command, local_limiter
-from tim_async.permits import Permit
+from tim_async.lane.judging import Lane
+from tim_async.limits.local import Command, local_limiter
+from tim_async.limits.permits import Permit
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

@@ -17,8 +17,8 @@ import pytest
 from servers import client_of
 
 from tim_async import BatchResult, CallEvent, Client, NotSent, Ok, Rejected, Unknown
-from tim_async.codes import Action, code
 from tim_async.emulator import Emulator, Fault, Faults, Kind, Line, on
+from tim_async.service.codes import Action, code
 
 ACCOUNTS = 20_000
 NEVER_THERE = 1_000

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tim_async.checks import (
+from tim_async.service.checks import (
     Problem,
     Problems,
     Unfit,

@@ -6,10 +6,10 @@ from typing import Any
 import click
 import pytest
 
-from tim_async import endpoints
 from tim_async.bulk.reading import InputError, Row, RowError
 from tim_async.cli.arguments import Told, account_of, argument_of
-from tim_async.endpoints import Endpoint
+from tim_async.service import endpoints
+from tim_async.service.endpoints import Endpoint
 
 ATTRIBUTES, IMPORT = endpoints.PUSH_SET_ATTRIBUTES, endpoints.ACCOUNTS_IMPORT_MANY
 

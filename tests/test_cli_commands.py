@@ -15,7 +15,7 @@ from servers import Puppet
 from tim_async.cli.app import run
 from tim_async.cli.commands import groups
 from tim_async.emulator import Emulator
-from tim_async.endpoints import ENDPOINTS, Endpoint
+from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 
 @pytest.fixture

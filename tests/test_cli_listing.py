@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tim_async.cli.app import run
 from tim_async.cli.listing import _table
-from tim_async.endpoints import ENDPOINTS
+from tim_async.service.endpoints import ENDPOINTS
 
 
 @contextmanager

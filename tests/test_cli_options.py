@@ -8,7 +8,7 @@ import pytest
 
 from tim_async.bulk.reading import InputError
 from tim_async.cli.options import CONNECTION, OUTCOMES, SOURCE, TIMEOUT, Connection, Options, options_from, seconds
-from tim_async.keys import keyed
+from tim_async.service.keys import keyed
 
 ALL = [*SOURCE, *OUTCOMES, TIMEOUT, *CONNECTION]
 

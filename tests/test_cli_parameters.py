@@ -10,12 +10,12 @@ from typing import Any, get_args, get_type_hints
 import click
 import pytest
 
-from tim_async import endpoints
 from tim_async.bulk.reading import InputError
 from tim_async.cli.parameters import PARAMETERS, Parameter, parameters_of, read_json, values_of
-from tim_async.endpoints import ENDPOINTS, Endpoint
-from tim_async.groups import BlockList, Friends
-from tim_async.plain import GetNames, Revoke, Send, SetNames
+from tim_async.operations.groups import BlockList, Friends
+from tim_async.operations.plain import GetNames, Revoke, Send, SetNames
+from tim_async.service import endpoints
+from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 SEND = endpoints.PUSH_SEND
 

@@ -13,7 +13,7 @@ from tim_async.bulk.reading import InputError
 from tim_async.cli.app import run
 from tim_async.cli.options import Connection
 from tim_async.cli.proxies import Proxy, proxy_of
-from tim_async.keys import keyed
+from tim_async.service.keys import keyed
 
 VARIABLES = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "HTTP_PROXY")
 

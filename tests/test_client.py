@@ -13,8 +13,8 @@ from servers import APP, Puppet, client_of, yes
 
 from tim_async import AccountError, Client, ClientClosed, ConnectError, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import DEMO_KEY, Emulator
-from tim_async.hosts import REGIONS
-from tim_async.limits import LocalLimiter
+from tim_async.limits.local import LocalLimiter
+from tim_async.transport.hosts import REGIONS
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

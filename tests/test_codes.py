@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tim_async import codes
-from tim_async.codes import CODES, Action, Code, Fault, code, is_known
+from tim_async.service import codes
+from tim_async.service.codes import CODES, Action, Code, Fault, code, is_known
 
 
 class Documented(msgspec.Struct, frozen=True):

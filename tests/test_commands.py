@@ -11,8 +11,8 @@ from servers import client_of
 
 from tim_async import AccountError, Client, InvalidRequest, NotSent, Ok, Rejected, Unknown
 from tim_async.emulator import Emulator, Faults, Kind, on
-from tim_async.endpoints import ENDPOINTS
-from tim_async.endpoints.values import Device, Friend, ImportedFriend, NewFriend, Presence, Profile
+from tim_async.service.endpoints import ENDPOINTS
+from tim_async.service.endpoints.values import Device, Friend, ImportedFriend, NewFriend, Presence, Profile
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

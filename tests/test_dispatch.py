@@ -12,9 +12,9 @@ from servers import Puppet, client_of, refuse, yes
 from tim_async import AccountError, BatchError, CallEvent, Client, CredentialsError, NotSent, Ok, Unknown
 from tim_async.dispatch import Dispatcher
 from tim_async.emulator import Emulator
-from tim_async.limits import Command
-from tim_async.permits import Permit
-from tim_async.usersig import read
+from tim_async.limits.local import Command
+from tim_async.limits.permits import Permit
+from tim_async.service.usersig import read
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

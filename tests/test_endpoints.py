@@ -12,8 +12,13 @@ import msgspec
 import pytest
 from pages import SAMPLES, Page, answer_for, page_of, pages
 
-from tim_async.checks import Unfit, check_accounts
-from tim_async.endpoints import (
+from tim_async.errors import InvalidReply, RequestError
+from tim_async.lane.feeds import NORMAL, CallFeed
+from tim_async.lane.health import Health
+from tim_async.lane.judging import Lane
+from tim_async.results import BatchResult, NotSent, Ok, Outcome, Rejected, Unknown
+from tim_async.service.checks import Unfit, check_accounts
+from tim_async.service.endpoints import (
     ENDPOINTS,
     PUSH_ADD_TAGS,
     PUSH_SEND_TO,
@@ -23,20 +28,15 @@ from tim_async.endpoints import (
     any_command,
     readers,
 )
-from tim_async.endpoints.arguments import (
+from tim_async.service.endpoints.arguments import (
     prepare_friend,
     prepare_imported_friend,
     prepare_new_account,
     prepare_tag_values,
 )
-from tim_async.endpoints.base import InOrder
-from tim_async.endpoints.bodies import push_batch
-from tim_async.endpoints.values import FRIEND_TAGS, PROFILE_TAGS, Presence
-from tim_async.errors import InvalidReply, RequestError
-from tim_async.feeds import NORMAL, CallFeed
-from tim_async.health import Health
-from tim_async.lane import Lane
-from tim_async.results import BatchResult, NotSent, Ok, Outcome, Rejected, Unknown
+from tim_async.service.endpoints.base import InOrder
+from tim_async.service.endpoints.bodies import push_batch
+from tim_async.service.endpoints.values import FRIEND_TAGS, PROFILE_TAGS, Presence
 
 Row = Endpoint[Any, Any]
 Respond = Callable[[list[str]], bytes | RequestError]

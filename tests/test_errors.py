@@ -10,8 +10,6 @@ import msgspec
 import pytest
 
 import tim_async.errors
-from tim_async.codes import code
-from tim_async.endpoints import ENDPOINTS, Endpoint
 from tim_async.errors import (
     AccountError,
     APIError,
@@ -29,6 +27,8 @@ from tim_async.errors import (
     TIMError,
 )
 from tim_async.results import BatchResult, Failure, NotSent, Rejected, Stats, Unknown
+from tim_async.service.codes import code
+from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 STATS = Stats(2, 0, 3, 0.5, 0.0)
 GONE = Failure(Rejected, 70107, "no such user", "the account does not exist", again=False)

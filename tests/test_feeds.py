@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tim_async.feeds import BULK, NORMAL, BatchFeed, CallFeed, StreamFeed
-from tim_async.items import Bundle, Item, Line
+from tim_async.lane.feeds import BULK, NORMAL, BatchFeed, CallFeed, StreamFeed
+from tim_async.lane.items import Bundle, Item, Line
 from tim_async.results import Failure, NotSent, Ok, Outcome, Rejected, Stats
 
 NO = Failure(Rejected, 70107, "no such user", "the account does not exist", again=False)

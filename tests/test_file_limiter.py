@@ -20,9 +20,9 @@ from servers import APP
 
 from tim_async import Client, FileLimiter
 from tim_async.emulator import DEMO_KEY, Emulator
-from tim_async.limits import Command
-from tim_async.permit_file import LEASE, PATIENCE
-from tim_async.permits import Permit
+from tim_async.limits.local import Command
+from tim_async.limits.permit_file import LEASE, PATIENCE
+from tim_async.limits.permits import Permit
 
 PATH = "timpush/get_tag"
 COMMAND = Command(APP, PATH, 100)

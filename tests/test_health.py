@@ -1,7 +1,7 @@
 """What one answer tells all lanes of a client about the app's standing with the service."""
 
 from tim_async.errors import CredentialsError
-from tim_async.health import Health
+from tim_async.lane.health import Health
 
 BARRED = CredentialsError(70009, "no administrator", "sim")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tim_async.hosts import REGIONS, Hosts, Proxy, check_base_url, read_proxy
+from tim_async.transport.hosts import REGIONS, Hosts, Proxy, check_base_url, read_proxy
 
 
 @pytest.mark.parametrize("url", ["https://example.com/", "http://localhost:1", "http://127.0.0.1:80", "http://[::1]:1"])

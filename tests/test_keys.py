@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tim_async import Client
-from tim_async.keys import keyed, opened, sealed
+from tim_async.service.keys import keyed, opened, sealed
 
 HEX = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e"
 

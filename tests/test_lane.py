@@ -23,11 +23,11 @@ from desk import (
     values,
 )
 
-from tim_async.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer
 from tim_async.errors import APIError, RequestError
-from tim_async.feeds import BULK, INTERACTIVE, CallFeed, StreamFeed
-from tim_async.items import Chunk
+from tim_async.lane.feeds import BULK, INTERACTIVE, CallFeed, StreamFeed
+from tim_async.lane.items import Chunk
 from tim_async.results import Failure
+from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer
 
 # 8: order, sharing, lending
 

@@ -19,7 +19,11 @@ from desk import (
     users,
 )
 
-from tim_async.endpoints import (
+from tim_async.errors import InvalidRequest
+from tim_async.lane.items import Chunk
+from tim_async.lane.judging import Effect
+from tim_async.results import Unknown
+from tim_async.service.endpoints import (
     ACCOUNTS_DELETE,
     BLOCK_LIST_ADD,
     BLOCK_LIST_DELETE,
@@ -40,10 +44,6 @@ from tim_async.endpoints import (
     Endpoint,
     any_command,
 )
-from tim_async.errors import InvalidRequest
-from tim_async.items import Chunk
-from tim_async.lane import Effect
-from tim_async.results import Unknown
 
 Row = Endpoint[Any, Any]
 

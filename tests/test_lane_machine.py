@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from simulation import FATAL, Fault, World
 
-from tim_async.checks import Problem
-from tim_async.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SEND_TO, PUSH_SET_ATTRIBUTES, Endpoint
-from tim_async.feeds import BULK, INTERACTIVE, NORMAL, BatchFeed, Feed
+from tim_async.lane.feeds import BULK, INTERACTIVE, NORMAL, BatchFeed, Feed
 from tim_async.results import NotSent, Ok, Rejected, Unknown
+from tim_async.service.checks import Problem
+from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SEND_TO, PUSH_SET_ATTRIBUTES, Endpoint
 
 ROWS = [ACCOUNTS_DELETE, PUSH_SET_ATTRIBUTES, PUSH_GET_TAGS, PUSH_SEND_TO]
 ACCOUNTS = st.lists(

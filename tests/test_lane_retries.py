@@ -23,10 +23,10 @@ from desk import (
     values,
 )
 
-from tim_async.endpoints import PUSH_SEND_TO, Answer
 from tim_async.errors import BadStatus, InvalidReply, RequestError
-from tim_async.lane import Lane
-from tim_async.waiting import SILENCE_MOST
+from tim_async.lane.judging import Lane
+from tim_async.lane.waiting import SILENCE_MOST
+from tim_async.service.endpoints import PUSH_SEND_TO, Answer
 
 GATEWAY = BadStatus("sim", 502)
 GARBAGE = InvalidReply("sim", "no JSON")

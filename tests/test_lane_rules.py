@@ -23,11 +23,11 @@ from desk import (
     values,
 )
 
-from tim_async.endpoints import ACCOUNTS_DELETE, PUSH_SET_ATTRIBUTES, Answer
 from tim_async.errors import BadStatus, InvalidReply, RequestError
-from tim_async.health import Health
-from tim_async.lane import Effect
+from tim_async.lane.health import Health
+from tim_async.lane.judging import Effect
 from tim_async.results import Ok, Rejected
+from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_SET_ATTRIBUTES, Answer
 
 GATEWAY = BadStatus("sim", 502)
 GARBAGE = InvalidReply("sim", "no JSON")

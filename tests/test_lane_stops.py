@@ -17,11 +17,11 @@ from desk import (
     values,
 )
 
-from tim_async.endpoints import ACCOUNTS_DELETE, Answer
 from tim_async.errors import APIError, CredentialsError
-from tim_async.feeds import BULK, INTERACTIVE
-from tim_async.health import Health
-from tim_async.lane import Effect
+from tim_async.lane.feeds import BULK, INTERACTIVE
+from tim_async.lane.health import Health
+from tim_async.lane.judging import Effect
+from tim_async.service.endpoints import ACCOUNTS_DELETE, Answer
 
 # 7: the signature
 

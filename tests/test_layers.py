@@ -185,15 +185,18 @@ def test_every_room_has_its_place() -> None:
 
 def test_the_reader_of_imports_reads_all_ways_of_importing() -> None:
     """Else the other tests here would hold whatever stands in the modules."""
-    assert {each.target for each in ours("tim_async.lane")} >= {"tim_async.waiting", "tim_async.feeds"}
-    assert "tim_async.checks" in {each.target for each in ours("tim_async.endpoints.push")}
-    assert "tim_async.wire" in {each.target for each in ours("tim_async.endpoints.push")}
-    assert "tim_async.endpoints.base" in {each.target for each in ours("tim_async.endpoints.push")}
-    assert "tim_async.endpoints.push" in {each.target for each in ours("tim_async.endpoints.table")}
-    assert "tim_async.endpoints" in {each.target for each in ours("tim_async.client")} | {
-        each.target for each in ours("tim_async.groups")
+    assert {each.target for each in ours("tim_async.lane.judging")} >= {
+        "tim_async.lane.waiting",
+        "tim_async.lane.feeds",
     }
-    assert {each.target for each in foreign("tim_async.transport")} >= {"aiohttp", "asyncio", "yarl"}
+    assert "tim_async.service.checks" in {each.target for each in ours("tim_async.service.endpoints.push")}
+    assert "tim_async.service.wire" in {each.target for each in ours("tim_async.service.endpoints.push")}
+    assert "tim_async.service.endpoints.base" in {each.target for each in ours("tim_async.service.endpoints.push")}
+    assert "tim_async.service.endpoints.push" in {each.target for each in ours("tim_async.service.endpoints.table")}
+    assert "tim_async.service.endpoints" in {each.target for each in ours("tim_async.client")} | {
+        each.target for each in ours("tim_async.operations.groups")
+    }
+    assert {each.target for each in foreign("tim_async.transport.post")} >= {"aiohttp", "asyncio", "yarl"}
     assert "tim_async.results" not in {each.target for each in ours("tim_async.errors")}
     assert resolved("tim_async") == "tim_async.__init__"
 

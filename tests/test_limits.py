@@ -10,7 +10,7 @@ from arrivals import most_in_a_second
 from virtual_service import BEAT, TAGS, Service, jitter, now
 from virtual_time import run
 
-from tim_async.limits import Command, LocalLimiter, local_limiter
+from tim_async.limits.local import Command, LocalLimiter, local_limiter
 
 
 async def full_use(limiter: LocalLimiter, command: Command = TAGS) -> Callable[[], None]:

@@ -18,11 +18,12 @@ from arrivals import most_in_a_second
 from box import running
 from servers import APP
 
-from tim_async import Client, limits
+from tim_async import Client
 from tim_async.emulator import DEMO_KEY, Emulator
-from tim_async.gates import LOOK_AGAIN, STANDSTILL, clock_of
-from tim_async.limits import Command, LocalLimiter, local_limiter
-from tim_async.permits import Permit
+from tim_async.limits import local as limits
+from tim_async.limits.gates import LOOK_AGAIN, STANDSTILL, clock_of
+from tim_async.limits.local import Command, LocalLimiter, local_limiter
+from tim_async.limits.permits import Permit
 
 PATH = "timpush/get_tag"
 COMMAND = Command(7, PATH, 100)

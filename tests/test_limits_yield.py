@@ -9,7 +9,7 @@ from arrivals import most_in_a_second
 from virtual_service import BEAT, TAGS, Service, jitter, now
 from virtual_time import run
 
-from tim_async.limits import Command, LocalLimiter
+from tim_async.limits.local import Command, LocalLimiter
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(200, 20), (100, 30), (50, 30), (5, 60), (1, 200), (0.5, 400)])

@@ -9,11 +9,11 @@ from desk import drive, give, kinds, lane_of
 from pages import answer_for, page_of
 from test_endpoints import GOOD, prepared
 
-from tim_async.endpoints import ENDPOINTS, Answer, Endpoint
-from tim_async.endpoints.mending import loose
 from tim_async.errors import InvalidReply
-from tim_async.items import Chunk
+from tim_async.lane.items import Chunk
 from tim_async.results import Ok, Outcome, Rejected, Unknown
+from tim_async.service.endpoints import ENDPOINTS, Answer, Endpoint
+from tim_async.service.endpoints.mending import loose
 
 Row = Endpoint[Any, Any]
 Break = Callable[[dict[str, Any]], Any]

@@ -24,7 +24,7 @@ from tim_async import (
     Unknown,
 )
 from tim_async.emulator import Account, Emulator, Faults, on
-from tim_async.feeds import Feed
+from tim_async.lane.feeds import Feed
 
 pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
 

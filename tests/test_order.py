@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tim_async.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
-from tim_async.items import FLYING, GONE, Bundle, Item
-from tim_async.order import Order
+from tim_async.lane.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
+from tim_async.lane.items import FLYING, GONE, Bundle, Item
+from tim_async.lane.order import Order
 
 both = pytest.mark.parametrize("writes", [True, False], ids=["writes", "reads"])
 

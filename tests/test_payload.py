@@ -15,11 +15,11 @@ from servers import APP, Call, Puppet, client_of, contexts, yes
 
 from tim_async import ConnectError, InvalidReply, Ok, RequestError
 from tim_async.emulator import DEMO_KEY
-from tim_async.hosts import Hosts
-from tim_async.payload import CLOSED, EARLY, Body, _unread
-from tim_async.permits import Permit
-from tim_async.transport import Transport
-from tim_async.usersig import Signer
+from tim_async.limits.permits import Permit
+from tim_async.service.usersig import Signer
+from tim_async.transport.hosts import Hosts
+from tim_async.transport.payload import CLOSED, EARLY, Body, _unread
+from tim_async.transport.post import Transport
 
 GET_TAGS = "timpush/get_tag"
 BODY = b'{"To_Account":["Mary"]}'

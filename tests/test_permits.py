@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tim_async.permits import ENOUGH, SLACK, Permit, Permits, PermitStatistics
+from tim_async.limits.permits import ENOUGH, SLACK, Permit, Permits, PermitStatistics
 
 WINDOW = 1 + SLACK
 

@@ -12,7 +12,7 @@ from arrivals import most_in_a_second, over, sustained
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tim_async.permits import ENOUGH, Permits
+from tim_async.limits.permits import ENOUGH, Permits
 
 
 class Trip(NamedTuple):

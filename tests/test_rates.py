@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tim_async.rates import Rate, Rates, check_limit
+from tim_async.limits.rates import Rate, Rates, check_limit
 
 PATH = "timpush/get_tag"
 

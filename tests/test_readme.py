@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tim_async.endpoints import ENDPOINTS
+from tim_async.service.endpoints import ENDPOINTS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

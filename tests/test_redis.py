@@ -20,9 +20,9 @@ from told_redis import ToldRedis
 
 from tim_async import Client
 from tim_async.emulator import DEMO_KEY, Emulator
-from tim_async.limits import Command
-from tim_async.redis import RedisLimiter
-from tim_async.redis.gate import PROBE
+from tim_async.limits.local import Command
+from tim_async.limits.redis import RedisLimiter
+from tim_async.limits.redis.gate import PROBE
 
 pytestmark = pytest.mark.clock("virtual")
 

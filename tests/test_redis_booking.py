@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from redis_server import RedisServer
 from told_redis import ToldRedis
 
-from tim_async.limits import Command
-from tim_async.redis.booking import AHEAD, TROUBLE, Books, Clock, Terms
+from tim_async.limits.local import Command
+from tim_async.limits.redis.booking import AHEAD, TROUBLE, Books, Clock, Terms
 
 pytestmark = pytest.mark.clock("virtual")
 

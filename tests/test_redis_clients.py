@@ -10,8 +10,8 @@ import redis
 from redis.asyncio import Redis, RedisCluster, Sentinel
 from redis_server import Ear, RedisServer, free_port
 
-from tim_async.limits import Command
-from tim_async.redis import RedisLimiter
+from tim_async.limits.local import Command
+from tim_async.limits.redis import RedisLimiter
 
 COMMAND = Command(1400000000, "timpush/get_tag", 100)
 TIMEOUT = 0.5

@@ -11,10 +11,10 @@ import pytest
 from redis_server import Ear, RedisServer
 from told_redis import ToldRedis
 
-from tim_async.limits import Command
-from tim_async.permits import Permit
-from tim_async.redis.booking import Books, Terms
-from tim_async.redis.gate import RUN, Common, Gate
+from tim_async.limits.local import Command
+from tim_async.limits.permits import Permit
+from tim_async.limits.redis.booking import Books, Terms
+from tim_async.limits.redis.gate import RUN, Common, Gate
 
 pytestmark = pytest.mark.clock("virtual")
 

@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from tim_async.permits import ENOUGH, Permit
-from tim_async.redis.slots import Slots
+from tim_async.limits.permits import ENOUGH, Permit
+from tim_async.limits.redis.slots import Slots
 
 
 def slots_at(*times: float, rate: float = 100) -> Slots:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tim_async.retry import Budget, Pause, backoff
+from tim_async.lane.retry import Budget, Pause, backoff
 
 shares = st.floats(0, 1, exclude_max=True)
 

@@ -19,8 +19,8 @@ from servers import Call, Puppet, client_of, yes
 
 from tim_async import APIError, BatchResult, CallEvent, Client, TIMError
 from tim_async.emulator import Emulator, Faults
-from tim_async.endpoints.base import said
-from tim_async.usersig import Signer
+from tim_async.service.endpoints.base import said
+from tim_async.service.usersig import Signer
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

@@ -9,16 +9,16 @@ from desk import LOST, fine, refusal, sealed, settle
 
 import tim_async
 from tim_async.dispatch import Dispatcher
-from tim_async.endpoints import PUSH_GET_TAGS
 from tim_async.errors import AccountError, CredentialsError
-from tim_async.health import Health
-from tim_async.hosts import Hosts
-from tim_async.lane import Lane
-from tim_async.rates import Rates
+from tim_async.lane.health import Health
+from tim_async.lane.judging import Lane
+from tim_async.limits.rates import Rates
+from tim_async.operations.single import Single
 from tim_async.results import NotSent, Unknown
-from tim_async.single import Single
-from tim_async.transport import Transport
-from tim_async.usersig import Signer
+from tim_async.service.endpoints import PUSH_GET_TAGS
+from tim_async.service.usersig import Signer
+from tim_async.transport.hosts import Hosts
+from tim_async.transport.post import Transport
 
 pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
 

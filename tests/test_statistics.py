@@ -12,13 +12,13 @@ from servers import APP, Puppet, client_of
 
 from tim_async import CallEvent, Client, TIMError
 from tim_async.emulator import Emulator, Faults, on
-from tim_async.endpoints import ACCOUNTS_DELETE, Answer
-from tim_async.feeds import CallFeed
-from tim_async.health import Health
-from tim_async.lane import Lane
-from tim_async.limits import Command, LocalLimiter
-from tim_async.permits import Permit
-from tim_async.statistics import Alarm, read_alarm
+from tim_async.lane.feeds import CallFeed
+from tim_async.lane.health import Health
+from tim_async.lane.judging import Lane
+from tim_async.lane.statistics import Alarm, read_alarm
+from tim_async.limits.local import Command, LocalLimiter
+from tim_async.limits.permits import Permit
+from tim_async.service.endpoints import ACCOUNTS_DELETE, Answer
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

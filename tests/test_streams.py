@@ -9,7 +9,7 @@ from servers import Puppet, client_of, refusing, yes
 
 from tim_async import BatchError, Client, ClientClosed, CredentialsError, NotSent, Ok, Outcome, Rejected, Unknown
 from tim_async.emulator import Emulator
-from tim_async.streams import OutcomeStream
+from tim_async.operations.streams import OutcomeStream
 
 pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
 

@@ -8,8 +8,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from tim_async.retry import Pause
-from tim_async.throttle import COUNTED_MOST, RETRY_AFTER_MOST, Throttle, seconds_of
+from tim_async.lane.retry import Pause
+from tim_async.lane.throttle import COUNTED_MOST, RETRY_AFTER_MOST, Throttle, seconds_of
 
 LATENCY = 0.02
 

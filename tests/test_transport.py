@@ -17,20 +17,13 @@ from aioresponses import CallbackResult, aioresponses
 from servers import APP, Puppet, client_of, yes
 from yarl import URL
 
-from tim_async import (
-    BadStatus,
-    Client,
-    ConnectError,
-    InvalidReply,
-    RequestError,
-    RequestTimeout,
-)
+from tim_async import BadStatus, Client, ConnectError, InvalidReply, RequestError, RequestTimeout
 from tim_async.emulator import DEMO_KEY, Emulator
-from tim_async.hosts import Hosts
-from tim_async.payload import EARLY
-from tim_async.permits import Permit
-from tim_async.transport import Transport, check_session
-from tim_async.usersig import Signer, read
+from tim_async.limits.permits import Permit
+from tim_async.service.usersig import Signer, read
+from tim_async.transport.hosts import Hosts
+from tim_async.transport.payload import EARLY
+from tim_async.transport.post import Transport, check_session
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

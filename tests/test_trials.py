@@ -19,10 +19,10 @@ from desk import (
     values,
 )
 
-from tim_async.endpoints import PUSH_SET_ATTRIBUTES, Answer
 from tim_async.errors import InvalidRequest, RequestError
-from tim_async.feeds import BULK
-from tim_async.items import Chunk
+from tim_async.lane.feeds import BULK
+from tim_async.lane.items import Chunk
+from tim_async.service.endpoints import PUSH_SET_ATTRIBUTES, Answer
 
 
 @pytest.mark.parametrize("guilty", [0, 37, 50, 99])

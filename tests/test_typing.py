@@ -44,7 +44,7 @@ def test_a_call_that_cannot_work_is_an_error_before_it_runs(tmp_path: Path) -> N
 
 
 def test_every_operation_of_a_client_is_called_there() -> None:
-    from tim_async.endpoints import ENDPOINTS
+    from tim_async.service.endpoints import ENDPOINTS
 
     written = API.read_text()
     missing = [row.path for row in ENDPOINTS if f".{row.method}" not in written]

@@ -15,7 +15,7 @@ import TLSSigAPIv2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tim_async.usersig import Signer, UserSig, keyed, read, sign
+from tim_async.service.usersig import Signer, UserSig, keyed, read, sign
 
 # The public demo key of Tencent's generators, with what they make of it.
 APP = 1400000000
@@ -312,6 +312,6 @@ def test_a_signer_that_cannot_be_made_does_not_show_the_key_in_its_frame() -> No
     with pytest.raises(ValueError, match="identifier must be one line") as caught:
         Signer(APP, KEY, "", DAY)
     frames = traceback.walk_tb(caught.value.__traceback__)
-    inside = [frame for frame, _ in frames if frame.f_globals["__name__"] == "tim_async.usersig"]
+    inside = [frame for frame, _ in frames if frame.f_globals["__name__"] == "tim_async.service.usersig"]
     assert [frame.f_code.co_name for frame in inside] == ["__init__", "_check"]
     assert not [value for frame in inside for value in frame.f_locals.values() if value == KEY]

@@ -25,11 +25,11 @@ from desk import (
     values,
 )
 
-from tim_async.checks import Problem
-from tim_async.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer, Endpoint
 from tim_async.errors import APIError, RequestError
-from tim_async.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
-from tim_async.waiting import SILENCE_MOST
+from tim_async.lane.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
+from tim_async.lane.waiting import SILENCE_MOST
+from tim_async.service.checks import Problem
+from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer, Endpoint
 
 # When something may happen
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from tim_async import wire
-from tim_async.endpoints import ENDPOINTS, Answer, Endpoint, any_command
-from tim_async.endpoints.values import FRIEND_FIELDS, PROFILE_FIELDS
 from tim_async.errors import InvalidReply
+from tim_async.service import wire
+from tim_async.service.endpoints import ENDPOINTS, Answer, Endpoint, any_command
+from tim_async.service.endpoints.values import FRIEND_FIELDS, PROFILE_FIELDS
 
 # All rows, and what a bare call of any other command is decoded with. Each example goes through every one of them: to
 # think of an example takes longer than to decode it forty times.

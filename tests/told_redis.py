@@ -22,7 +22,7 @@ OLD = -1_000_000.0
 
 
 class ToldRedis:
-    """What `tim_async.redis.booking.Books` needs of a client.
+    """What `tim_async.limits.redis.booking.Books` needs of a client.
 
     Attributes:
         redis: another client, for the test; it blocks, and knows nothing of the told time.

@@ -32,9 +32,9 @@ from yarl import URL
 from tim_async import Client, RequestError
 from tim_async.cli.app import app
 from tim_async.emulator import Emulator
-from tim_async.keys import keyed
-from tim_async.permits import Permit
-from tim_async.usersig import Signer, sign
+from tim_async.limits.permits import Permit
+from tim_async.service.keys import keyed
+from tim_async.service.usersig import Signer, sign
 
 
 class Memory(Transport):

@@ -4,8 +4,8 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from tim_async.limits import Command, Limiter
-from tim_async.permits import Permit
+from tim_async.limits.local import Command, Limiter
+from tim_async.limits.permits import Permit
 
 __all__ = ["BEAT", "TAGS", "Service", "jitter", "now"]
 

@@ -6,16 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .client import Client
     from .dispatch import CallEvent
-    from .endpoints.values import (
-        AttributeNames,
-        Device,
-        Friend,
-        ImportedFriend,
-        NewAccount,
-        NewFriend,
-        Presence,
-        Profile,
-    )
     from .errors import (
         AccountError,
         APIError,
@@ -32,9 +22,19 @@ if TYPE_CHECKING:
         ServiceBusy,
         TIMError,
     )
-    from .file_limiter import FileLimiter
+    from .lane.statistics import LaneStatistics
+    from .limits.file import FileLimiter
     from .results import BatchResult, NotSent, Ok, Outcome, Rejected, Stats, Unknown
-    from .statistics import LaneStatistics
+    from .service.endpoints.values import (
+        AttributeNames,
+        Device,
+        Friend,
+        ImportedFriend,
+        NewAccount,
+        NewFriend,
+        Presence,
+        Profile,
+    )
 
 __all__ = [
     "APIError",
@@ -78,7 +78,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "client": ("Client",),
     "dispatch": ("CallEvent",),
-    "endpoints.values": (
+    "service.endpoints.values": (
         "AttributeNames",
         "Device",
         "Friend",
@@ -88,9 +88,9 @@ _ROOMS = {
         "Presence",
         "Profile",
     ),
-    "file_limiter": ("FileLimiter",),
+    "limits.file": ("FileLimiter",),
     "results": ("BatchResult", "NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"),
-    "statistics": ("LaneStatistics",),
+    "lane.statistics": ("LaneStatistics",),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 

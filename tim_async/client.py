@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .dispatch import Dispatcher, Hook
 from .errors import APIError, ClientClosed
-from .groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
-from .health import Health
-from .hosts import REGIONS, Hosts, Proxy, check_base_url, read_proxy
-from .keys import Key, sealed
-from .lane import Lane
-from .limits import Limiter, local_limiter
-from .operations import Priority
-from .plain import Calls, check_path
+from .lane.health import Health
+from .lane.judging import Lane
+from .lane.statistics import LaneStatistics, read_alarm
+from .lane.waiting import CLOSED
+from .limits.local import Limiter, local_limiter
+from .limits.rates import ALARM_SECONDS, Rates, check_limit
+from .operations.groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
+from .operations.operation import Priority
+from .operations.plain import Calls, check_path
 from .printable import shown, sturdy
-from .rates import ALARM_SECONDS, Rates, check_limit
-from .statistics import LaneStatistics, read_alarm
-from .transport import REPLY_BYTES, Transport, check_session
-from .usersig import Signer
-from .waiting import CLOSED
+from .service.keys import Key, sealed
+from .service.usersig import Signer
+from .transport.hosts import REGIONS, Hosts, Proxy, check_base_url, read_proxy
+from .transport.post import REPLY_BYTES, Transport, check_session
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
     import aiohttp
 
-    from .endpoints import Endpoint
+    from .service.endpoints import Endpoint
 
 __all__ = ["Client"]
 
@@ -51,7 +51,7 @@ class Client:
     Args:
         sdk_app_id: the app's SDKAppID.
         secret_key: the app's secret key, from the console. It is not kept: only a keyed HMAC of it is, which may be
-            given in its place (`tim_async.keys.keyed`).
+            given in its place (`tim_async.service.keys.keyed`).
         identifier: an administrator account of the app.
         region: where the app lives; one of `REGIONS`.
         base_url: ``scheme://host[:port]`` instead of the region's domains; plain http only for this machine.

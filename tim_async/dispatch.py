@@ -17,22 +17,22 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
-from .codes import Action, code
 from .errors import APIError, BadStatus, ConnectError, RequestError
-from .feeds import PRIORITIES
-from .gates import clock_of
-from .lane import Lane
-from .limits import Adjustable, Command, Limiter, Observable, Slowable
-from .permits import Permit
+from .lane.feeds import PRIORITIES
+from .lane.judging import Lane
+from .lane.statistics import LaneStatistics
+from .limits.gates import clock_of
+from .limits.local import Adjustable, Command, Limiter, Observable, Slowable
+from .limits.permits import Permit
+from .limits.rates import Rates
 from .printable import one_line
-from .rates import Rates
-from .statistics import LaneStatistics
+from .service.codes import Action, code
 
 if TYPE_CHECKING:
-    from .endpoints import Answer, Endpoint
-    from .feeds import Feed, Singles, Waiter
-    from .items import Chunk
-    from .transport import Transport
+    from .lane.feeds import Feed, Singles, Waiter
+    from .lane.items import Chunk
+    from .service.endpoints import Answer, Endpoint
+    from .transport.post import Transport
 
 __all__ = ["CallEvent", "Dispatcher", "Hook"]
 

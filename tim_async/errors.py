@@ -26,8 +26,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .codes import code as verdict_of
 from .printable import one_line, sturdy
+from .service.codes import code as verdict_of
 
 if TYPE_CHECKING:
     from .results import BatchResult, NotSent, Rejected, Unknown

@@ -4,7 +4,15 @@ from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, assert_type
 
 from tim_async import AccountError, BatchResult, Client, NotSent, Ok, Outcome, Rejected, Stats, Unknown
-from tim_async.endpoints.values import AttributeNames, Friend, ImportedFriend, NewAccount, NewFriend, Presence, Profile
+from tim_async.service.endpoints.values import (
+    AttributeNames,
+    Friend,
+    ImportedFriend,
+    NewAccount,
+    NewFriend,
+    Presence,
+    Profile,
+)
 
 Failed = Rejected | Unknown | NotSent
 

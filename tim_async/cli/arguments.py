@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from tim_async.bulk.reading import InputError, Row, RowError
-from tim_async.endpoints import Endpoint
+from tim_async.service.endpoints import Endpoint
 
 from .parameters import Said
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tim_async.endpoints import ENDPOINTS, Endpoint
+from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 from .arguments import Argument, Told, account_of, argument_of
 from .asking import SKIP_BROKEN, YES, ask_first

@@ -14,7 +14,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tim_async import endpoints
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.job import Job
 from tim_async.bulk.reading import InputError, Row
@@ -22,8 +21,9 @@ from tim_async.bulk.report import KINDS, Tally, shown
 from tim_async.bulk.writing import Record
 from tim_async.client import Client
 from tim_async.emulator import DEMO_KEY
-from tim_async.endpoints import Endpoint
-from tim_async.keys import keyed
+from tim_async.service import endpoints
+from tim_async.service.endpoints import Endpoint
+from tim_async.service.keys import keyed
 
 from .options import Connection
 from .progress import Bars

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from tim_async.endpoints import ENDPOINTS, Endpoint
+from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 from .commands import name_of
 

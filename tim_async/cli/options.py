@@ -11,8 +11,8 @@ import click
 
 from tim_async.bulk.reading import InputError
 from tim_async.bulk.writing import Format
-from tim_async.feeds import PRIORITIES
-from tim_async.keys import Key, Sealed, sealed
+from tim_async.lane.feeds import PRIORITIES
+from tim_async.service.keys import Key, Sealed, sealed
 
 __all__ = [
     "CONNECTION",

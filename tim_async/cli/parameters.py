@@ -17,7 +17,7 @@ import click
 import msgspec
 
 from tim_async.bulk.reading import InputError
-from tim_async.endpoints import Endpoint
+from tim_async.service.endpoints import Endpoint
 
 from .options import seconds
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from tim_async.bulk.reading import InputError
-from tim_async.hosts import REGIONS
+from tim_async.transport.hosts import REGIONS
 
 from .options import Connection
 

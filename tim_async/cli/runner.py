@@ -26,7 +26,7 @@ from .stopping import CLOSE_SECONDS, Stop
 from .telling import in_one_line, tell
 
 if TYPE_CHECKING:
-    from tim_async.endpoints import Endpoint
+    from tim_async.service.endpoints import Endpoint
 
     from .arguments import Told
     from .options import Connection, Options

@@ -6,14 +6,7 @@ from typing import Any
 from .command import JSON, Command, Item, Result, entries_in, listed, named
 from .families import RELATIONS
 from .profiles import ALLOW, profile_of
-from .refusals import (
-    BLOCKED_ALREADY,
-    FRIEND_EXISTS,
-    IMPORTED_ALREADY,
-    INFO,
-    NOT_A_FRIEND_TO_UPDATE,
-    Refusal,
-)
+from .refusals import BLOCKED_ALREADY, FRIEND_EXISTS, IMPORTED_ALREADY, INFO, NOT_A_FRIEND_TO_UPDATE, Refusal
 from .replies import failed
 from .store import Store
 

@@ -1,0 +1,414 @@
+"""The waiting line of one command: what an answer means for each item of its call. Pure: it is told the time.
+
+    add ──▶ waiting ──seal──▶ in flight ──settle──▶ an outcome
+               ▲                              │
+               └──── not yet: back-off ◀──────┘
+
+The waiting half stands in `waiting`; this is the judging half. Rules 1 to 8 of the judge, in the order in which an
+answer meets them: no trustworthy answer, a "no" to the whole call, a good answer item by item.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tim_async.errors import (
+    APIError,
+    BadStatus,
+    CredentialsError,
+    InvalidRequest,
+    RateLimited,
+    RequestError,
+    ServiceBusy,
+)
+from tim_async.results import Failure, Rejected, Unknown
+from tim_async.service.codes import Action, Code, Fault, code, is_known
+from tim_async.service.endpoints import Answer
+
+from .feeds import Feed
+from .items import Chunk, Item, Trial
+from .retry import LONGEST, backoff
+from .waiting import FAILURES_MOST, Waiting
+
+__all__ = ["Effect", "Lane"]
+
+GUILTY_CHUNKS_MOST = 3  # chunks all of whose items were refused with one code: so will the others be
+# A chunk of two may be two bad items of a slow source, of which a million good ones are still to come.
+GUILTY_ITEMS_LEAST = 10
+_SILENT = Code(0, "the answer does not mention it", Fault.SERVICE, Action.RETRY)
+_UNCLEAR = Code(0, "what the answer says of it, or of a name like it, cannot be read", Fault.SERVICE, Action.RETRY)
+_NAMED = Code(0, "the answer names it among those that failed, without a code", Fault.ACCOUNT, Action.SPLIT)
+
+
+class Effect(NamedTuple):
+    """What an answer means beyond its own lane."""
+
+    refused: bool = False
+    """The service counted more calls than it allows."""
+    wide: bool = False
+    """All lanes of the client are concerned."""
+    stop_all: APIError | None = None
+    """Nothing of the client may be sent any more."""
+
+
+_NOTHING = Effect()
+
+
+def error_for(verdict: Code, info: str, path: str) -> APIError:
+    """The error that says it, by whose fault it is."""
+    kinds = {
+        Fault.CREDENTIALS: CredentialsError,
+        Fault.RATE: RateLimited,
+        Fault.SERVICE: ServiceBusy,
+        Fault.CALLER: InvalidRequest,
+    }
+    return kinds.get(verdict.fault, APIError)(verdict.number, info, path)
+
+
+def _told_to_resign(item: Item) -> bool:
+    return item.code is not None and code(item.code).action is Action.RESIGN
+
+
+class Lane(Waiting):
+    """The items of one command, from when they are given until each has its outcome."""
+
+    def settle(self, chunk: Chunk, answer: Answer | RequestError, now: float, *, resigned: bool = False) -> Effect:
+        """Judge the answer to one call, or the lack of one, item by item.
+
+        Args:
+            chunk: what was sent.
+            answer: what came.
+            now: seconds.
+            resigned: a fresh signature is at hand, should the old one be the trouble.
+        """
+        self.in_flight -= 1
+        self.health.in_flight -= 1
+        if not isinstance(answer, RequestError):
+            self.throttle.passed(now)
+        effect = _NOTHING
+        if chunk.bundle is not None and chunk.bundle.items is not None:
+            chunk.items = chunk.bundle.items
+        if not self._all_done(chunk, answer, now):
+            if chunk.bundle is not None:
+                chunk.items = self.open(chunk.bundle)
+            effect = self._judge(chunk, answer, now, resigned=resigned)
+        self.tell(now)
+        return effect
+
+    def _all_done(self, chunk: Chunk, answer: Answer | RequestError, now: float) -> bool:
+        """The way of nearly every call: all of it is Ok."""
+        if isinstance(answer, RequestError) or answer.code or answer.errors or answer.doubted:
+            return False
+        values = answer.values_of(chunk.accounts)
+        if values is None:
+            if answer.values is not None or not self.endpoint.silence_is_ok:
+                return False
+            values = [None] * len(chunk.accounts)
+        self._proven(now)
+        if chunk.bundle is None or chunk.items:
+            for item, value in zip(chunk.items, values, strict=True):
+                self.end(item, value)
+        else:
+            chunk.bundle.feed.put_bundle(chunk.bundle, values)
+            self.order.release_bundle(chunk.bundle)
+            self.touched.add(chunk.bundle.feed)
+        self._useful(now)
+        return True
+
+    def _judge(self, chunk: Chunk, answer: Answer | RequestError, now: float, *, resigned: bool) -> Effect:
+        if isinstance(answer, RequestError):
+            return self._unanswered(chunk, answer, now)
+        if answer.code:
+            return self._refused(chunk, answer, now, resigned=resigned)
+        self._proven(now)
+        return self._judge_each(chunk, answer, now)
+
+    # No trustworthy answer
+
+    def _unanswered(self, chunk: Chunk, error: RequestError, now: float) -> Effect:
+        for item in chunk.items:
+            item.line = None
+            item.reached = item.reached or error.may_have_happened
+            item.unsure = item.unsure or error.may_have_happened
+            item.refused = False
+        if error.final:
+            return self._given_up(chunk, error, now)
+        if isinstance(error, BadStatus) and error.throttled:
+            return self._throttled(chunk, error, now)
+        self._failed(chunk, now)
+        self._again(chunk, chunk.items, now, f"no answer: {error.detail}")
+        return _NOTHING
+
+    def _given_up(self, chunk: Chunk, error: RequestError, now: float) -> Effect:
+        """Every further call would end the same: what waits ends unsent."""
+        for item in chunk.items:
+            self.end(item, self.failure_of(item, item.feed, f"no answer: {error.detail}"))
+        self.suspect = error
+        self.stop_all(error, now)
+        return _NOTHING
+
+    def _throttled(self, chunk: Chunk, error: BadStatus, now: float) -> Effect:
+        """A gateway lets fewer calls through: everybody waits until a time, and then goes at the pace that it lets."""
+        before = self.pause.until
+        resume = self.pause.refused(now, error.retry_after)
+        if now >= before:
+            self.throttle.refused(now, resume)
+        self._wait_again(chunk, chunk.items, now, 0.0, f"no answer: {error.detail}")
+        return Effect(refused=True)
+
+    def _failed(self, chunk: Chunk, now: float) -> None:
+        """While nothing of a lane is answered, the lane itself backs off."""
+        self.failures += 1
+        if self.failures >= FAILURES_MOST:
+            if chunk.probe or not self._probes:
+                self._probes += 1
+            self._probe_at = now + backoff(self._probes, self.chance)
+
+    def _useful(self, now: float) -> None:
+        self.failures = self._probes = 0
+        self._probe_at = now
+        self._silent_since = now if self.in_flight or not self.idle else math.inf
+        self.health.budget.earn()
+
+    # A "no" to the whole call
+
+    def _refused(self, chunk: Chunk, answer: Answer, now: float, *, resigned: bool) -> Effect:
+        verdict = self.endpoint.verdict(answer.code)
+        # Told so once more, when the signature was a new one: then yet another will not help.
+        resigned = resigned and not any(_told_to_resign(item) for item in chunk.items)
+        self._note(chunk, answer, verdict)
+        if verdict.action is Action.PAUSE:
+            return self._pause(chunk, verdict, now)
+        if verdict.action is Action.RETRY:
+            self._failed(chunk, now)
+            self._again(chunk, chunk.items, now, verdict.meaning)
+            return _NOTHING
+        if resigned and verdict.action is Action.RESIGN:
+            self._wait_again(chunk, chunk.items, now, 0.0, verdict.meaning)
+            return _NOTHING
+        if verdict.action in (Action.STOP, Action.RESIGN):
+            for item in chunk.items:
+                self._reject(item, verdict, again=True)
+            return self._pointless(verdict, answer.info, now)
+        return self._final(chunk, answer, verdict, now)
+
+    def _note(self, chunk: Chunk, answer: Answer, verdict: Code) -> None:
+        for item in chunk.items:
+            item.line = None
+            item.code, item.info = answer.code, answer.info
+            item.reached = True
+            item.unsure = item.unsure or verdict.unsure
+            item.refused = False
+            if answer.reply is not None:
+                item.reply = answer.reply
+
+    def _final(self, chunk: Chunk, answer: Answer, verdict: Code, now: float) -> Effect:
+        """The call will always be refused so; find out whom that concerns."""
+        self._useful(now)
+        self._proven(now)
+        if answer.values or answer.errors:
+            return self._judge_each(chunk, answer, now, unmentioned=verdict)
+        if self._leaves_open(answer.code):
+            for item in chunk.items:
+                item.unsure = True
+            self._again(chunk, chunk.items, now, verdict.meaning)
+        elif self.endpoint.concerns_all(answer.code):
+            self._concerns_all(chunk, verdict, answer.info, now)
+        else:
+            self._guilty(chunk, chunk.items, verdict, now)
+        return _NOTHING
+
+    def _leaves_open(self, number: int) -> bool:
+        """Whether nobody says what a code means, and it matters: what may be sent only once is not sent again."""
+        return not self.endpoint.repeatable and not is_known(number)
+
+    def _concerns_all(self, chunk: Chunk, verdict: Code, info: str, now: float) -> None:
+        """The call was refused for what its items share: so would be all others with the same options."""
+        alone = len(chunk.items) == 1
+        for item in chunk.items:
+            if alone and self.endpoint.is_echo(verdict.number, info) and item.unsure:
+                self.end(item, None)
+            else:
+                self._reject(item, verdict, of_all=True)
+        error = InvalidRequest(verdict.number, info, self.endpoint.path)
+        for feed in [feed for feed in self.feeds if feed.options == chunk.options and not feed.finished]:
+            self.stop(feed, error, now)
+
+    def _pause(self, chunk: Chunk, verdict: Code, now: float) -> Effect:
+        """Too many calls: everybody waits until a time, and it costs nobody an attempt."""
+        (self.health.pause if verdict.wide else self.pause).refused(now)
+        self._wait_again(chunk, chunk.items, now, 0.0, verdict.meaning)
+        return Effect(refused=True, wide=verdict.wide)
+
+    def _pointless(self, verdict: Code, info: str, now: float) -> Effect:
+        """Every further call would be answered the same: what waits ends unsent."""
+        error = error_for(verdict, info, self.endpoint.path)
+        effect = _NOTHING
+        if verdict.wide:
+            self.health.refused(error, verdict.wait, now)
+            effect = Effect(wide=True, stop_all=error)
+        else:
+            self.suspect = error
+        self.stop_all(error, now)
+        return effect
+
+    def stop_all(self, error: APIError | RequestError, now: float) -> None:
+        """End what waits, unsent."""
+        for feed in list(self.feeds):
+            self.stop(feed, error, now)
+
+    def _guilty(self, chunk: Chunk, items: Sequence[Item], verdict: Code, now: float) -> None:
+        """The call was refused and one of these items may have caused it: find out which."""
+        if len(chunk.items) == 1:
+            self._convict(chunk.trial, items[0], verdict, now)
+            return
+        for item in items:
+            item.refused = True
+        trial = chunk.trial
+        if trial is None:
+            trial = self.trials.accuse(items, verdict.number)
+            trial.innocent = len(items) < max(len(chunk.items), GUILTY_ITEMS_LEAST)
+        self.trials.go_on([item for item in items if self.goes_on(item, verdict.meaning)], trial)
+
+    def _convict(self, trial: Trial | None, item: Item, verdict: Code, now: float) -> None:
+        """This item alone was refused."""
+        feed = item.feed
+        if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
+            self.end(item, item.reply)
+            return
+        self._reject(item, verdict, trial)
+        if trial is None:
+            return
+        for other in self.trials.condemned(trial):
+            other.code, other.info = item.code, item.info
+            self._reject(other, verdict, trial)
+        # Single requests have nothing to do with each other.
+        if not trial.undecided and not trial.innocent and not feed.single:
+            self._chunk_guilty(feed, verdict, item.info, now)
+
+    def _chunk_guilty(self, feed: Feed, verdict: Code, info: str, now: float) -> None:
+        """Every item of a chunk was found guilty of the same: after three such chunks nobody asks on."""
+        counts = feed.guilty_chunks = feed.guilty_chunks or {}
+        counts[verdict.number] = count = counts.get(verdict.number, 0) + 1
+        if count >= GUILTY_CHUNKS_MOST:
+            self.stop(feed, InvalidRequest(verdict.number, info, self.endpoint.path), now)
+
+    # A good answer
+
+    def _proven(self, now: float) -> None:
+        self.suspect = None
+        self.pause.answered(now)
+        self.health.good(now)
+
+    def _judge_each(self, chunk: Chunk, answer: Answer, now: float, unmentioned: Code | None = None) -> Effect:
+        """Judge item by item; *unmentioned* is the "no" to the whole call that the others share, if there was one."""
+        again: dict[str, list[Item]] = {}
+        accused: list[Item] = []
+        stops: list[Code] = []
+        doubtful = answer.doubtful([item.account for item in chunk.items])
+        for item in chunk.items:
+            doubted = item.account in doubtful
+            verdict = self._judge_item(item, answer, unmentioned, doubted=doubted)
+            if verdict is None:
+                continue
+            if verdict is unmentioned:
+                accused.append(item)
+            elif verdict.action is Action.STOP:
+                stops.append(verdict)
+            else:
+                again.setdefault(verdict.meaning, []).append(item)
+        if sum(map(len, again.values())) < len(chunk.items):
+            self._useful(now)
+        else:
+            self._failed(chunk, now)
+        if accused and unmentioned is not None:
+            self._guilty(chunk, accused, unmentioned, now)
+        for why, items in again.items():
+            self._again(chunk, items, now, why)
+        if len(stops) == len(chunk.items):
+            # Each item was told that the app may not do this at all.
+            return self._pointless(stops[0], chunk.items[0].info, now)
+        return _NOTHING
+
+    def _judge_item(self, item: Item, answer: Answer, unmentioned: Code | None, *, doubted: bool) -> Code | None:
+        """What a good answer says of one item, if it does not leave it in doubt.
+
+        Returns:
+            None if that is its end; else the verdict by which it goes on. An item that was told STOP has ended too.
+        """
+        item.line = None
+        item.reached = True
+        if (error := answer.errors.get(item.account)) is not None:
+            return self._judge_error(item, *error)
+        if not doubted and answer.values is not None and item.account in answer.values:
+            self.end(item, answer.values[item.account])
+            return None
+        if unmentioned is not None:
+            return unmentioned
+        if self.endpoint.silence_is_ok and not doubted:
+            self.end(item, None)
+            return None
+        item.unsure, item.refused = True, False
+        item.code, item.info = None, ""
+        return _UNCLEAR if doubted else _SILENT
+
+    def _judge_error(self, item: Item, number: int, info: str) -> Code | None:
+        """Judge an item that a good answer names with a code; returns the verdict if it is not an end by itself."""
+        verdict = code(number) if number else _NAMED
+        item.code, item.info = number or None, info
+        item.unsure = item.unsure or verdict.unsure
+        item.refused = False
+        if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
+            self.end(item, None)
+            return None
+        if verdict.action in (Action.RETRY, Action.PAUSE, Action.RESIGN):
+            return verdict
+        if number and self._leaves_open(number):
+            item.unsure = True
+            return verdict
+        self._reject(item, verdict)
+        return verdict if verdict.action is Action.STOP else None
+
+    def _done_all_the_same(self, item: Item, verdict: Code) -> bool:
+        """Whether this "no" is only the echo of an earlier call whose answer was lost."""
+        return item.unsure and self.endpoint.is_echo(verdict.number, item.info)
+
+    def _reject(
+        self, item: Item, verdict: Code, trial: Trial | None = None, *, again: bool = False, of_all: bool = False
+    ) -> None:
+        if trial is not None:
+            self.trials.decided(item, guilty=trial.code == verdict.number)
+        # That nothing may be sent now does not tell what became of an earlier call whose answer was lost.
+        stop = of_all or verdict.action in (Action.STOP, Action.RESIGN)
+        kind = Unknown if stop and item.unsure else Rejected
+        failure = Failure(
+            kind, item.code, item.info, verdict.meaning, again=again, argument=item.argument, reply=item.reply
+        )
+        self.end(item, failure)
+
+    # Not yet
+
+    def _again(self, chunk: Chunk, items: Sequence[Item], now: float, why: str) -> None:
+        """These have neither a yes nor a final no: they wait again, unless they were tried often enough."""
+        left: list[Item] = []
+        for item in items:
+            item.attempts += 1
+            if item.unsure and not self.endpoint.repeatable:
+                self.end(item, self.failure_of(item, item.feed, f"not sent again, for it may have been done: {why}"))
+            elif item.attempts >= self.attempts:
+                reason = f"gave up after {item.attempts} attempts, the last one: {why}"
+                self.end(item, self.failure_of(item, item.feed, reason))
+            else:
+                left.append(item)
+        if left:
+            most = max(item.attempts for item in left)
+            delay = backoff(most, self.chance) if self.health.budget.spend() else LONGEST
+            self._wait_again(chunk, left, now, delay, why)
+
+    def _wait_again(self, chunk: Chunk, items: Sequence[Item], now: float, delay: float, why: str) -> None:
+        waiting = [item for item in items if self.goes_on(item, why)]
+        if waiting:
+            heapq.heappush(self._later, (now + delay, next(self._serial), waiting, chunk.trial))

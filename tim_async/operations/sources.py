@@ -1,0 +1,270 @@
+"""What callers hand in: lists, generators and async generators of any length, read as the lane asks for more.
+
+A source is iterated and closed in one task, because a generator may hold a context (a cursor, a cancel scope) that must
+be left where it was entered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from itertools import islice
+from types import TracebackType
+from typing import Any, Literal, TypeAlias, overload
+
+from tim_async.lane.feeds import WAITING_MOST, BatchFeed
+
+__all__ = ["Pump", "Source", "source_failed", "source_of"]
+
+
+class Columns:
+    """A dict, read as its accounts and their arguments: pairs would be made only to be taken apart again."""
+
+    def __init__(self, batch: dict[Any, Any]) -> None:
+        self.accounts = iter(batch)
+        self.arguments = iter(batch.values())
+
+
+Iterators: TypeAlias = Iterator[Any] | AsyncIterator[Any]
+Source: TypeAlias = Iterators | Columns
+Give: TypeAlias = Callable[[list[Any], list[Any] | None], None]
+"""(accounts, their arguments if the operation takes some) -> these enter the lane."""
+
+BLOCK = 100  # items of an async source that enter the lane together, if they come without a wait in between
+
+
+@overload
+def source_of(batch: object, *, pairs: Literal[False]) -> Iterators: ...
+@overload
+def source_of(batch: object, *, pairs: bool) -> Source: ...
+def source_of(batch: object, *, pairs: bool) -> Source:
+    """The iterator of a batch.
+
+    Raises:
+        TypeError: it is no batch; a ``str`` would be taken for a list of its letters.
+    """
+    what = "(account, argument) pairs or a mapping of account to argument" if pairs else "accounts"
+    if isinstance(batch, str | bytes | bytearray):
+        raise TypeError(f"a batch is an iterable of {what}, not one {type(batch).__name__}; for one account use .one()")
+    if pairs and type(batch) is dict:
+        return Columns(batch)
+    if pairs and isinstance(batch, Mapping):
+        return iter(batch.items())
+    if isinstance(batch, AsyncIterable):
+        return aiter(batch)
+    if isinstance(batch, Iterable):
+        return iter(batch)
+    raise TypeError(f"a batch is an iterable or async iterable of {what}, not {type(batch).__name__}")
+
+
+def first_that_is_no_pair(block: list[Any]) -> int | None:
+    """The place of what is no (account, argument) pair; a ``str`` of two letters would pass for one."""
+    if set(map(type, block)) == {tuple} and set(map(len, block)) == {2}:
+        return None  # as nearly always; found out by C code
+    for place, pair in enumerate(block):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            return place
+    return None
+
+
+def source_failed(error: Exception) -> str:
+    """Why the items of a source that failed are not sent."""
+    # Its words are not ours, and they may be long: whoever wants them finds them in __cause__.
+    return f"the source failed: {type(error).__name__}"
+
+
+class _Caught:
+    """Takes what the caller's own code raises, whatever it is, but no cancellation."""
+
+    def __init__(self, take: Callable[[Exception], None]) -> None:
+        self._take = take
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._take(error)
+        return True
+
+
+class Pump:
+    """Brings the items of one source to a lane, in the task that calls `run`."""
+
+    def __init__(self, source: Source, feed: BatchFeed, give: Give, *, pairs: bool, owed: bool = False) -> None:
+        """The pump of one source.
+
+        Args:
+            source: from `source_of`.
+            feed: whose items they become.
+            give: lets a block of accounts enter the lane, and their arguments.
+            pairs: whether items are (account, argument) pairs.
+            owed: every item of the source is owed an outcome, for the caller knows how many there are.
+        """
+        self._source = source
+        self._owed = owed
+        self._feed = feed
+        self._give = give
+        self._pairs = pairs
+        self.changed = asyncio.Event()
+        self.failure: Exception | None = None
+        """What the source raised, or what was wrong with the form of its items."""
+        self.mistaken = False
+        """Whether the failure is the form of the very first items: then nothing was given, and the call is wrong."""
+        self._block: list[Any] = []
+        self._interrupt: asyncio.Timeout | None = None
+        feed.notify = self.notify
+
+    def notify(self) -> None:
+        """The feed has changed: it could take more, or it takes no more."""
+        self.changed.set()
+        if self._interrupt is not None and not self._reads_on:
+            # At most once: a second one would be an error.
+            interrupt, self._interrupt = self._interrupt, None
+            interrupt.reschedule(-math.inf)
+
+    @property
+    def _reads_on(self) -> bool:
+        return self.failure is None and self._feed.takes_more
+
+    async def wait(self) -> None:
+        """Wait for the next change; to be called in the same moment in which one saw that there is cause to wait."""
+        self.changed.clear()
+        await self.changed.wait()
+
+    async def finished(self) -> None:
+        """Wait until every item that was taken has its outcome."""
+        while not self._feed.finished:
+            await self.wait()
+
+    async def run(self) -> None:
+        """Read the source to its end, or until the feed takes no more, and close it. See `failure` for what it raised.
+
+        Raises:
+            BaseException: only what is no `Exception`, such as `asyncio.CancelledError`.
+        """
+        try:
+            if isinstance(self._source, AsyncIterator):
+                await self._read_async(self._source)
+            else:
+                await self._read(self._source)
+                if self._owed:
+                    await self._read_rest(self._source)
+        finally:
+            await self._close()
+
+    def _fail(self, error: Exception) -> None:
+        """The first error counts."""
+        self.failure = self.failure or error
+        self._feed.exhausted = False
+        self.notify()
+
+    async def _close(self) -> None:
+        with _Caught(self._fail):
+            if isinstance(self._source, Generator):
+                self._source.close()
+            elif isinstance(self._source, AsyncGenerator):
+                await self._source.aclose()
+
+    async def _read(self, source: Iterator[Any] | Columns) -> None:
+        while self._reads_on:
+            most = self._feed.wants_items
+            if not most:
+                await self.wait()
+                continue
+            self._pull_block(source, most)
+            # Not all that is taken waits: a million items that are refused here must not stop the loop.
+            await asyncio.sleep(0)
+
+    async def _read_rest(self, source: Iterator[Any] | Columns) -> None:
+        """Nothing more is sent, and the lane refuses what still comes: so each item gets the outcome it is owed."""
+        while self.failure is None and not self._feed.exhausted:
+            self._pull_block(source, WAITING_MOST)
+            await asyncio.sleep(0)
+
+    def _pull_block(self, source: Iterator[Any] | Columns, most: int) -> None:
+        if isinstance(source, Columns):
+            self._pull_columns(source, most)
+            return
+        block: list[Any] = []
+        with _Caught(self._fail):
+            block.extend(islice(source, most))
+            self._feed.exhausted = len(block) < most
+        self._take(block)
+
+    def _pull_columns(self, source: Columns, most: int) -> None:
+        accounts: list[Any] = []
+        arguments: list[Any] = []
+        with _Caught(self._fail):
+            accounts.extend(islice(source.accounts, most))
+            self._feed.exhausted = len(accounts) < most
+        with _Caught(self._fail):
+            arguments.extend(islice(source.arguments, len(accounts)))
+        if accounts:
+            self._enter(accounts, arguments)
+
+    async def _read_async(self, source: AsyncIterator[Any]) -> None:
+        if not self._reads_on:
+            return
+        try:
+            # Not a scope of anyio: that would cancel the source's own clean-up too, at each of its awaits.
+            async with asyncio.timeout(None) as self._interrupt:
+                await self._pull(source)
+        except TimeoutError:
+            pass  # interrupted, for nothing more is to be taken
+        finally:
+            self._interrupt = None
+            self._flush()
+
+    async def _pull(self, source: AsyncIterator[Any]) -> None:
+        loop = asyncio.get_running_loop()
+        block = self._block
+        with _Caught(self._fail):
+            async for item in source:
+                block.append(item)
+                if len(block) == 1:
+                    # It runs when the source first lets others run: what came without a wait goes together, and what
+                    # came alone goes at once.
+                    loop.call_soon(self._flush)
+                if len(block) >= BLOCK or self._feed.wants_items <= len(block):
+                    self._flush()
+                    while self._reads_on and not self._feed.wants_items:
+                        await self.wait()
+                if not self._reads_on:
+                    return
+            self._feed.exhausted = True
+
+    def _flush(self) -> None:
+        if self._block:
+            block = self._block[:]
+            self._block.clear()
+            self._take(block)
+
+    def _take(self, block: list[Any]) -> None:
+        """Give a block to the lane, up to the first item that is no pair where pairs are needed."""
+        wrong = first_that_is_no_pair(block) if self._pairs else None
+        if wrong is not None:
+            self.mistaken = not self._feed.taken
+            name = type(block[wrong]).__name__
+            self._fail(TypeError(f"every item must be an (account, argument) pair, not {name}"))
+            block = [] if self.mistaken else block[:wrong]
+        if block and self._pairs:
+            self._enter([pair[0] for pair in block], [pair[1] for pair in block])
+        elif block:
+            self._enter(block, None)
+
+    def _enter(self, accounts: list[Any], arguments: list[Any] | None) -> None:
+        with _Caught(self._fail):  # an argument is the caller's own code too, once it is looked at
+            self._give(accounts, arguments)

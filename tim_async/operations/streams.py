@@ -1,0 +1,123 @@
+"""A batch as a stream: its outcomes in the order of completion, in bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from copy import copy
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from tim_async.errors import APIError, BatchError, RequestError
+from tim_async.lane.feeds import ROOM_LEAST, StreamFeed, nobody
+from tim_async.results import BatchResult, Outcome
+
+from .sources import Pump, source_failed
+
+if TYPE_CHECKING:
+    from tim_async.dispatch import Dispatcher
+
+__all__ = ["OutcomeStream", "with_result"]
+
+V = TypeVar("V")
+
+
+def with_result(error: APIError | RequestError, result: BatchResult[Any] | None) -> APIError | RequestError:
+    """An error of one's own for every batch that the same answer stopped."""
+    if isinstance(error, APIError):
+        return type(error)(error.code, error.info, error.path, result)
+    twin = copy(error)
+    twin.result = result
+    return twin
+
+
+class OutcomeStream(Generic[V]):
+    """Outcomes in the order of completion, in bounded memory.
+
+    ``async with op.stream(batch) as outcomes: async for outcome in outcomes: ...``
+
+    Leaving the block early takes nothing more from the source and withdraws what waits; calls in flight go on to their
+    end.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], tuple[Dispatcher, StreamFeed, Pump]],
+        hold: Callable[[asyncio.Task[Any]], None],
+    ) -> None:
+        self._begin = begin
+        self._hold = hold
+        self._parts: tuple[Dispatcher, StreamFeed, Pump] | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._parts is not None:
+            raise RuntimeError("a stream is used once; call .stream() again")
+        self._parts = dispatcher, feed, pump = self._begin()
+        dispatcher.lane.enlist(feed)
+        self._reader = asyncio.create_task(pump.run(), name="tim_async source")
+        self._reader.add_done_callback(partial(self._read, dispatcher, feed, pump))
+        self._hold(self._reader)
+        return self
+
+    @staticmethod
+    def _read(dispatcher: Dispatcher, feed: StreamFeed, pump: Pump, _reader: asyncio.Task[None]) -> None:
+        """The reader has ended."""
+        if feed.takes_more:  # and yet nothing will come
+            why = "reading was cancelled" if pump.failure is None else source_failed(pump.failure)
+            dispatcher.stop(feed, why)
+        pump.changed.set()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._parts is None or self._reader is None:
+            return
+        dispatcher, feed, pump = self._parts
+        dispatcher.withdraw(feed, "the stream was left")
+        dispatcher.lane.forget(feed)
+        feed.outcomes.clear()
+        # The source is closed in the task that read it, which ends by itself now: a feed that is stopped takes no more.
+        while not self._reader.done():
+            await pump.wait()
+        feed.notify = nobody  # or the two would hold each other
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome[V]:
+        """The next outcome.
+
+        Raises:
+            APIError: what made every further call pointless, after the last outcome.
+            RequestError: the same, where it is not the service that said it: a wrong address, a closed session.
+            BatchError: the source failed; raised from its error, after the last outcome.
+            TypeError: the first item of the source has not the form that the operation takes.
+        """
+        if self._parts is None or self._reader is None:
+            raise RuntimeError("enter the stream first: async with ....stream(batch) as outcomes")
+        _, feed, pump = self._parts
+        while not feed.outcomes:
+            if self._reader.done() and feed.finished:
+                self._raise_what_ended_it(feed, pump, cancelled=self._reader.cancelled())
+                raise StopAsyncIteration
+            await pump.wait()
+        outcome = feed.outcomes.popleft()
+        if feed.most_open - feed.open - len(feed.outcomes) == ROOM_LEAST:  # feed.room, but a million times
+            pump.notify()
+        return outcome
+
+    @property
+    def unread(self) -> bool:
+        """Whether the source may hold more items than were taken of it: so far, or, after the end, for good."""
+        return self._parts is None or not self._parts[1].exhausted
+
+    @staticmethod
+    def _raise_what_ended_it(feed: StreamFeed, pump: Pump, *, cancelled: bool) -> None:
+        if pump.failure is not None and pump.mistaken:
+            raise pump.failure
+        if pump.failure is not None or (cancelled and not feed.cut):
+            raise BatchError(BatchResult([], [], feed.stats(), unread=True)) from pump.failure
+        if feed.error is not None:
+            raise with_result(feed.error, None)
