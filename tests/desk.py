@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tim_async.errors import ConnectError, RequestError, RequestTimeout
-from tim_async.lane.feeds import NORMAL, CallFeed
+from tim_async.lane.feeds import CallFeed
 from tim_async.lane.health import Health
-from tim_async.lane.items import Chunk
+from tim_async.lane.items import NORMAL, Chunk
 from tim_async.lane.judging import Effect, Lane
-from tim_async.results import NotSent, Ok, Rejected, Unknown
+from tim_async.outcomes import NotSent, Ok, Rejected, Unknown
 from tim_async.service.endpoints import PUSH_GET_TAGS, Answer, Endpoint
 
 LOST = RequestTimeout("sim", "no answer within 10 s")

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
-from tim_async.lane.feeds import BatchFeed, CallFeed, Feed, Singles, StreamFeed
+from tim_async.lane.feeds import CallFeed, Singles, StreamFeed
 from tim_async.lane.health import Health
-from tim_async.lane.items import FLYING, GONE, Bundle, Chunk, Item
+from tim_async.lane.items import FLYING, GONE, BatchFeed, Bundle, Chunk, Feed, Item
 from tim_async.lane.judging import Effect, Lane
-from tim_async.results import Failure, NotSent, Ok, Rejected, Unknown
+from tim_async.outcomes import Failure, NotSent, Ok, Rejected, Unknown
 from tim_async.service.checks import Problems
 from tim_async.service.endpoints import Answer, Endpoint
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tim_async.bulk.writing import Format, Record, make_writer, record
-from tim_async.results import NotSent, Ok, Outcome, Rejected, Unknown
+from tim_async.outcomes import NotSent, Ok, Outcome, Rejected, Unknown
 
 OUTCOMES: list[tuple[Outcome[Any], Record]] = [
     (Ok(0, "Mary", None), Record(7, "Mary", "Ok")),

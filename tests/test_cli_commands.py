@@ -111,7 +111,7 @@ def test_a_command_sends_what_the_page_shows_and_tells_what_comes_back(
     assert call.path == row.path
     assert call.body == page.request
     captured = capsys.readouterr()
-    values = row.decode(row.path, msgspec.json.encode(page.answer)).values or {}
+    values = row.decode(msgspec.json.encode(page.answer)).values or {}
     if row.plain:
         assert (captured.out, captured.err) == (printed(values.get("")), "Ok\n")
         return

@@ -26,7 +26,8 @@ from tim_async.errors import (
     ServiceBusy,
     TIMError,
 )
-from tim_async.results import BatchResult, Failure, NotSent, Rejected, Stats, Unknown
+from tim_async.outcomes import Failure, NotSent, Rejected, Stats, Unknown
+from tim_async.results import BatchResult
 from tim_async.service.codes import code
 from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
@@ -193,7 +194,7 @@ def test_no_error_prints_a_signature_even_if_the_service_echoes_the_url(endpoint
     row = {"To_Account": "a", "ErrorCode": 1, "ErrorInfo": ECHO, "UserID": "a", "ResultCode": 1, "ResultInfo": ECHO}
     lists = ("ErrorList", "ResultItem", "InfoItem", "BlackListCheckItem", "UserProfileItem")
     reply = {"ErrorCode": 70003, "ErrorInfo": ECHO} | {name: [row] for name in lists}
-    answer = endpoint.decode(endpoint.path, msgspec.json.encode(reply))
+    answer = endpoint.decode(msgspec.json.encode(reply))
     said = [(answer.code, answer.info), *answer.errors.values()]
     result = result_of(*[Failure(Rejected, number, info, "no", again=False) for number, info in said])
     for error in (

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tim_async.lane.feeds import BULK, NORMAL, BatchFeed, CallFeed, StreamFeed
-from tim_async.lane.items import Bundle, Item, Line
-from tim_async.results import Failure, NotSent, Ok, Outcome, Rejected, Stats
+from tim_async.lane.feeds import CallFeed, StreamFeed
+from tim_async.lane.items import BULK, NORMAL, BatchFeed, Bundle, Item, Line
+from tim_async.outcomes import Failure, NotSent, Ok, Outcome, Rejected, Stats
 
 NO = Failure(Rejected, 70107, "no such user", "the account does not exist", again=False)
 LATE = Failure(NotSent, None, "", "its timeout was over", again=True, argument="x")

@@ -4,8 +4,8 @@ from collections import OrderedDict
 
 import pytest
 
-from tim_async.lane.feeds import BULK, INTERACTIVE, NORMAL, PRIORITIES, CallFeed
-from tim_async.lane.items import FLYING, GONE, Bundle, Item, Line, Trial
+from tim_async.lane.feeds import CallFeed
+from tim_async.lane.items import BULK, FLYING, GONE, INTERACTIVE, NORMAL, PRIORITIES, Bundle, Item, Line, Trial
 
 
 def call_feed() -> CallFeed:

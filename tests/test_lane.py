@@ -24,9 +24,9 @@ from desk import (
 )
 
 from tim_async.errors import APIError, RequestError
-from tim_async.lane.feeds import BULK, INTERACTIVE, CallFeed, StreamFeed
-from tim_async.lane.items import Chunk
-from tim_async.results import Failure
+from tim_async.lane.feeds import CallFeed, StreamFeed
+from tim_async.lane.items import BULK, INTERACTIVE, Chunk
+from tim_async.outcomes import Failure
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer
 
 # 8: order, sharing, lending

@@ -22,7 +22,7 @@ from desk import (
 from tim_async.errors import InvalidRequest
 from tim_async.lane.items import Chunk
 from tim_async.lane.judging import Effect
-from tim_async.results import Unknown
+from tim_async.outcomes import Unknown
 from tim_async.service.endpoints import (
     ACCOUNTS_DELETE,
     BLOCK_LIST_ADD,

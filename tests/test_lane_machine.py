@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from simulation import FATAL, Fault, World
 
-from tim_async.lane.feeds import BULK, INTERACTIVE, NORMAL, BatchFeed, Feed
-from tim_async.results import NotSent, Ok, Rejected, Unknown
+from tim_async.lane.items import BULK, INTERACTIVE, NORMAL, BatchFeed, Feed
+from tim_async.outcomes import NotSent, Ok, Rejected, Unknown
 from tim_async.service.checks import Problem
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SEND_TO, PUSH_SET_ATTRIBUTES, Endpoint
 

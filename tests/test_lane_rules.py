@@ -26,7 +26,7 @@ from desk import (
 from tim_async.errors import BadStatus, InvalidReply, RequestError
 from tim_async.lane.health import Health
 from tim_async.lane.judging import Effect
-from tim_async.results import Ok, Rejected
+from tim_async.outcomes import Ok, Rejected
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_SET_ATTRIBUTES, Answer
 
 GATEWAY = BadStatus("sim", 502)

@@ -18,8 +18,8 @@ from desk import (
 )
 
 from tim_async.errors import APIError, CredentialsError
-from tim_async.lane.feeds import BULK, INTERACTIVE
 from tim_async.lane.health import Health
+from tim_async.lane.items import BULK, INTERACTIVE
 from tim_async.lane.judging import Effect
 from tim_async.service.endpoints import ACCOUNTS_DELETE, Answer
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from desk import FINE, LOST, drive, fine, give, kinds, lane_of, refusal, sealed, settle, users
 
-from tim_async.lane.feeds import INTERACTIVE, NORMAL, Singles
-from tim_async.lane.items import Item
+from tim_async.lane.feeds import Singles
+from tim_async.lane.items import INTERACTIVE, NORMAL, Item
 from tim_async.lane.judging import Lane
 from tim_async.lane.order import Order
 from tim_async.lane.turns import GHOSTS_MOST
-from tim_async.results import Failure, NotSent, Rejected, Unknown
+from tim_async.outcomes import Failure, NotSent, Rejected, Unknown
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SEND_TO, PUSH_SET_ATTRIBUTES, Endpoint
 
 WHY = "the caller was cancelled"

@@ -9,10 +9,9 @@ from desk import drive, give, kinds, lane_of
 from pages import answer_for, page_of
 from test_endpoints import GOOD, prepared
 
-from tim_async.errors import InvalidReply
 from tim_async.lane.items import Chunk
-from tim_async.results import Ok, Outcome, Rejected, Unknown
-from tim_async.service.endpoints import ENDPOINTS, Answer, Endpoint
+from tim_async.outcomes import Ok, Outcome, Rejected, Unknown
+from tim_async.service.endpoints import ENDPOINTS, Answer, Endpoint, Unreadable
 from tim_async.service.endpoints.mending import loose
 
 Row = Endpoint[Any, Any]
@@ -65,7 +64,7 @@ def asked(row: Row, answer: dict[str, Any]) -> tuple[list[list[str]], list[Outco
 
     def respond(chunk: Chunk) -> Answer:
         calls[0] += 1
-        return row.decode(row.path, body if calls[0] == 1 else answer_for(page, chunk.accounts))
+        return row.decode(body if calls[0] == 1 else answer_for(page, chunk.accounts))
 
     lane = lane_of(row)
     arguments = None if row.prepare is None else prepared(row, [page.arguments[0]] * len(USERS))
@@ -131,7 +130,7 @@ def test_an_id_that_is_a_number_is_that_account() -> None:
     body = (
         b'{"ErrorCode": 0, "ResultItem": [{"UserID": 1001, "ResultCode": "0"}, {"UserID": "a", "ResultCode": 70107}]}'
     )
-    answer = row.decode(row.path, body)
+    answer = row.decode(body)
     assert answer.values is not None
     assert "1001" in answer.values
     assert answer.errors == {"a": (70107, "")}
@@ -140,7 +139,7 @@ def test_an_id_that_is_a_number_is_that_account() -> None:
 def test_values_that_are_no_text_are_read_as_they_are_written() -> None:
     row = ROWS["timpush/get_attr"]
     body = b'{"ErrorCode":0,"UserAttrs":[{"To_Account":"a","Attrs":{"n":7,"f":7.5,"b":true,"e":"\\ud83d","l":1e3}}]}'
-    answer = row.decode(row.path, body)
+    answer = row.decode(body)
     assert answer.values is not None
     assert answer.values["a"] == {"n": "7", "f": "7.5", "b": "true", "e": "\ufffd", "l": "1000.0"}
 
@@ -148,7 +147,7 @@ def test_values_that_are_no_text_are_read_as_they_are_written() -> None:
 @pytest.mark.parametrize("task", [b"123456", b'"123456"'])
 def test_the_id_of_a_task_may_be_a_number(task: bytes) -> None:
     row = ROWS["timpush/batch"]
-    answer = row.decode(row.path, b'{"ErrorCode": 0, "TaskId": ' + task + b"}")
+    answer = row.decode(b'{"ErrorCode": 0, "TaskId": ' + task + b"}")
     assert answer.values is not None
     assert answer.values["a"] == "123456"
 
@@ -159,7 +158,7 @@ def test_a_push_without_a_task_is_unknown_and_not_sent_again(task: Any) -> None:
     lane = lane_of(row)
     feed = give(lane, ["a"])
     body = json.dumps({"ErrorCode": 0, "TaskId": task}).encode()
-    calls, _ = drive(lane, lambda _: row.decode(row.path, body))
+    calls, _ = drive(lane, lambda _: row.decode(body))
     assert (calls, kinds(feed)) == ([["a"]], ["Unknown"])
 
 
@@ -176,7 +175,7 @@ def test_a_push_without_a_task_is_unknown_and_not_sent_again(task: Any) -> None:
 )
 def test_a_list_of_another_shape_is_read_as_far_as_it_goes(listed: Any, errors: dict[str, tuple[int, str]]) -> None:
     row = ROWS["timpush/set_attr"]
-    answer = row.decode(row.path, json.dumps({"ErrorCode": 0, "ErrorList": listed}).encode())
+    answer = row.decode(json.dumps({"ErrorCode": 0, "ErrorList": listed}).encode())
     assert (answer.errors, answer.doubted) == (errors, frozenset())
 
 
@@ -200,7 +199,7 @@ def test_what_cannot_be_read_leaves_whom_it_names_in_doubt(
     path: str, field: str, listed: Any, doubted: set[str]
 ) -> None:
     row = ROWS[path]
-    answer = row.decode(path, json.dumps({"ErrorCode": 0, field: listed}).encode())
+    answer = row.decode(json.dumps({"ErrorCode": 0, field: listed}).encode())
     assert answer.doubted == doubted
     assert not answer.errors
 
@@ -208,7 +207,7 @@ def test_what_cannot_be_read_leaves_whom_it_names_in_doubt(
 def test_an_odd_entry_with_a_readable_error_is_that_error() -> None:
     row = ROWS["sns/friend_get_list"]
     odd = {"To_Account": "a", "ResultCode": "30003", "SnsProfileItem": {"Tag": 7}}
-    answer = row.decode(row.path, json.dumps({"ErrorCode": 0, "InfoItem": [odd]}).encode())
+    answer = row.decode(json.dumps({"ErrorCode": 0, "InfoItem": [odd]}).encode())
     assert (answer.errors, answer.doubted) == ({"a": (30003, "")}, frozenset())
 
 
@@ -219,7 +218,7 @@ def test_of_two_rows_for_one_account_an_error_is_not_hidden_by_the_good_one(*, t
     body = json.dumps({"ErrorCode": 0, "ResultItem": rows[::-1] if turned else rows}).encode()
     lane = lane_of(row)
     feed = give(lane, ["a"])
-    drive(lane, lambda _: row.decode(row.path, body))
+    drive(lane, lambda _: row.decode(body))
     assert kinds(feed) == ["Rejected"]
 
 
@@ -230,7 +229,7 @@ def test_who_is_in_doubt_and_named_as_good_too_is_asked_again() -> None:
     bodies = [json.dumps(odd).encode(), json.dumps({"ErrorCode": 0, "UserTags": rows}).encode()]
     lane = lane_of(row)
     feed = give(lane, ["a", "b"])
-    calls, _ = drive(lane, lambda _: row.decode(row.path, bodies.pop(0)))
+    calls, _ = drive(lane, lambda _: row.decode(bodies.pop(0)))
     assert (calls, kinds(feed)) == ([["a", "b"], ["a"]], ["Ok", "Ok"])
 
 
@@ -242,8 +241,8 @@ def test_the_names_of_attributes_are_all_there_or_the_answer_is_asked_for_again(
 
     def answer(_: Chunk) -> Any:
         try:
-            return row.decode(row.path, bodies.pop(0))
-        except InvalidReply as exc:
+            return row.decode(bodies.pop(0))
+        except Unreadable as exc:
             return exc
 
     calls, _ = drive(lane, answer)
@@ -272,7 +271,7 @@ def test_only_the_two_documented_words_tell_whether_an_account_is_imported(word:
     body = json.dumps({"ErrorCode": 0, "ResultItem": told}).encode()
     lane = lane_of(row, attempts=3)
     feed = give(lane, ["a", "b", "c", "d"])
-    calls, _ = drive(lane, lambda _: row.decode(row.path, body))
+    calls, _ = drive(lane, lambda _: row.decode(body))
     assert kinds(feed) == ["Unknown", "Unknown", "Ok", "Ok"]
     assert feed.values[2:] == [True, False]
     assert calls == [["a", "b", "c", "d"], ["a", "b"], ["a", "b"]]
@@ -302,7 +301,7 @@ def test_what_an_entry_leaves_out_is_not_a_yes(path: str, body: dict[str, Any]) 
     lane = lane_of(row, attempts=2)
     argument: list[Any] | None = None if row.prepare is None else [{}]
     feed = give(lane, ["a"], argument)
-    calls, _ = drive(lane, lambda _: row.decode(path, json.dumps({"ErrorCode": 0, **body}).encode()))
+    calls, _ = drive(lane, lambda _: row.decode(json.dumps({"ErrorCode": 0, **body}).encode()))
     assert (len(calls), kinds(feed)) == (2, ["Unknown"])
 
 
@@ -324,7 +323,7 @@ def test_an_error_list_that_names_only_strangers_says_of_nobody_that_it_is_done(
     lane = lane_of(row, attempts=2)
     feed = give(lane, [ours, "Bob"], None if row.prepare is None else [{}, {}])
     body = json.dumps({"ErrorCode": 0, "ErrorList": [{"To_Account": stranger, "ErrorCode": 70107}]}).encode()
-    calls, _ = drive(lane, lambda _: row.decode(path, body))
+    calls, _ = drive(lane, lambda _: row.decode(body))
     assert (len(calls), kinds(feed)) == (2, ["Unknown", "Unknown"])
 
 
@@ -333,7 +332,7 @@ def test_so_does_a_list_of_failures_without_codes() -> None:
     lane = lane_of(row, attempts=2)
     feed = give(lane, ["Mary", "Bob"], [{}, {}])
     bodies = [b'{"ErrorCode": 0, "FailAccounts": ["mary"]}', GOOD]
-    drive(lane, lambda _: row.decode(row.path, bodies.pop(0)))
+    drive(lane, lambda _: row.decode(bodies.pop(0)))
     assert kinds(feed) == ["Ok", "Ok"]
     assert not bodies
 
@@ -344,7 +343,7 @@ def test_a_stranger_beside_one_of_ours_concerns_only_those_whose_name_is_like_it
     feed = give(lane, ["Mary", "Bob", "Max", "Eve"])
     named = [{"To_Account": name, "ErrorCode": 70107} for name in ("mary ", "Bob", "nobody")]
     bodies = [json.dumps({"ErrorCode": 0, "ErrorList": named}).encode(), GOOD]
-    calls, _ = drive(lane, lambda _: row.decode(row.path, bodies.pop(0)))
+    calls, _ = drive(lane, lambda _: row.decode(bodies.pop(0)))
     assert calls == [["Mary", "Bob", "Max", "Eve"], ["Mary"]]
     assert kinds(feed) == ["Ok", "Rejected", "Ok", "Ok"]
 
@@ -354,7 +353,7 @@ def test_a_push_whose_errors_name_only_strangers_is_unknown_and_not_sent_again()
     lane = lane_of(row)
     feed = give(lane, ["Mary", "Bob"])
     body = b'{"ErrorCode": 0, "TaskId": "t", "ErrorList": [{"To_Account": "mary", "ErrorCode": 70107}]}'
-    calls, _ = drive(lane, lambda _: row.decode(row.path, body))
+    calls, _ = drive(lane, lambda _: row.decode(body))
     assert (len(calls), kinds(feed)) == (1, ["Unknown", "Unknown"])
     assert {type(outcome) for outcome in feed.result()} == {Unknown}
 
@@ -366,6 +365,6 @@ def test_strangers_among_rows_with_codes_concern_nobody() -> None:
     body = (
         b'{"ErrorCode": 0, "ResultItem": [{"UserID": "Mary", "ResultCode": 0}, {"UserID": "x", "ResultCode": 70107}]}'
     )
-    drive(lane, lambda _: row.decode(row.path, body))
+    drive(lane, lambda _: row.decode(body))
     assert not any(isinstance(outcome, Rejected) for outcome in feed.result())
     assert kinds(feed) == ["Ok"]

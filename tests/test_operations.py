@@ -13,7 +13,6 @@ from servers import Call, Puppet, client_of, refuse, refusing, yes
 
 from tim_async import (
     AccountError,
-    BatchResult,
     Client,
     CredentialsError,
     InvalidRequest,
@@ -24,7 +23,8 @@ from tim_async import (
     Unknown,
 )
 from tim_async.emulator import Account, Emulator, Faults, on
-from tim_async.lane.feeds import Feed
+from tim_async.lane.items import Feed
+from tim_async.outcomes import Result
 
 pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
 
@@ -32,7 +32,7 @@ DELETE = "im_open_login_svc/account_delete"
 GET_TAGS = "timpush/get_tag"
 
 
-def kinds(result: BatchResult[Any]) -> list[type[Any]]:
+def kinds(result: Result) -> list[type[Any]]:
     return [type(outcome) for outcome in result]
 
 

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tim_async.lane.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
-from tim_async.lane.items import FLYING, GONE, Bundle, Item
+from tim_async.lane.feeds import CallFeed
+from tim_async.lane.items import BULK, FLYING, GONE, INTERACTIVE, NORMAL, Bundle, Item
 from tim_async.lane.order import Order
 
 both = pytest.mark.parametrize("writes", [True, False], ids=["writes", "reads"])

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import tim_async
 from tim_async import AccountError, APIError, BatchError, BatchResult, InvalidReply, NotSent, Rejected, Stats, TIMError
+from tim_async.outcomes import Failure
 from tim_async.printable import escaped, one_line, shown
-from tim_async.results import Failure
 
 STEERING = {
     "an escape sequence": "\x1b[31m",

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tim_async.errors import AccountError, BatchError
-from tim_async.results import BatchResult, Failure, NotSent, Ok, Outcome, Rejected, Stats, Unknown
+from tim_async.outcomes import Failure, NotSent, Ok, Outcome, Rejected, Stats, Unknown
+from tim_async.results import BatchResult
 
 Kept: TypeAlias = str | Failure | None
 

@@ -14,7 +14,7 @@ from tim_async.lane.health import Health
 from tim_async.lane.judging import Lane
 from tim_async.limits.rates import Rates
 from tim_async.operations.single import Single
-from tim_async.results import NotSent, Unknown
+from tim_async.outcomes import NotSent, Unknown
 from tim_async.service.endpoints import PUSH_GET_TAGS
 from tim_async.service.usersig import Signer
 from tim_async.transport.hosts import Hosts

@@ -20,8 +20,7 @@ from desk import (
 )
 
 from tim_async.errors import InvalidRequest, RequestError
-from tim_async.lane.feeds import BULK
-from tim_async.lane.items import Chunk
+from tim_async.lane.items import BULK, Chunk
 from tim_async.service.endpoints import PUSH_SET_ATTRIBUTES, Answer
 
 

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tim_async.lane.feeds import BULK, INTERACTIVE, NORMAL, CallFeed, Feed
-from tim_async.lane.items import FLYING, GONE, Bundle, Item, Line, Trial
+from tim_async.lane.feeds import CallFeed
+from tim_async.lane.items import BULK, FLYING, GONE, INTERACTIVE, NORMAL, Bundle, Feed, Item, Line, Trial
 from tim_async.lane.turns import Taken, Turns
 
 LEVELS = (INTERACTIVE, NORMAL, BULK)

@@ -26,7 +26,8 @@ from desk import (
 )
 
 from tim_async.errors import APIError, RequestError
-from tim_async.lane.feeds import BULK, INTERACTIVE, NORMAL, CallFeed
+from tim_async.lane.feeds import CallFeed
+from tim_async.lane.items import BULK, INTERACTIVE, NORMAL
 from tim_async.lane.waiting import SILENCE_MOST
 from tim_async.service.checks import Problem
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer, Endpoint

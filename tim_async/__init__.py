@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     )
     from .lane.statistics import LaneStatistics
     from .limits.file import FileLimiter
-    from .results import BatchResult, NotSent, Ok, Outcome, Rejected, Stats, Unknown
+    from .outcomes import NotSent, Ok, Outcome, Rejected, Stats, Unknown
+    from .results import BatchResult
     from .service.endpoints.values import (
         AttributeNames,
         Device,
@@ -89,7 +90,8 @@ _ROOMS = {
         "Profile",
     ),
     "limits.file": ("FileLimiter",),
-    "results": ("BatchResult", "NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"),
+    "outcomes": ("NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"),
+    "results": ("BatchResult",),
     "lane.statistics": ("LaneStatistics",),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
-from .errors import APIError, BadStatus, ConnectError, RequestError
-from .lane.feeds import PRIORITIES
+from .errors import APIError, BadStatus, ConnectError, InvalidReply, RequestError
+from .lane.items import PRIORITIES
 from .lane.judging import Lane
 from .lane.statistics import LaneStatistics
 from .limits.gates import clock_of
@@ -27,10 +27,11 @@ from .limits.permits import Permit
 from .limits.rates import Rates
 from .printable import one_line
 from .service.codes import Action, code
+from .service.endpoints import Unreadable
 
 if TYPE_CHECKING:
-    from .lane.feeds import Feed, Singles, Waiter
-    from .lane.items import Chunk
+    from .lane.feeds import Singles, Waiter
+    from .lane.items import Chunk, Feed
     from .service.endpoints import Answer, Endpoint
     from .transport.post import Transport
 
@@ -346,7 +347,9 @@ class Dispatcher:
         endpoint = self.lane.endpoint
         body = endpoint.encode(chunk.accounts, chunk.arguments, chunk.options)
         try:
-            return endpoint.decode(endpoint.path, await self._transport.send(endpoint.path, body, permit))
+            return endpoint.decode(await self._transport.send(endpoint.path, body, permit))
+        except Unreadable as exc:
+            return InvalidReply(endpoint.path, str(exc))
         except RequestError as exc:
             return exc
 

@@ -30,7 +30,7 @@ from .printable import one_line, sturdy
 from .service.codes import code as verdict_of
 
 if TYPE_CHECKING:
-    from .results import BatchResult, NotSent, Rejected, Unknown
+    from .outcomes import NotSent, Rejected, Result, Unknown
 
 __all__ = [
     "APIError",
@@ -74,7 +74,7 @@ class RequestError(TIMError):
         super().__init__(path, detail)
         self.path = path
         self.detail = detail
-        self.result: BatchResult[Any] | None = None
+        self.result: Result | None = None
 
     @sturdy
     def __str__(self) -> str:
@@ -157,7 +157,7 @@ class APIError(TIMError):
         code: int,
         info: str,
         path: str,
-        result: BatchResult[Any] | None = None,
+        result: Result | None = None,
         reply: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code, info, path, result)
@@ -230,7 +230,7 @@ class BatchError(TIMError):
         result: what became of every item that was taken.
     """
 
-    def __init__(self, result: BatchResult[Any]) -> None:
+    def __init__(self, result: Result) -> None:
         super().__init__(result)
         self.result = result
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
 from tim_async.errors import BatchError
-from tim_async.results import NotSent, Outcome, Unknown
+from tim_async.outcomes import NotSent, Outcome, Unknown
 
 from .reading import Row, RowError
 from .writing import Record, record

@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from tim_async.outcomes import Ok, Outcome
 from tim_async.printable import escaped, shown
-from tim_async.results import Ok, Outcome
 
 __all__ = ["Format", "Record", "Writer", "make_writer", "record"]
 

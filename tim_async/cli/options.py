@@ -11,7 +11,7 @@ import click
 
 from tim_async.bulk.reading import InputError
 from tim_async.bulk.writing import Format
-from tim_async.lane.feeds import PRIORITIES
+from tim_async.lane.items import PRIORITIES
 from tim_async.service.keys import Key, Sealed, sealed
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What waits: items, one by one or in bundles, and the lines in which they stand.
+"""What waits: items, one by one or in bundles; the lines in which they stand; and who brings them, in outline.
 
 An item is made when something of its own happens: it is asked for alone, shares its account with another, or was
 answered with anything but a plain yes. Until then it is one of a bundle, which is filed, sealed, answered and booked as
@@ -7,15 +7,44 @@ a whole; so of ten million accounts nearly none ever becomes an object.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
-if TYPE_CHECKING:
-    from .feeds import BatchFeed, Feed
+from tim_async.errors import APIError, RequestError
+from tim_async.outcomes import Stats
 
-__all__ = ["FLYING", "GONE", "Bundle", "Chunk", "Item", "Line", "Trial"]
+__all__ = [
+    "BULK",
+    "FLYING",
+    "GONE",
+    "INTERACTIVE",
+    "NORMAL",
+    "PRIORITIES",
+    "WAITING_LOW",
+    "WAITING_MOST",
+    "BatchFeed",
+    "Bundle",
+    "Chunk",
+    "Feed",
+    "Item",
+    "Line",
+    "Trial",
+    "nobody",
+]
+
+PRIORITIES = {"interactive": 0, "normal": 1, "bulk": 2}
+INTERACTIVE, NORMAL, BULK = PRIORITIES.values()
+
+WAITING_MOST = 1_000  # items of a synchronous source that enter before the call first suspends
+WAITING_LOW = 500  # below this the source is asked again
+
+
+def nobody() -> None:
+    """Nobody listens."""
 
 
 class Line:
@@ -88,6 +117,132 @@ class Trial:
         """Whether one of those turned out not to be guilty."""
         self.held: list[Item] = []
         """The others, which wait for what comes of those."""
+
+
+class Feed(Line, ABC):
+    """Who brings items, and is told what became of them."""
+
+    __slots__ = (
+        "calls",
+        "cut",
+        "error",
+        "finished_at",
+        "guilty_chunks",
+        "notify",
+        "open",
+        "patient",
+        "retries",
+        "seconds_waited",
+        "started_at",
+        "stop_reason",
+    )
+
+    hands_over: ClassVar = False
+    """Whether it gives outcomes before the last one has come."""
+    single: ClassVar = False
+    """Whether its items are requests of their own, that nothing but their waiting together connects."""
+
+    def __init__(self, priority: int, options: Any, *, now: float, patient: bool = False) -> None:
+        super().__init__(priority, options)
+        self.patient = patient
+        """Whether it has a timeout of its own, and so waits however long the service is silent."""
+        self.open = 0
+        """Items without an outcome."""
+        self.cut = False
+        """Nothing more is taken of the source, though it may hold more; what was taken goes on."""
+        self.stop_reason: str | None = None
+        """Why nothing of it is sent any more; what is in flight may still be answered."""
+        self.error: APIError | RequestError | None = None
+        """What stopped it."""
+        self.calls = 0
+        self.retries = 0
+        self.seconds_waited = 0.0
+        self.started_at = now
+        self.finished_at = now
+        self.guilty_chunks: dict[int, int] | None = None
+        """Code -> chunks all of whose items were found guilty with it; None while there are none."""
+        self.notify: Callable[[], None] = nobody
+        """Called when it could take more items, and when it has outcomes: a batch at the end only, a stream always."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every item has its outcome and no more will come."""
+        return not self.open and not self.takes_more
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether more items may come from the source."""
+        return False
+
+    @property
+    def refuses(self) -> bool:
+        """Whether what still comes is not sent any more."""
+        return self.cut or self.stop_reason is not None
+
+    @property
+    def hurried(self) -> bool:
+        """Whether it is stopped when the service is silent for long."""
+        return not self.patient and self.stop_reason is None
+
+    @abstractmethod
+    def rebook(self, place: Any, item: Item) -> None:
+        """From now on this place hangs on another item."""
+
+    @abstractmethod
+    def put(self, place: Any, account: str, value: Any) -> None:
+        """Write down what became of an item: a value or a failure."""
+
+    @abstractmethod
+    def unsettled(self) -> Sequence[tuple[Any, Item | Bundle]]:
+        """The places that have no outcome yet, each with that on which it hangs."""
+
+
+class BatchFeed(Feed, ABC):
+    """The items of one batch on their way."""
+
+    __slots__ = ("exhausted", "pairs", "taken")
+
+    def __init__(self, priority: int, options: Any, *, now: float, pairs: bool = False, patient: bool = False) -> None:
+        super().__init__(priority, options, now=now, patient=patient)
+        self.pairs = pairs
+        """Whether items are (account, argument) pairs."""
+        self.taken = 0
+        """Items taken from the source."""
+        self.exhausted = False
+        """The source has been read to its end."""
+
+    @property
+    def takes_more(self) -> bool:
+        """As in `Feed`."""
+        return not (self.exhausted or self.cut or self.stop_reason is not None)
+
+    @property
+    def wants_items(self) -> int:
+        """How many items the source is asked for now; 0 while enough wait."""
+        if self.ready > WAITING_LOW or not self.takes_more:
+            return 0
+        return WAITING_MOST - self.ready
+
+    def stats(self) -> Stats:
+        """What it took until now."""
+        seconds = round(self.finished_at - self.started_at, 6)
+        return Stats(self.calls, self.retries, self.taken, seconds, round(self.seconds_waited, 6))
+
+    @abstractmethod
+    def enter(self, items: Sequence[Item]) -> None:
+        """Write new items into the book."""
+
+    @abstractmethod
+    def enter_bundle(self, bundle: Bundle) -> None:
+        """Write a new bundle into the book."""
+
+    @abstractmethod
+    def unbundle(self, bundle: Bundle, items: Sequence[Item]) -> None:
+        """From now on each place of a bundle hangs on an item of its own."""
+
+    @abstractmethod
+    def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
+        """Write down the values of a whole bundle, for all of it is well."""
 
 
 class Item(msgspec.Struct, gc=False, eq=False):

@@ -24,12 +24,11 @@ from tim_async.errors import (
     RequestError,
     ServiceBusy,
 )
-from tim_async.results import Failure, Rejected, Unknown
+from tim_async.outcomes import Failure, Rejected, Unknown
 from tim_async.service.codes import Action, Code, Fault, code, is_known
 from tim_async.service.endpoints import Answer
 
-from .feeds import Feed
-from .items import Chunk, Item, Trial
+from .items import Chunk, Feed, Item, Trial
 from .retry import LONGEST, backoff
 from .waiting import FAILURES_MOST, Waiting
 

@@ -10,11 +10,11 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from tim_async.errors import APIError, RequestError
-from tim_async.results import Failure, NotSent, Rejected, Unknown
+from tim_async.outcomes import Failure, NotSent, Rejected, Unknown
 from tim_async.service.endpoints import Endpoint
 
-from .feeds import Feed, Singles
-from .items import FLYING, GONE, Bundle, Item, Line, Trial
+from .feeds import Singles
+from .items import FLYING, GONE, Bundle, Feed, Item, Line, Trial
 from .order import Order
 from .trials import Trials
 from .turns import Turns

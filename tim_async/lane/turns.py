@@ -10,8 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .feeds import PRIORITIES, Feed
-from .items import FLYING, Bundle, Item, Line
+from .items import FLYING, PRIORITIES, Bundle, Feed, Item, Line
 
 __all__ = ["Taken", "Turns"]
 

@@ -10,14 +10,14 @@ from itertools import count
 from typing import Any
 
 from tim_async.errors import APIError, RequestError
+from tim_async.outcomes import Failure, NotSent
 from tim_async.printable import sturdy
-from tim_async.results import Failure, NotSent
 from tim_async.service.checks import Problem, Problems
 from tim_async.service.endpoints import Endpoint
 
-from .feeds import INTERACTIVE, WAITING_LOW, BatchFeed, Feed, Singles, Waiter
+from .feeds import Singles, Waiter
 from .health import Health
-from .items import FLYING, GONE, Bundle, Chunk, Item
+from .items import FLYING, GONE, INTERACTIVE, WAITING_LOW, BatchFeed, Bundle, Chunk, Feed, Item
 from .leaving import Leaving
 from .retry import Pause
 from .throttle import Throttle

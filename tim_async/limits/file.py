@@ -37,7 +37,7 @@ class FileLimiter:
             ...
 
     **What holds.** There are as many permits in the file as the service allows calls in a window, and each is used once
-    in any window, by the evidence of `tim_async.limits.permits`: whoever comes, goes or is killed, also with the file in its
+    in any window, by the evidence of `permits.py`: whoever comes, goes or is killed, also with the file in its
     hands. The permits of a process that was killed in the middle of calls are back after 15 s. A process that stands
     still with the file in its hands (SIGSTOP, a debugger) lets the others wait until it goes on or ends: they send
     nothing meanwhile, and a warning says so. The event loop is never kept waiting.
@@ -83,7 +83,7 @@ class FileLimiter:
         await self.aclose()
 
     async def acquire(self, command: Command, *, urgent: bool = False, full: bool = False) -> Permit:
-        """Waits until one call may be made: see `tim_async.limits.local.Limiter.acquire`.
+        """Waits until one call may be made: see `Limiter.acquire`.
 
         Args:
             command: the command and its limit; where processes disagree about the rate, each goes by its own.
@@ -101,7 +101,7 @@ class FileLimiter:
         return permit
 
     def report(self, permit: Permit, *, refused: bool = False) -> None:
-        """The call of `permit` is over: see `tim_async.limits.local.Limiter.report`. A second report changes nothing."""
+        """The call of `permit` is over: see `Limiter.report`. A second report changes nothing."""
         gate = self._running.pop(permit, None)
         if gate is not None:
             gate.end(permit, refused=refused)

@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
 from tim_async.errors import AccountError, BatchError
-from tim_async.lane.feeds import PRIORITIES, BatchFeed, CallFeed, StreamFeed, nobody
+from tim_async.lane.feeds import CallFeed, StreamFeed
+from tim_async.lane.items import PRIORITIES, BatchFeed, nobody
+from tim_async.outcomes import Failure, NotSent
 from tim_async.printable import sturdy
-from tim_async.results import BatchResult, Failure, NotSent
+from tim_async.results import BatchResult
 from tim_async.service.checks import Problems, check_account, check_accounts, prepare
 
 from .single import Single

@@ -15,7 +15,7 @@ import msgspec
 
 from tim_async.errors import APIError, ConnectError, RequestError, TIMError
 from tim_async.lane.judging import error_for
-from tim_async.results import Failure, NotSent
+from tim_async.outcomes import Failure, NotSent
 from tim_async.service.checks import MOST_VALUE_BYTES
 from tim_async.service.codes import code
 from tim_async.service.endpoints import PUSH_REVOKE, PUSH_SEND, Endpoint, any_command

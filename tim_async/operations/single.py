@@ -11,7 +11,8 @@ import msgspec
 from tim_async.errors import AccountError
 from tim_async.lane.feeds import Singles
 from tim_async.lane.items import FLYING
-from tim_async.results import BatchResult, Failure, NotSent, Stats
+from tim_async.outcomes import Failure, NotSent, Stats
+from tim_async.results import BatchResult
 
 from .streams import with_result
 

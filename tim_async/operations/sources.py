@@ -22,7 +22,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, TypeAlias, overload
 
-from tim_async.lane.feeds import WAITING_MOST, BatchFeed
+from tim_async.lane.items import WAITING_MOST, BatchFeed
 
 __all__ = ["Pump", "Source", "source_failed", "source_of"]
 

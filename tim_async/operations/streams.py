@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from tim_async.errors import APIError, BatchError, RequestError
-from tim_async.lane.feeds import ROOM_LEAST, StreamFeed, nobody
-from tim_async.results import BatchResult, Outcome
+from tim_async.lane.feeds import ROOM_LEAST, StreamFeed
+from tim_async.lane.items import nobody
+from tim_async.outcomes import Outcome
+from tim_async.results import BatchResult
 
 from .sources import Pump, source_failed
 

@@ -14,7 +14,7 @@ from .all_member_push import (
     ALL_MEMBER_REMOVE_TAGS,
     ALL_MEMBER_SET_ATTRIBUTES,
 )
-from .base import Answer, Endpoint, reading
+from .base import Answer, Endpoint, Unreadable, reading
 from .groups import GROUPS_ADD_MEMBERS, GROUPS_REMOVE_MEMBERS
 from .people import PRESENCE_QUERY, PROFILES_GET
 from .plain import (
@@ -89,6 +89,7 @@ __all__ = [
     "PUSH_SET_ATTRIBUTE_NAMES",
     "Answer",
     "Endpoint",
+    "Unreadable",
     "any_command",
     "reading",
 ]

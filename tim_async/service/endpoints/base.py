@@ -14,13 +14,12 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from tim_async.errors import InvalidReply
 from tim_async.service import wire
 from tim_async.service.codes import Action, Code, Fault, code
 
 from .mending import Odd, mend
 
-__all__ = ["Answer", "Body", "Endpoint", "Errors", "InOrder", "Same", "reading", "said"]
+__all__ = ["Answer", "Body", "Endpoint", "Errors", "InOrder", "Same", "Unreadable", "reading", "said"]
 
 A = TypeVar("A")
 V = TypeVar("V")
@@ -51,6 +50,10 @@ _DISLIKED = re.compile(r"illegal|invalid|param|format|missing|required|empty|too
 _BINDING = frozenset({"from_account", "group_id"})
 _NOBODY: frozenset[str] = frozenset()
 _ITEMS_MOST = 500  # that a call which is counted in items may hold, where we don't know how many it holds
+
+
+class Unreadable(ValueError):
+    """An answer is not what the page promises; the text says how, and holds no signature."""
 
 
 class Answer(NamedTuple):
@@ -125,8 +128,8 @@ class Endpoint(Generic[A, V]):
     """The type of the value of an `Ok`, for people."""
     body: Body
     """(accounts, arguments, options) -> what is sent as JSON."""
-    decode: Callable[[str, bytes], Answer]
-    """(path, body) -> the reply; raises `InvalidReply`."""
+    decode: Callable[[bytes], Answer]
+    """The body of an answer -> what it says; raises `Unreadable`."""
     silence_is_ok: bool
     """What it means that a good answer does not mention an item: done, or ask again."""
     writes: bool
@@ -265,25 +268,23 @@ def said(info: str | None) -> str:
     return _SIGNATURE.sub("[the rest held a signature]", info)
 
 
-def reading(
-    reply: type[R], read: Callable[[R], tuple[Mapping[str, Any] | None, Errors]]
-) -> Callable[[str, bytes], Answer]:
+def reading(reply: type[R], read: Callable[[R], tuple[Mapping[str, Any] | None, Errors]]) -> Callable[[bytes], Answer]:
     """Make the decoder of a row from the struct of its reply and a reader."""
     # strict=False: the service has been seen to write numbers as strings.
     decoder = msgspec.json.Decoder(reply, strict=False)
 
-    def decode(path: str, body: bytes) -> Answer:
+    def decode(body: bytes) -> Answer:
         try:
             got, doubted = decoder.decode(body), _NOBODY
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            got, doubted = mended(path, body, exc)
+            got, doubted = mended(body, exc)
         return Answer(got.ErrorCode, said(got.ErrorInfo), *read(got), doubted)
 
-    def mended(path: str, body: bytes, why: Exception) -> tuple[R, frozenset[str]]:
+    def mended(body: bytes, why: Exception) -> tuple[R, frozenset[str]]:
         try:
             return mend(reply, body)
         except Odd:
             detail = f"the answer of {len(body)} bytes is not the JSON that the page promises: {why}"
-        raise InvalidReply(path, said(detail))
+        raise Unreadable(said(detail))
 
     return decode

@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from tim_async.errors import InvalidReply
 from tim_async.service import wire
 
-from .base import Answer, Endpoint, Same, reading, said
+from .base import Answer, Endpoint, Same, Unreadable, reading, said
 from .bodies import as_given
 from .mending import Odd, loose, mend
 from .readers import read_done, read_names, read_task
@@ -38,16 +37,16 @@ _REPLY = msgspec.json.Decoder(wire.Reply, strict=False)
 _ANY = msgspec.json.Decoder(dict[str, Any])
 
 
-def decode_any(path: str, body: bytes) -> Answer:
+def decode_any(body: bytes) -> Answer:
     """The whole reply of a command that is not in the table.
 
     Raises:
-        InvalidReply: it is no JSON object with an ``ErrorCode``.
+        Unreadable: it is no JSON object with an ``ErrorCode``.
     """
     try:
         reply, fields = _REPLY.decode(body), _ANY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        reply, fields = _mended(path, body, exc)
+        reply, fields = _mended(body, exc)
     if not reply.ErrorCode:
         return Answer(0, said(reply.ErrorInfo), Same(fields), {})
     return Answer(reply.ErrorCode, said(reply.ErrorInfo), {}, {}, reply=_told(body))
@@ -61,12 +60,12 @@ def _told(body: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _mended(path: str, body: bytes, why: Exception) -> tuple[wire.Reply, dict[str, Any]]:
+def _mended(body: bytes, why: Exception) -> tuple[wire.Reply, dict[str, Any]]:
     try:
         return mend(wire.Reply, body)[0], loose(body)
     except Odd:
         detail = f"the answer of {len(body)} bytes is no JSON object: {why}"
-    raise InvalidReply(path, said(detail))
+    raise Unreadable(said(detail))
 
 
 PUSH_SEND: Endpoint[Mapping[str, object], str] = Endpoint(
