@@ -18,8 +18,10 @@ from tim_async import (
     InvalidRequest,
     RequestError,
     ServiceBusy,
+    Unknown,
 )
 from tim_async.emulator import Emulator
+from tim_async.outcomes import Failure
 from tim_async.service.endpoints import ENDPOINTS
 from tim_async.service.endpoints.values import AttributeNames
 
@@ -408,3 +410,14 @@ async def test_a_recall_whose_answer_was_lost_is_done_when_the_repeat_says_so(pu
         puppet.respond = lambda _: refuse(20023, "recalled already")
         with pytest.raises(APIError):
             await tim.call("openim/admin_msgwithdraw", {"MsgKey": "k"}, repeat=True)
+
+
+async def test_a_call_that_was_stopped_tells_no_reply_that_belongs_to_another_code(tim: Client) -> None:
+    operation = tim._calls.of("openim/sendmsg", repeat=True)
+    busy = Failure(Unknown, 91000, "busy", "stopped", again=True, reply={"ErrorCode": 91000})
+    stopped = operation._error_of(busy, CredentialsError(70003, "no", "openim/sendmsg"))
+    assert isinstance(stopped, CredentialsError)
+    assert stopped.reply is None
+    own = operation._error_of(busy, None)
+    assert isinstance(own, ServiceBusy)
+    assert own.reply == {"ErrorCode": 91000}

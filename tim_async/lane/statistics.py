@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -77,5 +78,6 @@ def read_alarm(body: bytes | str | Mapping[str, object]) -> Alarm:
         raise ValueError(f"this is no {ALARM} webhook: {exc}") from None
     if alarm.callback_command != ALARM:
         raise ValueError(f"this is a {shown(alarm.callback_command)} webhook, not {ALARM}")
+    if not 0 < alarm.limit < math.inf:
         raise ValueError(f"the alarm names an impossible limit: {alarm.limit:g}")
     return alarm
