@@ -10,6 +10,7 @@ from tim_async.lane.feeds import CallFeed
 from tim_async.lane.health import Health
 from tim_async.lane.items import NORMAL, Chunk
 from tim_async.lane.judging import Effect, Lane
+from tim_async.operations.operation import result_of
 from tim_async.outcomes import NotSent, Ok, Rejected, Unknown
 from tim_async.service.endpoints import PUSH_GET_TAGS, Answer, Endpoint
 
@@ -127,7 +128,7 @@ def drive(
 
 def outcomes(feed: CallFeed) -> list[Ok[Any] | Rejected | Unknown | NotSent]:
     assert feed.finished
-    return feed.result().outcomes
+    return result_of(feed).outcomes
 
 
 def kinds(feed: CallFeed) -> list[str]:

@@ -17,6 +17,7 @@ from tim_async.lane.feeds import CallFeed
 from tim_async.lane.health import Health
 from tim_async.lane.items import NORMAL
 from tim_async.lane.judging import Lane
+from tim_async.operations.operation import result_of
 from tim_async.outcomes import NotSent, Ok, Outcome, Rejected, Unknown
 from tim_async.results import BatchResult
 from tim_async.service.checks import Unfit, check_accounts
@@ -209,7 +210,7 @@ def sent(row: Row, accounts: list[str], page: Page, respond: Respond, *, attempt
         assert isinstance(json.loads(row.encode(chunk.accounts, chunk.arguments, chunk.options)), dict)
         answer = respond(chunk.accounts)
         lane.settle(chunk, answer if isinstance(answer, RequestError) else row.decode(answer), now)
-    return feed.result()
+    return result_of(feed)
 
 
 def in_turn(answers: list[Any]) -> Respond:
@@ -492,7 +493,7 @@ def test_an_item_that_is_refused_here_is_not_sent() -> None:
     feed = CallFeed(NORMAL, ("Mary", "Add_Type_Both", False), now=0.0, pairs=True)
     feed.exhausted = True
     lane.add(feed, ["x" * 33], [{}], 0.0, check_accounts(["x" * 33], row.account_bytes, row.account_code)[1])
-    (outcome,) = feed.result()
+    (outcome,) = result_of(feed)
     assert isinstance(outcome, NotSent)
     assert outcome.code == 30001
 

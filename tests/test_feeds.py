@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tim_async.lane.feeds import CallFeed, StreamFeed
 from tim_async.lane.items import BULK, NORMAL, BatchFeed, Bundle, Item, Line
+from tim_async.operations.operation import result_of
 from tim_async.outcomes import Failure, NotSent, Ok, Outcome, Rejected, Stats
 
 NO = Failure(Rejected, 70107, "no such user", "the account does not exist", again=False)
@@ -35,7 +36,7 @@ def given_to(feed: BatchFeed, *accounts: str) -> list[Item]:
 
 
 def outcomes_of(feed: CallFeed | StreamFeed) -> list[Outcome[Any]]:
-    return list(feed.result()) if isinstance(feed, CallFeed) else sorted(feed.outcomes, key=lambda each: each.index)
+    return list(result_of(feed)) if isinstance(feed, CallFeed) else sorted(feed.outcomes, key=lambda each: each.index)
 
 
 # Both kinds of book
@@ -216,21 +217,21 @@ def test_a_call_gives_the_callers_own_strings_back() -> None:
     feed, account = call_feed(), "".join(["Ma", "ry"])
     given_to(feed, account)
     feed.put(0, account, None)
-    assert feed.result().outcomes[0].account is account
+    assert result_of(feed).outcomes[0].account is account
 
 
 def test_a_call_of_pairs_gives_pairs_to_send_again() -> None:
     feed = CallFeed(NORMAL, None, now=0.0, pairs=True)
     given_to(feed, "Mary")
     feed.put(0, "Mary", LATE)
-    assert feed.result().retryable() == [("Mary", "x")]
+    assert result_of(feed).retryable() == [("Mary", "x")]
 
 
 def test_a_result_tells_whether_the_source_was_read_to_its_end() -> None:
     feed = call_feed()
-    assert feed.result().unread
+    assert result_of(feed).unread
     feed.exhausted = True
-    assert not feed.result().unread
+    assert not result_of(feed).unread
 
 
 def test_a_stream_hands_over_in_the_order_of_completion() -> None:
@@ -247,4 +248,4 @@ def test_the_stats_are_what_was_counted() -> None:
     feed.calls, feed.retries, feed.seconds_waited, feed.finished_at = 3, 1, 0.1 + 0.2, 101.5
     assert feed.stats() == Stats(calls=3, retries=1, items=2, seconds=1.5, seconds_waited=0.3)
     assert feed.patient
-    assert feed.result().stats == feed.stats()
+    assert result_of(feed).stats == feed.stats()

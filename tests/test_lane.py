@@ -26,6 +26,7 @@ from desk import (
 from tim_async.errors import APIError, RequestError
 from tim_async.lane.feeds import CallFeed, StreamFeed
 from tim_async.lane.items import BULK, INTERACTIVE, Chunk
+from tim_async.operations.operation import result_of
 from tim_async.outcomes import Failure
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer
 
@@ -347,4 +348,4 @@ def test_a_failure_keeps_the_argument_so_that_the_item_can_be_given_again() -> N
     lane.add(feed, ["d1"], [{"a": "1"}], 0.0)
     answered(lane, LOST)
     assert isinstance(feed.values[0], Failure)
-    assert feed.result().retryable() == [("d1", {"a": "1"})]
+    assert result_of(feed).retryable() == [("d1", {"a": "1"})]

@@ -3,25 +3,12 @@
 from typing import Any
 
 import pytest
-from desk import (
-    LOST,
-    answered,
-    codes,
-    drive,
-    errors,
-    fine,
-    give,
-    kinds,
-    lane_of,
-    refusal,
-    sealed,
-    settle,
-    users,
-)
+from desk import LOST, answered, codes, drive, errors, fine, give, kinds, lane_of, refusal, sealed, settle, users
 
 from tim_async.errors import InvalidRequest
 from tim_async.lane.items import Chunk
 from tim_async.lane.judging import Effect
+from tim_async.operations.operation import result_of
 from tim_async.outcomes import Unknown
 from tim_async.service.endpoints import (
     ACCOUNTS_DELETE,
@@ -73,7 +60,7 @@ def test_a_code_about_what_all_share_is_final_after_one_call(row: Row, number: i
     assert len(calls) == 1
     assert codes(feed) == [("Rejected", number)] * row.limit
     assert feed.error is None
-    assert feed.result().retryable() == []
+    assert result_of(feed).retryable() == []
 
 
 @pytest.mark.parametrize(
@@ -177,7 +164,7 @@ def test_so_does_one_beside_a_single_account() -> None:
     calls, _ = drive(lane, lambda _: answer)
     assert len(calls) == 1
     assert codes(feed) == [("Unknown", 99_999), ("Rejected", 70107), ("Ok", None)]
-    assert isinstance(feed.result().outcomes[0], Unknown)
+    assert isinstance(result_of(feed).outcomes[0], Unknown)
 
 
 def test_a_code_that_may_come_after_the_deed_ends_a_push_too() -> None:
@@ -273,7 +260,7 @@ def test_that_all_items_are_guilty_of_the_same_name_is_found_in_three_calls() ->
     calls, _ = drive(lane, lambda _: refusal(90033))
     assert [len(call) for call in calls] == [100, 1, 1]
     assert codes(feed) == [("Rejected", 90033)] * 100
-    assert feed.result().retryable() == []
+    assert result_of(feed).retryable() == []
     assert feed.error is None
     assert not lane.trials
 

@@ -26,6 +26,7 @@ from desk import (
 from tim_async.errors import BadStatus, InvalidReply, RequestError
 from tim_async.lane.health import Health
 from tim_async.lane.judging import Effect
+from tim_async.operations.operation import result_of
 from tim_async.outcomes import Ok, Rejected
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_SET_ATTRIBUTES, Answer
 
@@ -223,7 +224,7 @@ def test_an_account_that_does_not_exist_is_rejected_at_the_first_try() -> None:
     feed = give(lane, ["d1"])
     answered(lane, errors(d1=70107))
     assert codes(feed) == [("Rejected", 70107)]
-    assert not feed.result().retryable()
+    assert not result_of(feed).retryable()
 
 
 def test_to_other_commands_a_missing_account_is_a_no_even_after_a_lost_answer() -> None:

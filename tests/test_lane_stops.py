@@ -21,6 +21,7 @@ from tim_async.errors import APIError, CredentialsError
 from tim_async.lane.health import Health
 from tim_async.lane.items import BULK, INTERACTIVE
 from tim_async.lane.judging import Effect
+from tim_async.operations.operation import result_of
 from tim_async.service.endpoints import ACCOUNTS_DELETE, Answer
 
 # 7: the signature
@@ -66,7 +67,7 @@ def test_a_command_that_is_not_allowed_stops_its_lane_and_no_other() -> None:
     assert codes(waiting) == [("NotSent", 71000)]
     assert isinstance(waiting.error, APIError)
     assert sent.error is waiting.error
-    assert sent.result().retryable() == users(100)
+    assert result_of(sent).retryable() == users(100)
     assert (health.suspect, other.seal(0.0) is not None) == (None, True)
 
 

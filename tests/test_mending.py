@@ -10,6 +10,7 @@ from pages import answer_for, page_of
 from test_endpoints import GOOD, prepared
 
 from tim_async.lane.items import Chunk
+from tim_async.operations.operation import result_of
 from tim_async.outcomes import Ok, Outcome, Rejected, Unknown
 from tim_async.service.endpoints import ENDPOINTS, Answer, Endpoint, Unreadable
 from tim_async.service.endpoints.mending import loose
@@ -69,7 +70,7 @@ def asked(row: Row, answer: dict[str, Any]) -> tuple[list[list[str]], list[Outco
     lane = lane_of(row)
     arguments = None if row.prepare is None else prepared(row, [page.arguments[0]] * len(USERS))
     feed = give(lane, USERS, arguments, options=page.shared(row))
-    return drive(lane, respond)[0], feed.result().outcomes
+    return drive(lane, respond)[0], result_of(feed).outcomes
 
 
 @pytest.mark.parametrize("row", OF_LISTS, ids=lambda row: row.path)
@@ -355,7 +356,7 @@ def test_a_push_whose_errors_name_only_strangers_is_unknown_and_not_sent_again()
     body = b'{"ErrorCode": 0, "TaskId": "t", "ErrorList": [{"To_Account": "mary", "ErrorCode": 70107}]}'
     calls, _ = drive(lane, lambda _: row.decode(body))
     assert (len(calls), kinds(feed)) == (1, ["Unknown", "Unknown"])
-    assert {type(outcome) for outcome in feed.result()} == {Unknown}
+    assert {type(outcome) for outcome in result_of(feed)} == {Unknown}
 
 
 def test_strangers_among_rows_with_codes_concern_nobody() -> None:
@@ -366,5 +367,5 @@ def test_strangers_among_rows_with_codes_concern_nobody() -> None:
         b'{"ErrorCode": 0, "ResultItem": [{"UserID": "Mary", "ResultCode": 0}, {"UserID": "x", "ResultCode": 70107}]}'
     )
     drive(lane, lambda _: row.decode(body))
-    assert not any(isinstance(outcome, Rejected) for outcome in feed.result())
+    assert not any(isinstance(outcome, Rejected) for outcome in result_of(feed))
     assert kinds(feed) == ["Ok"]

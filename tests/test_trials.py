@@ -21,6 +21,7 @@ from desk import (
 
 from tim_async.errors import InvalidRequest, RequestError
 from tim_async.lane.items import BULK, Chunk
+from tim_async.operations.operation import result_of
 from tim_async.service.endpoints import PUSH_SET_ATTRIBUTES, Answer
 
 
@@ -113,7 +114,7 @@ def test_ten_thousand_guilty_items_end_after_a_few_hundred_calls(in_flight: int)
     found = kinds(feed)
     assert set(found) <= {"Rejected", "NotSent"}
     assert found.count("Rejected") >= 300
-    assert len(feed.result().retryable()) == 9_700, "all but those that were asked alone"
+    assert len(result_of(feed).retryable()) == 9_700, "all but those that were asked alone"
 
 
 def test_three_guilty_chunks_of_two_do_not_stop_a_batch() -> None:
@@ -204,7 +205,7 @@ def test_what_is_withdrawn_while_the_guilty_are_searched_was_refused_but_may_be_
     answered(lane, refusal(90033))
     lane.withdraw(feed, "its timeout was over", 0.0)
     assert codes(feed) == [("Rejected", 90033)] * 4
-    assert feed.result().retryable() == users(4)
+    assert result_of(feed).retryable() == users(4)
     assert lane.idle
     assert not lane.trials
 

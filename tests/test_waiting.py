@@ -29,6 +29,7 @@ from tim_async.errors import APIError, RequestError
 from tim_async.lane.feeds import CallFeed
 from tim_async.lane.items import BULK, INTERACTIVE, NORMAL
 from tim_async.lane.waiting import SILENCE_MOST
+from tim_async.operations.operation import result_of
 from tim_async.service.checks import Problem
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer, Endpoint
 
@@ -137,7 +138,7 @@ def test_of_a_call_that_went_well_nothing_ever_becomes_an_item(endpoint: Endpoin
         settle(lane, chunk, FINE if endpoint.silence_is_ok else values(chunk.accounts[::-1], "x"))
     assert all(chunk.bundle is not None and chunk.bundle.items is None for chunk in chunks)
     assert [outcome.account for outcome in outcomes(feed)] == users(150)
-    assert set(feed.result().values.values()) == {None if endpoint.silence_is_ok else "x"}
+    assert set(result_of(feed).values.values()) == {None if endpoint.silence_is_ok else "x"}
     assert not lane.order
 
 
@@ -264,7 +265,7 @@ def test_problems_that_were_found_before_sending_are_those_of_their_items_alone(
     lane.add(feed, ["", "d1", ""], None, 0.0, {0: Problem(90001, "empty"), 2: Problem(90001, "empty")})
     assert answered(lane, values(["d1"])) == ["d1"]
     assert codes(feed) == [("NotSent", 90001), ("Ok", None), ("NotSent", 90001)]
-    assert not feed.result().retryable()
+    assert not result_of(feed).retryable()
 
 
 def test_a_batch_of_which_nothing_can_be_sent_ends_at_once() -> None:

@@ -13,7 +13,6 @@ from itertools import count
 from typing import Any, Protocol
 
 from tim_async.outcomes import Failure, Ok, Outcome
-from tim_async.results import BatchResult
 
 from .items import BatchFeed, Bundle, Feed, Item
 
@@ -115,11 +114,6 @@ class CallFeed(BatchFeed):
     def unsettled(self) -> list[tuple[int, Item | Bundle]]:
         """As in `Feed`."""
         return [(place, value) for place, value in enumerate(self.values) if isinstance(value, Item | Bundle)]
-
-    def result(self) -> BatchResult[Any]:
-        """The merged result; every place has its outcome."""
-        unread = not self.exhausted
-        return BatchResult(self.accounts, self.values, self.stats(), unread=unread, pairs=self.pairs)
 
 
 class StreamFeed(BatchFeed):

@@ -71,6 +71,11 @@ def check_seconds(name: str, seconds: float | None) -> None:
         raise ValueError(f"{name} must not be negative: {seconds}")
 
 
+def result_of(feed: CallFeed) -> BatchResult[Any]:
+    """The merged result of a batch of which every place has its outcome."""
+    return BatchResult(feed.accounts, feed.values, feed.stats(), unread=not feed.exhausted, pairs=feed.pairs)
+
+
 class Operation(Generic[V]):
     """What the operations have in common."""
 
@@ -124,7 +129,7 @@ class Operation(Generic[V]):
                 timer.cancel()
         if pump.failure is not None and pump.mistaken:
             raise pump.failure
-        result: BatchResult[V] = feed.result()
+        result: BatchResult[V] = result_of(feed)
         if pump.failure is not None:
             raise BatchError(result) from pump.failure
         if feed.error is not None:

@@ -18,11 +18,11 @@ import msgspec
 from yarl import URL
 
 from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
-from tim_async.lane.throttle import seconds_of
 from tim_async.limits.permits import Permit
 from tim_async.service import wire
 
 from .payload import Body
+from .retry_after import seconds_of
 from .signing import Signing, forget_the_past
 
 if TYPE_CHECKING:
