@@ -14,6 +14,7 @@ import pytest
 
 import tim_async
 import tim_async.errors
+import tim_async.outcomes
 import tim_async.results
 
 HEAVY = ["aiohttp", "aiolimiter", "anyio", "asyncio", "msgspec", "rich", "click", "redis"]
@@ -73,7 +74,7 @@ def test_every_public_name_can_be_imported_and_is_documented(name: str) -> None:
         assert thing.__name__ == name
         assert vars(thing)["__doc__"]
     else:
-        assert name in aliases_with_docstring(tim_async.results)
+        assert name in aliases_with_docstring(tim_async.outcomes)
 
 
 @pytest.mark.parametrize("name", tim_async.__all__)
