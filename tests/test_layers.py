@@ -29,6 +29,7 @@ PURE = [
     "results",
     "checks",
     "endpoints",
+    "verdicts",
     "health",
     "items",
     "feeds",

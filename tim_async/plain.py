@@ -18,11 +18,11 @@ from .codes import code
 from .endpoints import PUSH_REVOKE, PUSH_SEND, Endpoint, any_command
 from .endpoints.values import AttributeNames
 from .errors import APIError, ConnectError, RequestError, TIMError
-from .lane import error_for
 from .operations import Host, Operation, Priority
 from .options import bound_name, custom_id, random_number, sender
 from .results import Failure, NotSent
 from .streams import with_result
+from .verdicts import error_for
 
 __all__ = ["Calls", "GetNames", "PlainOperation", "Revoke", "Send", "SetNames", "check_path"]
 
