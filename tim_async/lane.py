@@ -362,7 +362,8 @@ class Lane(Waiting):
             if item.unsure and not self.endpoint.repeatable:
                 self.end(item, self.failure_of(item, item.feed, f"not sent again, for it may have been done: {why}"))
             elif item.attempts >= self.attempts:
-                reason = f"gave up after {item.attempts} attempts, the last one: {why}"
+                tried = "one attempt" if item.attempts == 1 else f"{item.attempts} attempts, the last one"
+                reason = f"gave up after {tried}: {why}"
                 self.end(item, self.failure_of(item, item.feed, reason))
             else:
                 left.append(item)
