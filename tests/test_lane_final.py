@@ -3,13 +3,29 @@
 from typing import Any
 
 import pytest
-from desk import LOST, answered, codes, drive, errors, fine, give, kinds, lane_of, refusal, sealed, settle, users
+from desk import (
+    LOST,
+    answered,
+    codes,
+    drive,
+    errors,
+    fine,
+    give,
+    kinds,
+    lane_of,
+    reasons,
+    refusal,
+    sealed,
+    settle,
+    users,
+)
 
 from tim_async.errors import InvalidRequest
 from tim_async.lane.items import Chunk
 from tim_async.lane.judging import Effect
 from tim_async.operations.operation import result_of
 from tim_async.outcomes import Unknown
+from tim_async.service.codes import code
 from tim_async.service.endpoints import (
     ACCOUNTS_DELETE,
     BLOCK_LIST_ADD,
@@ -125,6 +141,34 @@ def test_rows_that_name_accounts_go_before_the_code_on_top() -> None:
     assert codes(feed) == [("Ok", None), ("Rejected", 30003), ("Rejected", 30525)]
 
 
+@pytest.mark.parametrize(
+    ("row", "number"), [(GROUPS_ADD_MEMBERS, 10010), (FRIENDS_CHECK, 30003), (PUSH_SEND_TO, 90043)]
+)
+def test_what_all_share_is_searched_for_in_nobody_though_the_answer_names_some(row: Row, number: int) -> None:
+    lane = lane_of(row)
+    feed = give(lane, users(6), options=("Mary",))
+    calls, _ = drive(lane, lambda _: Answer(number, "no", {}, {"user0": (0, ""), "user1": (70107, "who?")}))
+    assert len(calls) == 1
+    assert codes(feed) == [("Rejected", number), ("Rejected", 70107)] + [("Rejected", number)] * 4
+
+
+@pytest.mark.parametrize("number", [90043, 90008, 120_500])
+def test_the_reason_says_that_it_is_not_about_the_account_itself(number: int) -> None:
+    lane = lane_of(PUSH_SEND_TO)
+    feed = give(lane, users(2), options=("Mary",))
+    settle(lane, sealed(lane), refusal(number))
+    (reason,) = set(reasons(feed))
+    assert reason.startswith("refused for what all accounts of the call share (from_account, msg_random, ")
+    assert reason.endswith(f": {code(number).meaning}")
+
+
+def test_a_call_without_accounts_shares_nothing_and_says_what_is_wrong() -> None:
+    lane = lane_of(PUSH_SEND)
+    feed = give(lane, ["the message"], [{}])
+    settle(lane, sealed(lane), refusal(120_500))
+    assert reasons(feed) == [code(120_500).meaning]
+
+
 def test_a_code_that_means_the_message_here_does_not_slow_the_command_down() -> None:
     lane = lane_of(PUSH_SEND_TO)
     give(lane, ["Mary"], options=("m",))
@@ -167,6 +211,14 @@ def test_so_does_one_beside_a_single_account() -> None:
     assert isinstance(result_of(feed).outcomes[0], Unknown)
 
 
+def test_one_on_top_leaves_open_what_became_of_those_that_the_answer_does_not_name() -> None:
+    lane = lane_of(PUSH_SEND_TO)
+    feed = give(lane, users(6))
+    calls, _ = drive(lane, lambda _: Answer(99_999, "?", {}, {"user0": (70107, "who?"), "user1": (0, "")}))
+    assert len(calls) == 1
+    assert codes(feed) == [("Rejected", 70107)] + [("Unknown", 99_999)] * 5
+
+
 def test_a_code_that_may_come_after_the_deed_ends_a_push_too() -> None:
     for number in (60008, 91000, 90994):
         lane = lane_of(PUSH_SEND_TO)
@@ -199,6 +251,8 @@ ECHOES = [
     (BLOCK_LIST_ADD, 30001, "Err_SNS_BlackListAdd_Already_Exist"),
     (BLOCK_LIST_DELETE, 30001, "Err_SNS_BlackListDelete_Not_Exist"),
     (ACCOUNTS_DELETE, 70107, "Err_TLS_PT_Open_Login_Account_Not_Exist"),
+    # Its code has no second meaning, so its words need not be read.
+    (ACCOUNTS_DELETE, 70107, "invalid account"),
 ]
 
 

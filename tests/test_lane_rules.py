@@ -23,7 +23,7 @@ from desk import (
     values,
 )
 
-from tim_async.errors import BadStatus, InvalidReply, RequestError
+from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError
 from tim_async.lane.health import Health
 from tim_async.lane.judging import Effect
 from tim_async.operations.operation import result_of
@@ -96,6 +96,21 @@ def test_silence_about_an_item_of_a_read_means_again_and_unknown_in_the_end() ->
     assert calls == [["d1", "d2"], *[["d2"]] * 5]
     assert codes(feed) == [("Ok", None), ("Unknown", None)]
     assert reasons(feed)[1] == "gave up after 6 attempts, the last one: the answer does not mention it"
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (LOST, LOST.detail),
+        (GATEWAY, "HTTP status 502 instead of 200"),
+        (ConnectError("sim", "no address found for h"), "no address found for h"),
+    ],
+)
+def test_a_reason_says_what_came_instead_of_an_answer(answer: RequestError, why: str) -> None:
+    lane = lane_of(attempts=1)
+    feed = give(lane, ["d1"])
+    settle(lane, sealed(lane), answer)
+    assert reasons(feed) == [f"gave up after one attempt: {why}"]
 
 
 def test_silence_about_an_item_of_a_setter_means_ok() -> None:

@@ -359,7 +359,8 @@ async def test_a_status_says_whether_it_can_have_happened_and_whether_a_repeat_i
 ) -> None:
     error = await answered(puppet, transport, status, b"" if status in (204, 304) else PAGE)
     assert type(error) is BadStatus
-    assert str(error) == f"{GET_TAGS}: HTTP status {status} instead of 200"
+    advice = "; nothing was done. Are base_url and the proxy right?" if final else ""
+    assert str(error) == f"{GET_TAGS}: HTTP status {status} instead of 200{advice}"
     assert (error.status, error.may_have_happened, error.final, error.throttled) == (
         status,
         may_have_happened,
@@ -522,8 +523,11 @@ async def test_an_encoded_answer_is_not_decoded(encoding: str, own: bool, puppet
         await transport.close()
 
 
-async def test_an_answer_that_says_that_it_is_not_encoded_is_read(puppet: Puppet, transport: Transport) -> None:
-    got = await answered(puppet, transport, 200, b'{"ErrorCode":0}', "Content-Encoding: Identity\r\n")
+@pytest.mark.parametrize("encoding", ["Identity", "", "UTF-8"])
+async def test_an_answer_that_says_that_it_is_not_encoded_is_read(
+    encoding: str, puppet: Puppet, transport: Transport
+) -> None:
+    got = await answered(puppet, transport, 200, b'{"ErrorCode":0}', f"Content-Encoding: {encoding}\r\n")
     assert got == b'{"ErrorCode":0}'
 
 

@@ -65,7 +65,7 @@ def test_a_stranger_joins_in_the_shape_of_the_others() -> None:
     assert told["ErrorList"][0] == {"To_Account": "Eve", "ErrorCode": 70107}
     assert lie("strangers", IMPORTED, "Eve")["FailAccounts"] == ["Eve", "c", "a"]
     assert lie("strangers", SET, "Eve")["ErrorList"] == [{"To_Account": "Eve", "ErrorCode": 70107}]
-    assert [stranger["ErrorCode"] for stranger in lie("strangers", SET)["ErrorList"]] == [0]
+    assert [stranger["ErrorCode"] for stranger in lie("strangers", SET)["ErrorList"]] == [70107]
     [stranger, *others] = lie("strangers", DELETED)["ResultItem"]
     assert stranger["UserID"].startswith("stranger-")
     assert others == DELETED["ResultItem"]

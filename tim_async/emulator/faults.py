@@ -72,8 +72,8 @@ may pass, in every command that can say so per account | settable, no |
     | expired | 70001 (or ``code``) | no |
     | wrong_order | the answers in exactly the reverse order | yes |
     | missing_accounts | nothing about some accounts (or ``accounts``) | yes |
-    | strangers | something about an account that nobody asked for (an error about ``accounts``, where nothing else \
-is listed) | yes |
+    | strangers | something about an account that nobody asked for (or about ``accounts``): an error, where nothing \
+else is listed | yes |
     | twice | something about an account twice | yes |
     | unknown_fields | fields that no page knows | yes |
     | null_list | null instead of each list | yes |

@@ -52,9 +52,7 @@ def _strangers(reply: JSON, _asked: list[str], accounts: Collection[str], rng: r
     names = list(accounts) or [f"stranger-{rng.randrange(1_000_000)}"]
     lists = {name: entries for name, entries in _lists(reply).items() if entries}
     if not lists:
-        # An error about nobody that was asked for leaves open what became of those who were: a rule must ask for it.
-        code = 70107 if accounts else 0
-        return {**reply, "ErrorList": [{"To_Account": name, "ErrorCode": code} for name in names]}
+        return {**reply, "ErrorList": [{"To_Account": name, "ErrorCode": 70107} for name in names]}
     joined = {field: [*[_renamed(entries[0], name) for name in names], *entries] for field, entries in lists.items()}
     return {**reply, **joined}
 

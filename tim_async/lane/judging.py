@@ -15,21 +15,14 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tim_async.errors import (
-    APIError,
-    BadStatus,
-    CredentialsError,
-    InvalidRequest,
-    RateLimited,
-    RequestError,
-    ServiceBusy,
-)
+from tim_async.errors import APIError, BadStatus, InvalidRequest, RequestError
 from tim_async.outcomes import Failure, Rejected, Unknown
-from tim_async.service.codes import Action, Code, Fault, code, is_known
+from tim_async.service.codes import Action, Code, code, is_known
 from tim_async.service.endpoints import Answer
 
 from .items import Chunk, Feed, Item, Trial
 from .retry import LONGEST, backoff
+from .verdicts import Said, error_for, said_of
 from .waiting import FAILURES_MOST, Waiting
 
 __all__ = ["Effect", "Lane"]
@@ -37,9 +30,6 @@ __all__ = ["Effect", "Lane"]
 GUILTY_CHUNKS_MOST = 3  # chunks all of whose items were refused with one code: so will the others be
 # A chunk of two may be two bad items of a slow source, of which a million good ones are still to come.
 GUILTY_ITEMS_LEAST = 10
-_SILENT = Code(0, "the answer does not mention it", Fault.SERVICE, Action.RETRY)
-_UNCLEAR = Code(0, "what the answer says of it, or of a name like it, cannot be read", Fault.SERVICE, Action.RETRY)
-_NAMED = Code(0, "the answer names it among those that failed, without a code", Fault.ACCOUNT, Action.SPLIT)
 
 
 class Effect(NamedTuple):
@@ -54,17 +44,6 @@ class Effect(NamedTuple):
 
 
 _NOTHING = Effect()
-
-
-def error_for(verdict: Code, info: str, path: str) -> APIError:
-    """The error that says it, by whose fault it is."""
-    kinds = {
-        Fault.CREDENTIALS: CredentialsError,
-        Fault.RATE: RateLimited,
-        Fault.SERVICE: ServiceBusy,
-        Fault.CALLER: InvalidRequest,
-    }
-    return kinds.get(verdict.fault, APIError)(verdict.number, info, path)
 
 
 def _told_to_resign(item: Item) -> bool:
@@ -138,13 +117,13 @@ class Lane(Waiting):
         if isinstance(error, BadStatus) and error.throttled:
             return self._throttled(chunk, error, now)
         self._failed(chunk, now)
-        self._again(chunk, chunk.items, now, f"no answer: {error.detail}")
+        self._again(chunk, chunk.items, now, error.detail)
         return _NOTHING
 
     def _given_up(self, chunk: Chunk, error: RequestError, now: float) -> Effect:
         """Every further call would end the same: what waits ends unsent."""
         for item in chunk.items:
-            self.end(item, self.failure_of(item, item.feed, f"no answer: {error.detail}"))
+            self.end(item, self.failure_of(item, item.feed, error.detail))
         self.suspect = error
         self.stop_all(error, now)
         return _NOTHING
@@ -155,7 +134,7 @@ class Lane(Waiting):
         resume = self.pause.refused(now, error.retry_after)
         if now >= before:
             self.throttle.refused(now, resume)
-        self._wait_again(chunk, chunk.items, now, 0.0, f"no answer: {error.detail}")
+        self._wait_again(chunk, chunk.items, now, 0.0, error.detail)
         return Effect(refused=True)
 
     def _failed(self, chunk: Chunk, now: float) -> None:
@@ -209,25 +188,29 @@ class Lane(Waiting):
         self._useful(now)
         self._proven(now)
         if answer.values or answer.errors:
-            return self._judge_each(chunk, answer, now, unmentioned=verdict)
-        if self._leaves_open(answer.code):
-            for item in chunk.items:
-                item.unsure = True
-            self._again(chunk, chunk.items, now, verdict.meaning)
-        elif self.endpoint.concerns_all(answer.code):
-            self._concerns_all(chunk, verdict, answer.info, now)
-        else:
-            self._guilty(chunk, chunk.items, verdict, now)
+            return self._judge_each(chunk, answer, now, whole=verdict)
+        self._blame(chunk, chunk.items, answer, verdict, now)
         return _NOTHING
+
+    def _blame(self, chunk: Chunk, items: Sequence[Item], answer: Answer, verdict: Code, now: float) -> None:
+        """The call was refused, and nothing else is said about these items."""
+        if self._leaves_open(verdict.number):
+            for item in items:
+                item.unsure = True
+            self._again(chunk, items, now, verdict.meaning)
+        elif self.endpoint.concerns_all(verdict.number):
+            self._concerns_all(chunk, items, verdict, answer.info, now)
+        else:
+            self._guilty(chunk, items, verdict, now)
 
     def _leaves_open(self, number: int) -> bool:
         """Whether nobody says what a code means, and it matters: what may be sent only once is not sent again."""
         return not self.endpoint.repeatable and not is_known(number)
 
-    def _concerns_all(self, chunk: Chunk, verdict: Code, info: str, now: float) -> None:
+    def _concerns_all(self, chunk: Chunk, items: Sequence[Item], verdict: Code, info: str, now: float) -> None:
         """The call was refused for what its items share: so would be all others with the same options."""
         alone = len(chunk.items) == 1
-        for item in chunk.items:
+        for item in items:
             if alone and self.endpoint.is_echo(verdict.number, info) and item.unsure:
                 self.end(item, None)
             else:
@@ -302,29 +285,32 @@ class Lane(Waiting):
         self.pause.answered(now)
         self.health.good(now)
 
-    def _judge_each(self, chunk: Chunk, answer: Answer, now: float, unmentioned: Code | None = None) -> Effect:
-        """Judge item by item; *unmentioned* is the "no" to the whole call that the others share, if there was one."""
+    def _judge_each(self, chunk: Chunk, answer: Answer, now: float, whole: Code | None = None) -> Effect:
+        """Judge item by item; *whole* is the "no" to the whole call, if there was one."""
         again: dict[str, list[Item]] = {}
         accused: list[Item] = []
         stops: list[Code] = []
         doubtful = answer.doubtful([item.account for item in chunk.items])
         for item in chunk.items:
-            doubted = item.account in doubtful
-            verdict = self._judge_item(item, answer, unmentioned, doubted=doubted)
-            if verdict is None:
-                continue
-            if verdict is unmentioned:
+            said = said_of(
+                item.account,
+                answer,
+                doubted=item.account in doubtful,
+                silence_is_ok=self.endpoint.silence_is_ok,
+                whole=whole,
+            )
+            if said.verdict is None:
                 accused.append(item)
-            elif verdict.action is Action.STOP:
-                stops.append(verdict)
+            elif self._ends(item, said.verdict, said):
+                stops += [said.verdict] * (said.verdict.action is Action.STOP)
             else:
-                again.setdefault(verdict.meaning, []).append(item)
+                again.setdefault(said.verdict.meaning, []).append(item)
         if sum(map(len, again.values())) < len(chunk.items):
             self._useful(now)
         else:
             self._failed(chunk, now)
-        if accused and unmentioned is not None:
-            self._guilty(chunk, accused, unmentioned, now)
+        if accused and whole is not None:
+            self._blame(chunk, accused, answer, whole, now)
         for why, items in again.items():
             self._again(chunk, items, now, why)
         if len(stops) == len(chunk.items):
@@ -332,44 +318,23 @@ class Lane(Waiting):
             return self._pointless(stops[0], chunk.items[0].info, now)
         return _NOTHING
 
-    def _judge_item(self, item: Item, answer: Answer, unmentioned: Code | None, *, doubted: bool) -> Code | None:
-        """What a good answer says of one item, if it does not leave it in doubt.
-
-        Returns:
-            None if that is its end; else the verdict by which it goes on. An item that was told STOP has ended too.
-        """
+    def _ends(self, item: Item, verdict: Code, said: Said) -> bool:
+        """Whether what an answer says about an item is the end of it; then it has its outcome."""
         item.line = None
         item.reached = True
-        if (error := answer.errors.get(item.account)) is not None:
-            return self._judge_error(item, *error)
-        if not doubted and answer.values is not None and item.account in answer.values:
-            self.end(item, answer.values[item.account])
-            return None
-        if unmentioned is not None:
-            return unmentioned
-        if self.endpoint.silence_is_ok and not doubted:
-            self.end(item, None)
-            return None
-        item.unsure, item.refused = True, False
-        item.code, item.info = None, ""
-        return _UNCLEAR if doubted else _SILENT
-
-    def _judge_error(self, item: Item, number: int, info: str) -> Code | None:
-        """Judge an item that a good answer names with a code; returns the verdict if it is not an end by itself."""
-        verdict = code(number) if number else _NAMED
-        item.code, item.info = number or None, info
+        item.code, item.info = verdict.number or None, said.info
         item.unsure = item.unsure or verdict.unsure
         item.refused = False
         if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
-            self.end(item, None)
-            return None
+            self.end(item, said.value)
+            return True
         if verdict.action in (Action.RETRY, Action.PAUSE, Action.RESIGN):
-            return verdict
-        if number and self._leaves_open(number):
+            return False
+        if verdict.number and self._leaves_open(verdict.number):
             item.unsure = True
-            return verdict
+            return False
         self._reject(item, verdict)
-        return verdict if verdict.action is Action.STOP else None
+        return True
 
     def _done_all_the_same(self, item: Item, verdict: Code) -> bool:
         """Whether this "no" is only the echo of an earlier call whose answer was lost."""
@@ -383,9 +348,8 @@ class Lane(Waiting):
         # That nothing may be sent now does not tell what became of an earlier call whose answer was lost.
         stop = of_all or verdict.action in (Action.STOP, Action.RESIGN)
         kind = Unknown if stop and item.unsure else Rejected
-        failure = Failure(
-            kind, item.code, item.info, verdict.meaning, again=again, argument=item.argument, reply=item.reply
-        )
+        reason = self.endpoint.of_all(verdict) if of_all else verdict.meaning
+        failure = Failure(kind, item.code, item.info, reason, again=again, argument=item.argument, reply=item.reply)
         self.end(item, failure)
 
     # Not yet
@@ -398,7 +362,8 @@ class Lane(Waiting):
             if item.unsure and not self.endpoint.repeatable:
                 self.end(item, self.failure_of(item, item.feed, f"not sent again, for it may have been done: {why}"))
             elif item.attempts >= self.attempts:
-                reason = f"gave up after {item.attempts} attempts, the last one: {why}"
+                tried = "one attempt" if item.attempts == 1 else f"{item.attempts} attempts, the last one"
+                reason = f"gave up after {tried}: {why}"
                 self.end(item, self.failure_of(item, item.feed, reason))
             else:
                 left.append(item)

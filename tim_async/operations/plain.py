@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tim_async.errors import APIError, ConnectError, RequestError, TIMError
-from tim_async.lane.judging import error_for
+from tim_async.lane.verdicts import error_for
 from tim_async.outcomes import Failure, NotSent
 from tim_async.service.checks import MOST_VALUE_BYTES
 from tim_async.service.codes import code

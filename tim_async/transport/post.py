@@ -40,6 +40,7 @@ REPLY_BYTES = 16 * 1024 * 1024  # the longest answer of the pages, 100 profiles 
 
 # An encoded answer is small on the wire and of any size once it is decoded: none is asked for, and none decoded.
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+_PLAIN = ("", "identity", "utf-8")  # the last is no encoding of this kind; some say it of their text all the same
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding")  # the service asks for none, and each costs time
 
 
@@ -212,8 +213,8 @@ class Transport:
 
     async def _read(self, path: str, response: aiohttp.ClientResponse) -> bytes | InvalidReply:
         """The body of an answer, as it came and within bounds."""
-        encoding = response.headers.get("Content-Encoding", "identity")
-        if encoding.lower() != "identity":
+        encoding = response.headers.get("Content-Encoding", "")
+        if encoding.lower() not in _PLAIN:
             response.close()
             return InvalidReply(path, f"the answer is encoded ({encoding[:20]!r}), which nobody asked for")
         most = self._max_reply_bytes

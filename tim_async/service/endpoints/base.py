@@ -178,12 +178,21 @@ class Endpoint(Generic[A, V]):
         """Whether a "no" to a whole call is about what all its items share: of a message that is the webhook's too."""
         return number in self.shared or (not self.repeatable and code(number).fault is Fault.APP)
 
+    def of_all(self, verdict: Code) -> str:
+        """The reason for which an account was refused with all others of its call: it may look like its own."""
+        shared = ", ".join(self.options)
+        return (
+            f"refused for what all accounts of the call share ({shared}): {verdict.meaning}"
+            if shared
+            else verdict.meaning
+        )
+
     def is_echo(self, number: int, info: str) -> bool:
         """Whether a "no" to one item is what a repeat meets where the first call was applied.
 
-        The service has one code for "already so" and for parameters that it does not like: its words tell them apart.
+        Some have one code for "already so" and for parameters that they do not like: then its words tell them apart.
         """
-        return number in self.done_again and not _DISLIKED.search(info)
+        return number in self.done_again and (number != self.account_code or not _DISLIKED.search(info))
 
     def encode(self, accounts: Sequence[str], arguments: Sequence[Any], options: object) -> bytes:
         """The body of one call."""
