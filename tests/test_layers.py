@@ -42,7 +42,6 @@ PURE = [
 WAITING = [
     "gates",
     "limits",
-    "permit_file",
     "file_limiter",
     "redis",
     "payload",
