@@ -40,6 +40,7 @@ PURE = [
     "lane",
 ]
 WAITING = [
+    "pace",
     "gates",
     "limits",
     "file_limiter",

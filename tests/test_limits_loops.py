@@ -307,6 +307,71 @@ def test_a_loop_that_nobody_holds_is_forgotten_and_its_permits_come_back(
     assert loops().run(asyncio.wait_for(limiter.acquire(COMMAND, urgent=True), 10)) is not None
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_a_loop_that_was_paced_and_that_nobody_holds_is_forgotten_as_soon_as_another_one_looks(
+    loops: Callable[[], Loop],
+) -> None:
+    """Aiolimiter holds the loop that it ran in."""
+    limiter = LocalLimiter()
+
+    def abandon() -> "weakref.ref[asyncio.AbstractEventLoop]":
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(limiter.acquire(COMMAND))
+        loop.run_until_complete(take_all(limiter))
+        return weakref.ref(loop)
+
+    abandoned = abandon()
+    other = loops()
+    waiting = other.loop.create_task(limiter.acquire(COMMAND, urgent=True))
+    other.turn()
+    gc.collect()
+    assert abandoned() is None
+    assert other.run(asyncio.wait_for(waiting, 10)) is not None
+
+
+def test_calls_that_wait_in_a_loop_that_stood_still_are_served_in_turn_with_those_that_came_since(
+    loops: Callable[[], Loop],
+) -> None:
+    limiter, one, other = LocalLimiter(), loops(), loops()
+    permits = one.run(take_all(limiter))
+    tasks = [one.loop.create_task(limiter.acquire(COMMAND, urgent=True))]
+    one.turn()
+    tasks.append(other.loop.create_task(limiter.acquire(COMMAND, urgent=True)))
+    other.turn()  # sees that the first one stands still
+    tasks.append(one.loop.create_task(limiter.acquire(COMMAND, urgent=True)))
+    one.turn()
+    for served in range(1, 4):
+        limiter.report(permits.pop())
+        one.turn()
+        other.turn()
+        assert [task.done() for task in tasks] == [place < served for place in range(3)]
+
+
+def test_a_rate_changes_though_a_loop_that_used_it_is_gone(loops: Callable[[], Loop]) -> None:
+    limiter, loop = LocalLimiter(), loops()
+    limiter.report(loop.run(limiter.acquire(COMMAND)))
+
+    def abandon() -> None:
+        other = Loop()
+        other.run(limiter.acquire(Command(7, PATH, 100), urgent=True, full=True))
+        other.loop.close()
+
+    abandon()
+    gc.collect()
+    raised = Command(7, PATH, 200)
+    limiter.change(COMMAND, raised, last_word=True)
+    loop.turn()
+    assert limiter.statistics(raised).rate == 200
+
+
+def test_a_loop_that_stood_still_is_paced_again_when_it_runs_again(loops: Callable[[], Loop]) -> None:
+    limiter, one, other = LocalLimiter(), loops(), loops()
+    for _ in range(2):
+        assert one.run(asyncio.wait_for(limiter.acquire(COMMAND), 10)) is not None
+        assert other.run(asyncio.wait_for(limiter.acquire(COMMAND), 10)) is not None
+    assert limiter.statistics(COMMAND).available == 96
+
+
 def test_a_busy_loop_keeps_nobody_else_waiting() -> None:
     """It holds the next turn, and does not come to take it."""
     limiter, release, busy = LocalLimiter(), threading.Event(), threading.Event()

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from .gates import Pace, clock_of
+from .gates import clock_of
 from .limits import Command
+from .pace import Pace
 from .permits import Permit, Permits, PermitStatistics
 
 __all__ = ["FileLimiter"]
@@ -150,9 +151,8 @@ class _Gate:
     async def acquire(self, *, urgent: bool) -> tuple[Permit, int]:
         pace, first = self._paces[urgent], self._paces[True]
         async with pace.turn:
+            await pace.take(self.permits, self.clock)
             while not self._closed:
-                if not await pace.take(self.permits.rate, 1 / self.permits.share(self.clock())):
-                    continue
                 self._changed.clear()
                 behind = not urgent and first.spare and first.turn.locked()
                 number, wait = HELD if behind else self._exchange(self.permits.usable(self.clock()))
@@ -180,6 +180,8 @@ class _Gate:
         self._closed = True
         self._flush()
         self._back.clear()
+        for pace in self._paces:
+            pace.spare = True  # nobody need wait for one
         self._wake()
 
     def _wake(self) -> None:

@@ -1,10 +1,11 @@
 """The gate of one command in one process: who waits for a permit, in whichever event loop, and who gets the next one.
 
-Strategy: the permits, the pace and the rate belong to the process and are guarded by one lock, held for some
-microseconds and never while anybody waits. A loop has a *seat*: its own timer, and its turn. Whichever loop notices
-that a permit is free hands it out, also to a waiter of another loop, who is then woken there; so a loop that is busy or
-dead keeps nobody else waiting. Loops take turns, and in each of them it is first come, first served. What the calls of
-a loop that died have not reported counts as unanswered from the moment at which that is noticed.
+Strategy: the permits and the rate belong to the process and are guarded by one lock, held for some microseconds and
+never while anybody waits. A loop has a *seat*: its own timer, and its own pace (`pace.py`), which each of its calls
+keeps before it joins the line for a permit. Whichever loop notices that a permit is free hands it out, also to a waiter
+of another loop, who is then woken there; so a loop that is busy or dead keeps nobody else waiting. Loops take turns,
+and in each of them it is first come, first served. What the calls of a loop that died have not reported counts as
+unanswered from the moment at which that is noticed.
 
 All loops go by one clock: asyncio's own is `time.monotonic`, and uvloop's is the same cut to milliseconds.
 """
@@ -20,17 +21,11 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Final
 
-from aiolimiter import AsyncLimiter
-
+from .pace import Pace
 from .permits import Permit, Permits
 
-__all__ = ["Gate", "Pace", "Seat", "clock_of"]
+__all__ = ["Gate", "Seat", "clock_of"]
 
-BURST: Final = 3.0
-"""Calls that may follow each other at once after a late timer. With 1 lateness is lost for ever: 93 % of the rate."""
-BURST_SECONDS: Final = 0.03
-"""The same for lower rates, in seconds' worth of calls: below 37/s hardly more than one call at a time."""
-LEAST_BURST: Final = 1.1
 URGENT_SECONDS: Final = 5.0
 """Seconds after an urgent call for which more of them are expected."""
 RUSH_SECONDS: Final = 0.1
@@ -57,64 +52,6 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     """
     own = isinstance(loop, asyncio.BaseEventLoop) and type(loop).time is not asyncio.BaseEventLoop.time
     return loop.time if own else time.monotonic
-
-
-class Pace:
-    """A token bucket of one loop with one waiter at a time: aiolimiter serves several out of order after a stall.
-
-    Args:
-        part: of the rate at which tokens come.
-
-    Attributes:
-        turn: held by the one who waits for a token, and then for a permit.
-        spare: a token is there that was not used, because its taker was cancelled; whoever got a permit clears it.
-    """
-
-    __slots__ = ("_bucket", "_burst", "_part", "_rate", "_wait", "spare", "turn")
-
-    def __init__(self, part: float = 1.0) -> None:
-        self.turn = asyncio.Lock()
-        self.spare = False
-        self._part = part
-        self._rate = 0.0
-        self._wait: asyncio.Timeout | None = None
-
-    async def take(self, rate: float, tokens: float) -> bool:
-        """Waits for a token.
-
-        Args:
-            rate: calls per second of the command; at another one than before, the bucket is a new one.
-            tokens: what it counts for.
-
-        Returns:
-            Whether it is there; else something has changed, and it is to be asked for anew.
-        """
-        if self.spare:
-            return True
-        if rate != self._rate:
-            self._rate = rate
-            self._burst = min(BURST, max(LEAST_BURST, BURST_SECONDS * rate))
-            self._bucket = AsyncLimiter(self._burst, self._burst / (self._part * rate))
-        tokens = min(self._burst, tokens)
-        if self._bucket.has_capacity(tokens):
-            await self._bucket.acquire(tokens)
-            self.spare = True
-            return True
-        try:
-            async with asyncio.timeout(None) as self._wait:
-                await self._bucket.acquire(tokens)
-                self.spare = True
-        except TimeoutError:
-            return False
-        finally:
-            self._wait = None
-        return True
-
-    def look_again(self) -> None:
-        """Something has changed for the one who waits; for the thread of its loop."""
-        wait, self._wait = self._wait, None
-        if wait is not None:
-            wait.reschedule(0.0)
 
 
 class Seat:
@@ -287,9 +224,7 @@ class Gate:
         pace = seat.paces[urgent]
         await pace.turn.acquire()
         try:
-            tokens = ROOM_SHARE if urgent and full else 1.0
-            while not await pace.take(self.permits.rate, tokens / self.permits.share(now)):
-                now = seat.clock()
+            await pace.take(self.permits, seat.clock, ROOM_SHARE if urgent and full else 1.0)
             permit = await self._permit(seat, urgent=urgent)
             pace.spare = False
             return permit
