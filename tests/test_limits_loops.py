@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import uvloop
@@ -20,6 +21,7 @@ from servers import APP
 
 from tim_async import Client, limits
 from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.errors import AccountError
 from tim_async.gates import LOOK_AGAIN, STANDSTILL, clock_of
 from tim_async.limits import Command, LocalLimiter, local_limiter
 from tim_async.permits import Permit
@@ -120,12 +122,16 @@ def test_loops_of_both_kinds_share_the_limit(box: Emulator) -> None:
     assert_never_over(box, 150)
 
 
+# A call that has not begun is left behind, too.
+@pytest.mark.filterwarnings("ignore:coroutine 'Dispatcher._run_calls' was never awaited:RuntimeWarning")
 def test_threads_that_end_in_the_middle_of_their_calls_take_no_permit_with_them(box: Emulator) -> None:
     """Their calls may have reached the service: they count, but not for ever."""
 
     async def leave(tim: Client) -> None:
-        task = asyncio.create_task(tim.push.get_tags([str(number) for number in range(5000)]))
-        await asyncio.wait([task], timeout=0.05)
+        left = asyncio.create_task(tim.push.get_tags([str(number) for number in range(5000)]))
+        with pytest.raises(AccountError):
+            await tim.push.get_tags.one("nobody")
+        assert not left.done()
 
     def thread() -> None:
         loop = asyncio.new_event_loop()
@@ -134,11 +140,16 @@ def test_threads_that_end_in_the_middle_of_their_calls_take_no_permit_with_them(
         for task in asyncio.all_tasks(loop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is left behind on purpose
         loop.close()
+        del tim, task
+        gc.collect()
 
     for _ in range(3):
         worker = threading.Thread(target=thread)
         worker.start()
         worker.join()
+    # What was written before this call is read before it, however slow the service is.
+    with urlopen(f"{box.url}/nothing", timeout=30) as answer:  # noqa: S310 - its own address
+        answer.read()
     before = len(box.arrivals(PATH))
     asyncio.run(call_often(box.url, 120))
     arrivals = box.arrivals(PATH)

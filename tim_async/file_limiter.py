@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -173,7 +173,9 @@ class _Gate:
 
     def set_rate(self, rate: float) -> None:
         self.permits.set_rate(rate, self.clock())
-        self._wake()
+        self._changed.set()
+        for pace in self._paces:
+            pace.look_again()
 
     def close(self) -> None:
         """Writes down what is over, unless somebody holds the file: then the lease ends it."""
@@ -182,11 +184,6 @@ class _Gate:
         self._back.clear()
         for pace in self._paces:
             pace.spare = True  # nobody need wait for one
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        for pace in self._paces:
             pace.look_again()
 
     def _flush(self) -> None:
@@ -223,7 +220,7 @@ class _File:
         self._tries = 0
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Generator[sqlite3.Connection, None, None]:
         """Raises a `BlockingIOError` while somebody else holds the file, and an `OSError` if it cannot be used."""
         try:
             self._database = self._database or sqlite3.connect(self.path, 0, isolation_level=None)
