@@ -30,6 +30,10 @@ PATH = "timpush/get_tag"
 COMMAND = Command(7, PATH, 100)
 
 
+left_behind: list[object] = []
+"""What a dead thread was doing: never collected, for a coroutine that ends without its loop complains."""
+
+
 class Loop:
     """An event loop in which a test may do one thing after the other, in this thread; it can be left or closed."""
 
@@ -122,8 +126,6 @@ def test_loops_of_both_kinds_share_the_limit(box: Emulator) -> None:
     assert_never_over(box, 150)
 
 
-# A call that has not begun is left behind, too.
-@pytest.mark.filterwarnings("ignore:coroutine 'Dispatcher._run_calls' was never awaited:RuntimeWarning")
 def test_threads_that_end_in_the_middle_of_their_calls_take_no_permit_with_them(box: Emulator) -> None:
     """Their calls may have reached the service: they count, but not for ever."""
 
@@ -137,11 +139,8 @@ def test_threads_that_end_in_the_middle_of_their_calls_take_no_permit_with_them(
         loop = asyncio.new_event_loop()
         tim = Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=box.url)
         loop.run_until_complete(leave(tim))
-        for task in asyncio.all_tasks(loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is left behind on purpose
+        left_behind.append((loop, tim, asyncio.all_tasks(loop)))
         loop.close()
-        del tim, task
-        gc.collect()
 
     for _ in range(3):
         worker = threading.Thread(target=thread)
