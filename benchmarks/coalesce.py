@@ -31,7 +31,7 @@ from report import Target, options_of, percentile, quantiles, tell
 
 import tim_async
 from tim_async.emulator import DEMO_KEY
-from tim_async.limits.gates import BURST
+from tim_async.limits.pace import BURST
 
 PATH = "timpush/get_tag"
 RATE = 100.0

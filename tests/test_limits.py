@@ -274,6 +274,38 @@ def test_a_rate_that_is_no_positive_number_is_refused() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("urgent", [False, True])
+def test_a_rate_that_is_raised_holds_at_once_for_all_who_wait(*, urgent: bool) -> None:
+    async def main() -> None:
+        limiter = LocalLimiter()
+        old = Command(1, "p", 0.001)
+        for _ in range(2):
+            waiting = [asyncio.create_task(limiter.acquire(old, urgent=urgent)) for _ in range(4)]
+            await asyncio.sleep(1)
+            assert sum(task.done() for task in waiting) == 1
+            began = now()
+            new = Command(1, "p", 100)
+            limiter.change(old, new, last_word=True)
+            for permit in await asyncio.gather(*waiting):
+                limiter.report(permit)
+            assert now() - began < 0.05
+            limiter.change(new, old, last_word=True)
+            await asyncio.sleep(1000)
+
+    run(main)
+
+
+def test_a_rate_that_changes_when_nobody_waits_is_the_pace_of_the_next() -> None:
+    async def main() -> list[float]:
+        limiter = LocalLimiter()
+        fast, slow = Command(1, "p", 100), Command(1, "p", 10)
+        waits = [await Service(limiter, fast).call() for _ in range(3)]
+        limiter.change(fast, slow, last_word=True)
+        return [*waits, *[await Service(limiter, slow).call() for _ in range(3)]]
+
+    assert run(main) == pytest.approx([0, 0, 0, 0, 0.09, 0.1], abs=10 * BEAT)
+
+
 # Refusals.
 
 
@@ -296,6 +328,15 @@ def test_after_a_refusal_calls_are_slower_and_then_recover() -> None:
         assert len([when for when in calls if 15 <= when < 16]) in range(99, 101)
 
     run(main)
+
+
+def test_an_alarm_takes_a_tenth_off_the_rate() -> None:
+    async def main() -> float:
+        limiter = LocalLimiter()
+        limiter.slow(TAGS)
+        return limiter.statistics(TAGS).share
+
+    assert run(main) == 0.9
 
 
 # Cancelling.

@@ -9,6 +9,7 @@ from desk import drive, give, kinds, lane_of
 from pages import answer_for, page_of
 from test_endpoints import GOOD, prepared
 
+from tim_async.errors import InvalidReply
 from tim_async.lane.items import Chunk
 from tim_async.operations.operation import result_of
 from tim_async.outcomes import Ok, Outcome, Rejected, Unknown
@@ -244,7 +245,7 @@ def test_the_names_of_attributes_are_all_there_or_the_answer_is_asked_for_again(
         try:
             return row.decode(bodies.pop(0))
         except Unreadable as exc:
-            return exc
+            return InvalidReply(row.path, str(exc))
 
     calls, _ = drive(lane, answer)
     assert len(calls) == 2

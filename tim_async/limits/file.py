@@ -1,54 +1,63 @@
 """The limiter shared by the processes of one host, without a server: the permits of all of them stand in one file.
 
-Strategy: that of `permits.py`, with the pool in SQLite. A process takes a permit by writing it down, and when the call
-is over it writes when the permit may be used again, which it knows from the answer. Each is one short transaction. A
-process that dies leaves no lock behind, and what it had is free again when its lease is over. All processes of a host
-have one monotonic clock.
+Strategy: that of `permits.py`, with the pool in SQLite, as memory that is shared rather than as a store. A process
+takes a permit by writing it down, and when the call is over it writes when the permit may be used again. A process that
+dies leaves no lock behind, and what it had is free when its lease is over. A host has one monotonic clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
-import time
-from collections import deque
+import sqlite3
+from collections.abc import Generator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from tim_async.printable import sturdy
-
-from .gates import Bucket
+from .gates import clock_of
 from .local import Command
-from .permit_file import PATIENCE, PermitFile
+from .pace import Pace
 from .permits import Permit, Permits, PermitStatistics
 
 __all__ = ["FileLimiter"]
 
+log = logging.getLogger("tim_async")
+
+LEASE: Final = 15.0
+"""Seconds after which a permit is free of which nobody has said that its call is over; who is busy renews it."""
+RETRY: Final = 0.002
+"""Seconds between two tries to get at a file that somebody else holds."""
+PATIENCE: Final = 500
+"""Tries after which it is told that the file is held by somebody who stands still: a second, and hardly more."""
 LOOK_AGAIN: Final = 0.25
 """Most seconds between two looks at the file while somebody waits: a call elsewhere may never have been sent."""
+HELD: Final = 0, RETRY
+BEGIN: Final = "PRAGMA synchronous = OFF", "PRAGMA journal_mode = WAL", "BEGIN IMMEDIATE"  # nothing waits for a disk
+SCHEMA: Final = """CREATE TABLE IF NOT EXISTS tim_async_permits
+    (number INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT, owner TEXT, free_at REAL)"""
+# What is further ahead than any permit can be is left over from before the machine was started.
+TIDY: Final = "DELETE FROM tim_async_permits WHERE command = :command AND NOT free_at BETWEEN :now AND :far"
+RENEW: Final = "UPDATE tim_async_permits SET free_at = :lease WHERE owner = :owner"
+BACK: Final = "UPDATE tim_async_permits SET free_at = ?, owner = NULL WHERE number = ?"
+FULL: Final = "SELECT free_at FROM tim_async_permits WHERE command = ? ORDER BY free_at DESC LIMIT 1 OFFSET ?"
+TAKE: Final = "INSERT INTO tim_async_permits (command, owner, free_at) VALUES (:command, :owner, :lease)"
 
 
-class FileLimiter:
+class FileLimiter(contextlib.AbstractAsyncContextManager["FileLimiter"]):
     """The limits of all processes of one host that are given the same file.
 
         async with FileLimiter("/run/myapp/tim.limit") as limiter, Client(..., limiter=limiter) as tim:
             ...
 
-    **What holds.** There are as many permits in the file as the service allows calls in a window, and each is used once
-    in any window, by the evidence of `permits.py`: whoever comes, goes or is killed, also with the file in its
-    hands. The permits of a process that was killed in the middle of calls are back after 15 s. A process that stands
-    still with the file in its hands (SIGSTOP, a debugger) lets the others wait until it goes on or ends: they send
-    nothing meanwhile, and a warning says so. The event loop is never kept waiting.
+    No second sees more calls than the service allows, by the evidence of `tim_async.permits`: whoever comes, goes or is
+    killed, also with the file in its hands. What a killed process had is back after 15 s. While a process stands still
+    with the file in its hands, the others send nothing, and a warning says so; their event loops go on. One that stands
+    still for 15 s between its permit and its call makes that call beside those of others.
 
-    **What does not.** Nothing is shared with other hosts, so the file must not be on a network share. A process that
-    stands still for 15 s between its permit and its call makes that call beside those of others. If the file is removed
-    or replaced while it is in use, the calls of those who used it fail; who comes then begins a new budget.
-
-    A limiter belongs to the event loop that first uses it; several of one process may use one file. Whoever waits is
-    served in turn in its process, the urgent first; between processes it is chance. SQLite keeps two more files beside
-    the one that is named, so the directory must be writable.
+    The file must not be on a network share, its directory must be writable, and all processes should go by the same
+    rates; in one process the lowest holds, and the urgent go first. A limiter belongs to one event loop.
 
     Args:
         path: of the file, which is made if there is none; its directory must exist.
@@ -63,199 +72,176 @@ class FileLimiter:
         name = os.fspath(path)
         if not name or "\0" in name:
             raise ValueError(f"path must be that of a file, not {name!r}")
-        self._file = PermitFile(Path(name).absolute())
-        self._file.check()
+        self._file = _File(Path(name).absolute())
+        # Who uses it opens it again: a connection must not go through a fork.
+        with contextlib.suppress(BlockingIOError), contextlib.closing(self._file), self._file.transaction():
+            pass
         self._gates: dict[tuple[int, str], _Gate] = {}
-        self._running: dict[Permit, _Gate] = {}
+        self._running: dict[Permit, tuple[_Gate, int]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
-    @sturdy
-    def __repr__(self) -> str:
-        return f"<FileLimiter of {self._file.path}{': closed' if self._closed else ''}>"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def acquire(self, command: Command, *, urgent: bool = False, full: bool = False) -> Permit:
-        """Waits until one call may be made: see `Limiter.acquire`.
-
-        Args:
-            command: the command and its limit; where processes disagree about the rate, each goes by its own.
-            urgent: goes before those in this process that are not.
-            full: makes no difference.
+        """Waits until one call may be made: see `tim_async.limits.Limiter.acquire`; *full* makes no difference.
 
         Raises:
-            ValueError: the rate of the command is not a positive number.
             RuntimeError: the limiter is closed, or belongs to another event loop.
             OSError: the file cannot be used any more.
         """
         gate = self._gate(command)
-        permit = await gate.acquire(urgent=urgent)
-        self._running[permit] = gate
+        permit, number = await gate.acquire(urgent=urgent)
+        self._running[permit] = gate, number
         return permit
 
     def report(self, permit: Permit, *, refused: bool = False) -> None:
-        """The call of `permit` is over: see `Limiter.report`. A second report changes nothing."""
-        gate = self._running.pop(permit, None)
-        if gate is not None:
-            gate.end(permit, refused=refused)
+        """The call of `permit` is over: see `tim_async.limits.Limiter.report`. A second report changes nothing."""
+        gate, number = self._running.pop(permit, (None, 0))
+        if gate is not None and not self._closed:
+            gate.end(permit, number, refused=refused)
 
     def change(self, old: Command, new: Command, *, last_word: bool) -> None:
-        """Whoever went by *old* goes by *new* from now on, and so does all of this process: tell the others, too.
-
-        Args:
-            old: as it was given to `acquire`.
-            new: the same command at another rate.
-            last_word: makes no difference, as each process goes by its own rate.
-
-        Raises:
-            ValueError: the rate is not a positive number.
-            RuntimeError: the limiter is closed, or belongs to another event loop.
-        """
+        """This process goes by *new* from now on: see `tim_async.limits.Adjustable.change`. Tell the others, too."""
         self._gate(old).set_rate(new.rate)
 
     def forget(self, command: Command) -> None:
-        """Nothing: what was said of a rate holds for as long as the limiter."""
-
-    def slow(self, command: Command) -> None:
-        """The limit of a command is near, says the service: this process takes a tenth less for some seconds."""
-        self._gate(command).permits.slow(time.monotonic())
+        """Nothing: a rate holds until another one is told."""
 
     def statistics(self, command: Command) -> PermitStatistics:
         """This process's permits of a command at this moment; to be called in the loop."""
-        return self._gate(command).permits.statistics(time.monotonic())
+        gate = self._gate(command)
+        return gate.permits.statistics(gate.clock())
 
     async def aclose(self) -> None:
         """Let go of the file, after the clients are closed: who still waits gets a `RuntimeError`."""
         self._closed = True
         for gate in self._gates.values():
-            await gate.aclose()
+            gate.close()
         self._file.close()
 
     def _gate(self, command: Command) -> _Gate:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise RuntimeError("the limiter is closed")
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
+        if self._loop not in (None, loop):
             raise RuntimeError("this limiter belongs to another event loop; make one limiter for each loop")
-        key = (command.sdk_app_id, command.path)
-        gate = self._gates.get(key)
-        if gate is None:
-            gate = self._gates[key] = _Gate(command, self._file)
-        else:
-            gate.lower(command.rate)
+        self._loop = loop
+        key = command.sdk_app_id, command.path
+        gate = self._gates.get(key) or self._gates.setdefault(key, _Gate(command, self._file))
+        if not command.rate >= gate.permits.rate:
+            gate.set_rate(command.rate)
         return gate
 
 
 class _Gate:
-    """One command in one process: who waits, and the one task that talks to the file while somebody does."""
+    """One command in one process: one of the urgent and one of the others at a time asks the file for a permit."""
 
-    def __init__(self, command: Command, file: PermitFile) -> None:
+    def __init__(self, command: Command, file: _File) -> None:
         self.permits = Permits(command.rate)
-        self._bucket = Bucket(command.rate)
-        self._heard = {command.rate}
-        self._key = f"{command.sdk_app_id}:{command.path}"
+        self.clock = clock_of(asyncio.get_running_loop())
+        self._values = {"command": f"{command.sdk_app_id}:{command.path}", "owner": os.urandom(8).hex()}
         self._file = file
-        self._lines: tuple[deque[asyncio.Future[Permit]], ...] = deque(), deque()
-        self._numbers: dict[Permit, int] = {}
+        self._paces = Pace(), Pace()
         self._back: list[tuple[float, int]] = []
         self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
-    async def acquire(self, *, urgent: bool) -> Permit:
-        waiter: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        self._lines[not urgent].append(waiter)
-        self._work()
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            waiter.cancel()
-            if not waiter.cancelled() and waiter.exception() is None:  # it was given and not yet received
-                self.end(waiter.result(), refused=False)
-            raise
+    async def acquire(self, *, urgent: bool) -> tuple[Permit, int]:
+        pace, first = self._paces[urgent], self._paces[True]
+        async with pace.turn:
+            await pace.take(self.permits, self.clock)
+            while not self._closed:
+                self._changed.clear()
+                behind = not urgent and first.spare and first.turn.locked()
+                number, wait = HELD if behind else self._exchange(self.permits.usable(self.clock()))
+                if number:
+                    pace.spare = False
+                    return self.permits.take(self.clock()), number
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._changed.wait()
+        raise RuntimeError("the limiter is closed")
 
-    def end(self, permit: Permit, *, refused: bool) -> None:
-        now = time.monotonic()
+    def end(self, permit: Permit, number: int, *, refused: bool) -> None:
+        now = self.clock()
         self.permits.end(permit, now, refused=refused)
-        free_at = now if permit.written is None else self.permits.reusable_at(permit, now)
-        self._back.append((free_at, self._numbers.pop(permit)))
-        self._work()
-
-    def lower(self, rate: float) -> None:
-        """Makes `rate` the limit, unless it is lower already, or this was said before the last word."""
-        if rate not in self._heard:
-            self.set_rate(min(rate, self.permits.rate))
-            self._heard.add(rate)
+        self._back.append((now if permit.written is None else self.permits.reusable_at(permit, now), number))
+        if len(self._back) == 1:  # else somebody is at it
+            self._flush()
 
     def set_rate(self, rate: float) -> None:
-        """Makes `rate` the limit, up or down."""
-        self.permits.set_rate(rate, time.monotonic())
-        self._bucket = Bucket(rate)
-        self._heard.add(rate)
+        self.permits.set_rate(rate, self.clock())
+        self._changed.set()
+        for pace in self._paces:
+            pace.look_again()
+
+    def close(self) -> None:
+        """Writes down what is over, unless somebody holds the file: then the lease ends it."""
+        self._closed = True
+        self._flush()
+        self._back.clear()
+        for pace in self._paces:
+            pace.spare = True  # nobody need wait for one
+            pace.look_again()
+
+    def _flush(self) -> None:
+        """Writes down what is over, now or as soon as nobody else holds the file."""
+        with contextlib.suppress(OSError):  # who asks next is told
+            if self._back and self._exchange(0) == HELD:
+                asyncio.get_running_loop().call_later(RETRY, self._flush)
         self._changed.set()
 
-    async def aclose(self) -> None:
-        """Write down what is over, if that can be done at once; who still waits gets a `RuntimeError`."""
-        self._fail(RuntimeError("the limiter is closed"))
-        if self._task is not None:
-            self._changed.set()
-            await asyncio.wait([self._task], timeout=PATIENCE)
-            self._task.cancel()
-            await asyncio.wait([self._task])
+    def _exchange(self, most: int) -> tuple[int, float]:
+        """Writes down what is over; takes a permit if fewer than `most` are out: its number or 0, and when to look."""
+        now = self.clock()
+        values = {**self._values, "now": now, "lease": now + LEASE, "far": now + LEASE + 60 + 2 / self.permits.rate}
+        try:
+            with self._file.transaction() as database:
+                database.executemany(BACK, self._back)
+                for line in (TIDY, RENEW):
+                    database.execute(line, values)
+                full = database.execute(FULL, (values["command"], most - 1)).fetchone() if most else (now,)
+                number = None if full else database.execute(TAKE, values).lastrowid
+        except BlockingIOError:
+            return HELD
+        self._back.clear()
+        return number or 0, max(RETRY, min(LOOK_AGAIN, full[0] - now)) if full else 0
 
-    def _work(self) -> None:
-        self._changed.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name=f"tim_async file {self._key}")
-            self._task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error)
+class _File:
+    """The file, in the hands of one process."""
 
-    def _fail(self, error: BaseException) -> None:
-        while waiter := self._first():
-            waiter.set_exception(error)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database: sqlite3.Connection | None = None
+        self._inode = 0
+        self._tries = 0
 
-    def _first(self) -> asyncio.Future[Permit] | None:
-        for line in self._lines:
-            while line and line[0].done():
-                line.popleft()
-            if line:
-                return line[0]
-        return None
+    @contextlib.contextmanager
+    def transaction(self) -> Generator[sqlite3.Connection, None, None]:
+        """Raises a `BlockingIOError` while somebody else holds the file, and an `OSError` if it cannot be used."""
+        try:
+            self._database = self._database or sqlite3.connect(self.path, 0, isolation_level=None)
+            self._inode = self._inode or self.path.stat().st_ino
+            if not self.path.exists() or self.path.stat().st_ino != self._inode:
+                raise OSError(f"the limit cannot be shared: {self.path} was removed or replaced while it was in use")
+            with self._database as database:
+                for line in (*BEGIN, SCHEMA):
+                    database.execute(line)
+                self._tries = 0
+                yield database
+        except sqlite3.Error as exc:
+            if getattr(exc, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                why = f"{self.path} cannot be used ({exc}); it must be a file of its own"
+                raise OSError(f"the limit cannot be shared: {why}") from exc
+            self._tries += 1
+            if self._tries == PATIENCE:
+                log.warning("nothing is sent: %s is held by a process that stands still; end it", self.path)
+            raise BlockingIOError from exc
 
-    async def _run(self) -> None:
-        while self._back or self._first():
-            self._changed.clear()
-            now = time.monotonic()
-            tokens = 1 / self.permits.share(now)
-            when = self._bucket.ready_at(now, tokens)
-            most = self.permits.usable(now) if self._first() and when <= now else 0
-            if self._back or most:
-                number, free_at = await self._file.exchange(self._key, self._back, most, 1 / self.permits.rate)
-                if number:
-                    self._give(number, tokens)
-                    continue
-                when = max(when, free_at)
-            if self._first() and not self._back:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), max(0.0, min(when - now, LOOK_AGAIN)))
-
-    def _give(self, number: int, tokens: float) -> None:
-        waiter, now = self._first(), time.monotonic()
-        if waiter is None:  # gave up while the file was waited for
-            self._back.append((now, number))
-            return
-        self._bucket.take(now, tokens)
-        permit = self.permits.take(now)
-        self._numbers[permit] = number
-        waiter.set_result(permit)
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None

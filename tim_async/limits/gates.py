@@ -1,10 +1,11 @@
 """The gate of one command in one process: who waits for a permit, in whichever event loop, and who gets the next one.
 
-Strategy: the permits, the pace and the rate belong to the process and are guarded by one lock, held for some
-microseconds and never while anybody waits. A loop has a *seat*: its own timer, and its turn. Whichever loop notices
-that a permit is free hands it out, also to a waiter of another loop, who is then woken there; so a loop that is busy or
-dead keeps nobody else waiting. Loops take turns, and in each of them it is first come, first served. What the calls of
-a loop that died have not reported counts as unanswered from the moment at which that is noticed.
+Strategy: the permits and the rate belong to the process and are guarded by one lock, held for some microseconds and
+never while anybody waits. A loop has a *seat*: its own timer, and its own pace (`pace.py`), which each of its calls
+keeps before it joins the line for a permit. Whichever loop notices that a permit is free hands it out, also to a waiter
+of another loop, who is then woken there; so a loop that is busy or dead keeps nobody else waiting. Loops take turns,
+and in each of them it is first come, first served. What the calls of a loop that died have not reported counts as
+unanswered from the moment at which that is noticed.
 
 All loops go by one clock: asyncio's own is `time.monotonic`, and uvloop's is the same cut to milliseconds.
 """
@@ -20,15 +21,11 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Final
 
+from .pace import Pace
 from .permits import Permit, Permits
 
-__all__ = ["Bucket", "Gate", "Seat", "clock_of"]
+__all__ = ["Gate", "Seat", "clock_of"]
 
-BURST: Final = 3.0
-"""Calls that may follow each other at once after a late timer. With 1 lateness is lost for ever: 93 % of the rate."""
-BURST_SECONDS: Final = 0.03
-"""The same for lower rates, in seconds' worth of calls: below 37/s hardly more than one call at a time."""
-LEAST_BURST: Final = 1.1
 URGENT_SECONDS: Final = 5.0
 """Seconds after an urgent call for which more of them are expected."""
 RUSH_SECONDS: Final = 0.1
@@ -57,35 +54,6 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     return loop.time if own else time.monotonic
 
 
-class Bucket:
-    """A token bucket as arithmetic: told the time, and without a loop of its own.
-
-    Args:
-        rate: calls per second of the command.
-        share: the part of it at which tokens come.
-    """
-
-    def __init__(self, rate: float, share: float = 1.0) -> None:
-        self._burst = min(BURST, max(LEAST_BURST, BURST_SECONDS * rate))
-        self._rate = share * rate
-        self._taken = 0.0
-        self._at = -math.inf
-
-    def ready_at(self, now: float, tokens: float) -> float:
-        """When so many tokens, or all that the bucket holds, are there."""
-        lack = self._left(now) + min(tokens, self._burst) - self._burst
-        return now if lack <= 1e-9 else now + lack / self._rate
-
-    def take(self, now: float, tokens: float) -> None:
-        """Takes them; to be called only when they are there."""
-        self._taken = self._left(now) + min(tokens, self._burst)
-        self._at = now
-
-    def _left(self, now: float) -> float:
-        """Tokens that were taken and have not come back."""
-        return max(0.0, self._taken - (now - self._at) * self._rate)
-
-
 class Seat:
     """One event loop at one gate.
 
@@ -94,15 +62,17 @@ class Seat:
         loop: the loop; an abandoned one may be collected, which closes it.
         clock: seconds of the clock of all loops.
         waiting: how many wait there.
+        paces: of its normal calls, and of its urgent ones.
         wakes_at: when its timer comes; infinity without one.
     """
 
-    __slots__ = ("__weakref__", "clock", "gate", "loop", "timer", "waiting", "wakes_at")
+    __slots__ = ("__weakref__", "clock", "gate", "loop", "paces", "timer", "waiting", "wakes_at")
 
     def __init__(self, gate: Gate, loop: asyncio.AbstractEventLoop) -> None:
         self.gate = gate
         self.loop = weakref.ref(loop)
         self.clock = clock_of(loop)
+        self.paces = Pace(), Pace(ROOM_SHARE)
         self.waiting = 0
         self.wakes_at = math.inf
         self.timer: asyncio.TimerHandle | None = None
@@ -112,6 +82,15 @@ class Seat:
         """Whether nothing can run there any more."""
         loop = self.loop()
         return loop is None or loop.is_closed()
+
+    def let_go(self) -> None:
+        """If nothing runs there now, holds it no longer, so that it may be collected: aiolimiter holds its loop.
+
+        If the loop is run again, it begins with new paces; who waits there keeps to the old ones.
+        """
+        loop = self.loop()
+        if loop is not None and not loop.is_running():
+            self.paces = Pace(), Pace(ROOM_SHARE)
 
     def post(self, callback: Callable[..., object], *args: object) -> None:
         """Lets the loop do something soon, from any thread; nothing happens if it is dead."""
@@ -136,38 +115,23 @@ class Seat:
 class _Waiter:
     """Who waits for a permit."""
 
-    __slots__ = ("future", "permit", "seat", "tokens")
+    __slots__ = ("future", "permit", "seat")
 
-    def __init__(self, seat: Seat, tokens: float) -> None:
+    def __init__(self, seat: Seat) -> None:
         self.seat = seat
-        self.tokens = tokens
-        """That it takes, if the whole of the rate is in use."""
         self.permit: Permit | None = None
-        self.future: asyncio.Future[Permit] | None = None
-        """None as long as it may be served at once."""
-
-    def given(self) -> Permit | None:
-        """What it waits for, once it has it."""
-        return self.permit
+        self.future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
 
     def wake(self) -> None:
         """For the loop in which it waits; if it was cancelled meanwhile it gives the permit back itself."""
-        if self.future is not None and self.permit is not None and not self.future.done():
+        if self.permit is not None and not self.future.done():
             self.future.set_result(self.permit)
 
 
 class _Line:
-    """Waiters of one kind, and the pace at which they come; None without one.
+    """Who waits for a permit: the waiters by loop, the one whose turn it is first."""
 
-    Attributes:
-        urgent: whether they go first.
-        bucket: their pace.
-        turns: the waiters by loop, the one whose turn it is first.
-    """
-
-    def __init__(self, *, urgent: bool, bucket: Bucket | None = None) -> None:
-        self.urgent = urgent
-        self.bucket = bucket
+    def __init__(self) -> None:
         self.turns: dict[Seat, deque[_Waiter]] = {}
 
     def add(self, waiter: _Waiter) -> None:
@@ -178,8 +142,7 @@ class _Line:
         """The first, in the loop whose turn it is, of those that still wait."""
         for seat, waiters in list(self.turns.items()):
             while waiters:
-                future = waiters[0].future
-                if future is None or not future.done():
+                if not waiters[0].future.done():
                     return waiters[0]
                 waiters.popleft()
             del self.turns[seat]
@@ -219,9 +182,13 @@ class Gate:
         self._seats: list[Seat] = []
         self._urgent_at = -math.inf
         self._rushed_at = -math.inf
-        self._paced = _Line(urgent=True, bucket=Bucket(rate, ROOM_SHARE)), _Line(urgent=False, bucket=Bucket(rate))
-        self._unpaced = _Line(urgent=True), _Line(urgent=False)
-        self._lines = self._unpaced[0], self._paced[0], self._unpaced[1], self._paced[1]
+        self._lines = _Line(), _Line()
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether anybody waits for a permit."""
+        urgent, normal = self._lines
+        return bool(urgent.turns or normal.turns)
 
     def seat(self, loop: asyncio.AbstractEventLoop) -> Seat:
         """The place of a loop."""
@@ -237,9 +204,9 @@ class Gate:
         """Makes `rate` calls per second the limit, for those who wait too; what is in use counts on."""
         if rate != self.permits.rate:
             self.permits.set_rate(rate, now)
-            urgent, normal = self._paced
-            urgent.bucket, normal.bucket = Bucket(rate, ROOM_SHARE), Bucket(rate)
             for seat in self._seats:
+                for pace in seat.paces:
+                    seat.post(pace.look_again)
                 seat.post(self.tick, seat)
 
     def post(self, callback: Callable[..., object], *args: object) -> None:
@@ -249,18 +216,33 @@ class Gate:
 
     async def acquire(self, seat: Seat, *, urgent: bool, full: bool) -> Permit:
         """Waits for pace and permit; the lock is taken here."""
+        now = seat.clock()
+        if full and self._unpaced(now, urgent=urgent):
+            return await self._permit(seat, urgent=urgent)
+        if urgent:
+            self._urgent_at = now
+        pace = seat.paces[urgent]
+        await pace.turn.acquire()
+        try:
+            await pace.take(self.permits, seat.clock, ROOM_SHARE if urgent and full else 1.0)
+            permit = await self._permit(seat, urgent=urgent)
+            pace.spare = False
+            return permit
+        finally:
+            if not seat.dead:  # else it is the end of an abandoned task, and the next one cannot be woken any more
+                pace.turn.release()
+
+    async def _permit(self, seat: Seat, *, urgent: bool) -> Permit:
+        """Waits in line for a permit."""
+        line = self._lines[not urgent]
         with self._lock:
             now = seat.clock()
-            unpaced = full and self._unpaced_now(now, urgent=urgent)
-            if urgent:
-                self._urgent_at = now
-            waiter = _Waiter(seat, ROOM_SHARE if urgent and full else 1.0)
-            (self._unpaced if unpaced else self._paced)[not urgent].add(waiter)
+            if not self._wanted and self._free(now, self._leave(line, now)):
+                return self._take(seat, now)
+            waiter = _Waiter(seat)
+            line.add(waiter)
             seat.waiting += 1
             self._serve(seat)
-            if permit := waiter.given():
-                return permit
-            waiter.future = asyncio.get_running_loop().create_future()
         try:
             return await waiter.future
         except asyncio.CancelledError:
@@ -276,7 +258,8 @@ class Gate:
         """The call of a permit that is out is over: perhaps somebody waited for that."""
         del self._running[permit]
         self.permits.end(permit, seat.clock(), refused=refused)
-        self._serve(seat)
+        if self._wanted:
+            self._serve(seat)
 
     def tick(self, seat: Seat) -> None:
         """A timer of the loop has come, or another loop sees that its timer would come too late."""
@@ -287,24 +270,26 @@ class Gate:
             seat.wakes_at = math.inf
             self._serve(seat)
 
-    def _unpaced_now(self, now: float, *, urgent: bool) -> bool:
+    def _unpaced(self, now: float, *, urgent: bool) -> bool:
         """Whether a full call may go without pace, because more than half of the permits are free and not wanted.
 
         If it is urgent, that begins a rush, which lasts for a tenth of a second or until no permit is left: who asks
         for 10,000 accounts at once is answered at once. Not the next second again: a steady load would then spend each
         second's permits in its first half, and wait in the other.
         """
-        free = self.permits.available(now)
-        plenty = 2 * free > self.permits.usable(now)
-        if not urgent:
-            return plenty and now - self._urgent_at > URGENT_SECONDS
-        if plenty and now - self._rushed_at > URGENT_SECONDS:
-            self._rushed_at = now
-        return free > 0 and now - self._rushed_at < RUSH_SECONDS
+        with self._lock:
+            free = self.permits.available(now)
+            plenty = 2 * free > self.permits.usable(now)
+            if not urgent:
+                return plenty and now - self._urgent_at > URGENT_SECONDS
+            self._urgent_at = now
+            if plenty and now - self._rushed_at > URGENT_SECONDS:
+                self._rushed_at = now
+            return free > 0 and now - self._rushed_at < RUSH_SECONDS
 
-    def _reserve(self, now: float) -> int:
+    def _leave(self, line: _Line, now: float) -> int:
         """Permits that are kept for urgent calls."""
-        if now - self._urgent_at > URGENT_SECONDS:
+        if line is self._lines[0] or now - self._urgent_at > URGENT_SECONDS:
             return 0
         return int(RESERVE * self.permits.usable(now))
 
@@ -315,25 +300,15 @@ class Gate:
             here: of the running loop.
         """
         now = here.clock()
-        when = math.inf
         for line in self._lines:
-            if not line.turns:
-                continue
-            leave = 0 if line.urgent else self._reserve(now)
+            leave = self._leave(line, now)
             while (waiter := line.first()) is not None:
-                tokens = waiter.tokens / self.permits.share(now)
-                ready = now if line.bucket is None else line.bucket.ready_at(now, tokens)
-                if ready > now:
-                    when = min(when, ready)
-                    break
                 if not self._free(now, leave):
-                    self._come_back(min(when, self._next_at(now, leave)), now, here)
+                    self._come_back(self._next_at(now, leave), now, here)
                     return
-                if line.bucket is not None:
-                    line.bucket.take(now, tokens)
                 line.serve(waiter)
                 self._give(waiter, now, here)
-        self._come_back(when, now, here)
+        here.wake_at(math.inf, now)
 
     def _free(self, now: float, leave: int) -> bool:
         """Whether there are more permits than are to be left."""
@@ -341,10 +316,14 @@ class Gate:
             return True
         return len(self._seats) > 1 and self._bury(now) and self.permits.available(now) > leave
 
+    def _take(self, seat: Seat, now: float) -> Permit:
+        permit = self.permits.take(now)
+        self._running[permit] = seat
+        return permit
+
     def _give(self, waiter: _Waiter, now: float, here: Seat) -> None:
         seat = waiter.seat
-        waiter.permit = self.permits.take(now)
-        self._running[waiter.permit] = seat
+        waiter.permit = self._take(seat, now)
         seat.waiting -= 1
         if seat is here:
             waiter.wake()
@@ -383,6 +362,8 @@ class Gate:
             self._seats.remove(seat)
             for line in self._lines:
                 line.forget(seat)
+        for seat in self._seats:
+            seat.let_go()
         return bool(over)
 
     def _left_behind(self, permit: Permit, seat: Seat, now: float) -> bool:
