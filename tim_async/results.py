@@ -98,15 +98,23 @@ class BatchResult(Generic[V]):
             raise AccountError(value.outcome(place, self._accounts[place]))
         return value
 
-    @cached_property
+    @property
     def values(self) -> dict[str, V]:
         """The values of the accounts that are `Ok`; of an account given several times, the last place that is."""
+        return self._good
+
+    @cached_property
+    def _good(self) -> dict[str, V]:
         pairs = zip(self._accounts, self._values, strict=True)
         return {account: value for account, value in pairs if not isinstance(value, Failure)}
 
-    @cached_property
+    @property
     def errors(self) -> list[Rejected | Unknown | NotSent]:
         """The outcomes that are not `Ok`, in the order of the input: the merged error list."""
+        return self._bad
+
+    @cached_property
+    def _bad(self) -> list[Rejected | Unknown | NotSent]:
         return [
             value.outcome(place, self._accounts[place])
             for place, value in enumerate(self._values)
