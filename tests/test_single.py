@@ -14,7 +14,7 @@ from tim_async.health import Health
 from tim_async.hosts import Hosts
 from tim_async.lane import Lane
 from tim_async.rates import Rates
-from tim_async.results import NotSent, Unknown
+from tim_async.results import Failure, NotSent, Unknown
 from tim_async.single import Single
 from tim_async.transport import Transport
 from tim_async.usersig import Signer
@@ -37,7 +37,7 @@ def dispatcher() -> Dispatcher:
 
 
 def asked_of(asker: Dispatcher, account: str = "Mary") -> "Single[object]":
-    waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    waiter: asyncio.Future[object | Failure] = asyncio.get_running_loop().create_future()
     singles = asker.lane.singles(0, None, patient=False)
     asker.ask(singles, waiter, account, None)
     return Single(asker, singles, waiter, account, pairs=False)
