@@ -376,6 +376,14 @@ async def test_an_error_that_is_not_of_this_call_carries_no_reply(puppet: Puppet
     assert caught.value.reply is None
 
 
+async def test_what_stopped_a_call_does_not_carry_what_was_answered_to_it_before(puppet: Puppet) -> None:
+    before = Failure(Unknown, 91000, "busy", "", again=True, reply={**refuse(91000)})
+    async with client_of(puppet) as tim:
+        error = tim._calls.of("a/b", repeat=True)._error_of(before, CredentialsError(70003, "no", "c/d"))
+    assert isinstance(error, CredentialsError)
+    assert (error.code, error.path, error.reply) == (70003, "c/d", None)
+
+
 @pytest.mark.parametrize(("length", "kept"), [(10, True), (2_000_000, False)])
 async def test_a_reply_too_deep_to_follow_is_cut_there_and_left_out_if_it_is_long(
     length: int, *, kept: bool, puppet: Puppet

@@ -153,6 +153,16 @@ async def test_it_opens_with_the_first_call(emulator: Emulator) -> None:
     await tim.aclose()
 
 
+async def test_it_may_be_entered_when_it_is_open(emulator: Emulator) -> None:
+    emulator.accounts.add("Mary")
+    tim = client_of(emulator)
+    assert await tim.accounts.check.one("Mary")
+    async with tim:
+        assert await tim.accounts.check.one("Mary")
+    with pytest.raises(ClientClosed):
+        await tim.accounts.check.one("Mary")
+
+
 async def test_it_may_be_entered_in_one_task_and_closed_in_another(emulator: Emulator) -> None:
     emulator.accounts.add("Mary")
     tim = client_of(emulator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,9 +23,10 @@ from .operations.operation import Priority
 from .operations.plain import Calls, check_path
 from .printable import shown, sturdy
 from .service.keys import Key, sealed
+from .service.settings import check_count, with_environment
 from .service.usersig import Signer
-from .transport.hosts import REGIONS, Hosts, Proxy, check_base_url, read_proxy
-from .transport.post import REPLY_BYTES, Transport, check_session
+from .transport.hosts import hosts_of, read_proxy
+from .transport.post import REPLY_BYTES, Transport, check_session, closing_at_the_end
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -38,7 +39,6 @@ __all__ = ["Client"]
 
 log = logging.getLogger("tim_async")
 
-_LONGEST_NUMBER = 22  # characters that are shown of what should be one; a secret key has 64
 GRACE = 1.0  # seconds that a source may take to end after it was cancelled
 
 
@@ -100,13 +100,13 @@ class Client:
         del secret_key
         through, problem = read_proxy(proxy)
         del proxy
-        hosts = _hosts(region, base_url, through, problem)
+        hosts = hosts_of(region, base_url, through, problem)
         check_session(session, ssl)
         self._rates = Rates(limits or {})
-        _check_count("sdk_app_id", sdk_app_id)
-        _check_count("max_in_flight", max_in_flight)
-        _check_count("attempts", attempts)
-        _check_count("max_reply_bytes", max_reply_bytes)
+        check_count("sdk_app_id", sdk_app_id)
+        check_count("max_in_flight", max_in_flight)
+        check_count("attempts", attempts)
+        check_count("max_reply_bytes", max_reply_bytes)
         check_limit("call_timeout", call_timeout)
         for name, seconds in (("close_timeout", close_timeout), ("linger", linger)):
             if seconds != 0:
@@ -132,7 +132,7 @@ class Client:
         self._dispatchers: dict[tuple[str, str, str, bool], Dispatcher] = {}
         self._held: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ends_with_loop = _closing_at_the_end(self._transport)
+        self._ends_with_loop = closing_at_the_end(self._transport)
         self._closing: asyncio.Task[None] | None = None
         self._closed = False
         self.accounts = Accounts(self)
@@ -169,18 +169,7 @@ class Client:
         if "secret_key" in options or os.environ.get("TIM_SECRET_KEY"):
             # Before anything can raise, and never as a local.
             options["secret_key"] = sealed(options.get("secret_key", os.environ.get("TIM_SECRET_KEY")))
-        for name, key in (
-            ("sdk_app_id", "TIM_SDK_APP_ID"),
-            ("secret_key", "TIM_SECRET_KEY"),
-            ("identifier", "TIM_IDENTIFIER"),
-            ("region", "TIM_REGION"),
-            ("base_url", "TIM_BASE_URL"),
-        ):
-            if os.environ.get(key):
-                options.setdefault(name, os.environ[key])
-            elif name in ("sdk_app_id", "secret_key") and name not in options:
-                raise ValueError(f"{key} is not set in the environment")
-        return cls(sdk_app_id=_number("TIM_SDK_APP_ID", options.pop("sdk_app_id")), **options)
+        return cls(**with_environment(options, os.environ))
 
     @sturdy
     def __repr__(self) -> str:
@@ -406,40 +395,3 @@ class Client:
         for dispatcher in self._dispatchers.values():
             tasks |= dispatcher.tasks
         return tasks
-
-
-def _check_count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive whole number, not {_brief(value)}")
-
-
-def _number(name: str, value: object) -> int:
-    if not isinstance(value, int | str) or not str(value).strip().isdecimal():
-        # Two variables that stand side by side are easily swapped, and then this one holds the key.
-        value = _brief(value)
-        raise ValueError(f"{name} must be a number, not {value}")
-    return int(value)
-
-
-def _brief(value: object) -> str:
-    """The repr of what should be a number, but not of what is long enough to be a key."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST_NUMBER else f"a {type(value).__name__} of {len(text)} characters"
-
-
-async def _closing_at_the_end(transport: Transport) -> AsyncGenerator[None]:
-    """Closes the transport when the loop closes its generators, for a client that nobody closes."""
-    try:
-        yield
-    finally:
-        await transport.close()
-
-
-def _hosts(region: str, base_url: str | None, proxy: Proxy | None, problem: str) -> Hosts:
-    if problem:
-        raise ValueError(problem)
-    if base_url is not None:
-        return Hosts(check_base_url(base_url, proxy))
-    if region not in REGIONS:
-        raise ValueError(f"region must be one of {', '.join(REGIONS)}, not {region!r}")
-    return Hosts(*(f"https://{domain}" for domain in REGIONS[region]))

@@ -120,15 +120,13 @@ class BadStatus(RequestError):
     """
 
     def __init__(self, path: str, status: int, retry_after: float = 0.0) -> None:
+        super().__init__(path, f"HTTP status {status} instead of 200")
+        self.args = (path, status)
         self.status = status
         self.retry_after = retry_after
         refused = 300 <= status < 500
-        final = refused and not self.throttled and status not in _PASSING
-        advice = "; nothing was done. Are base_url and the proxy right?" if final else ""
-        super().__init__(path, f"HTTP status {status} instead of 200{advice}")
-        self.args = (path, status)
         self.may_have_happened = not (refused or self.throttled)
-        self.final = final
+        self.final = refused and not self.throttled and status not in _PASSING
 
     @property
     def throttled(self) -> bool:

@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["REGIONS", "Hosts", "Proxy", "check_base_url", "read_proxy"]
+from tim_async.service.settings import brief
+
+__all__ = ["REGIONS", "Hosts", "Proxy", "check_base_url", "hosts_of", "read_proxy"]
 
 REGIONS = {
     "china": ("console.tim.qq.com", "adminapi.my-imcloud.com"),
@@ -154,3 +156,24 @@ class Hosts:
     def reached(self) -> None:
         """A connection was there."""
         self._failures = 0
+
+
+def hosts_of(region: str, base_url: str | None, proxy: Proxy | None, problem: str) -> Hosts:
+    """Whom a client calls.
+
+    Args:
+        region: where the app lives; one of `REGIONS`.
+        base_url: instead of the region's domains; None for these.
+        proxy: through which the calls go.
+        problem: what is wrong with the proxy; empty if nothing is.
+
+    Raises:
+        ValueError: something is wrong with one of them.
+    """
+    if problem:
+        raise ValueError(problem)
+    if base_url is not None:
+        return Hosts(check_base_url(base_url, proxy))
+    if region not in REGIONS:
+        raise ValueError(f"region must be one of {', '.join(REGIONS)}, not {brief(region)}")
+    return Hosts(*(f"https://{domain}" for domain in REGIONS[region]))

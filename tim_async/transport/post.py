@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, TypedDict
 from weakref import WeakSet
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from .hosts import Hosts, Proxy
 
-__all__ = ["REPLY_BYTES", "Transport", "check_session"]
+__all__ = ["REPLY_BYTES", "Transport", "check_session", "closing_at_the_end"]
 
 CONNECT_TIMEOUT = 5.0  # seconds; the service itself gives up after 3
 IDLE = 30.0  # seconds that an unused connection is kept; well below the minute after which balancers drop them
@@ -296,3 +297,11 @@ def _translated(path: str, exc: aiohttp.ClientError | OSError) -> RequestError:
             return InvalidReply(path, "the answer is not HTTP")
         case _:
             return RequestError(path, f"the connection was lost before the answer came ({type(exc).__name__})")
+
+
+async def closing_at_the_end(transport: Transport) -> AsyncGenerator[None]:
+    """Closes the transport when the loop closes its generators, for a client that nobody closes."""
+    try:
+        yield
+    finally:
+        await transport.close()

@@ -1,0 +1,67 @@
+"""What a client is made from, checked. What may be a key that stands in the wrong place is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["brief", "check_count", "number", "with_environment"]
+
+_LONGEST = 22  # characters that are shown of what should be a number or a name; a secret key has 64
+
+_VARIABLES = {
+    "sdk_app_id": "TIM_SDK_APP_ID",
+    "secret_key": "TIM_SECRET_KEY",
+    "identifier": "TIM_IDENTIFIER",
+    "region": "TIM_REGION",
+    "base_url": "TIM_BASE_URL",
+}
+
+
+def with_environment(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """What a client is made from: the options, and what the environment says beside them.
+
+    Args:
+        options: as the constructor of `Client` takes them; the key is sealed.
+        environment: variable -> value.
+
+    Raises:
+        ValueError: a variable is missing or makes no sense.
+    """
+    found = dict(options)
+    for name, variable in _VARIABLES.items():
+        if name not in found and name != "secret_key" and environment.get(variable):
+            found[name] = environment[variable]
+        if name in ("sdk_app_id", "secret_key") and name not in found:
+            raise ValueError(f"{variable} is not set in the environment")
+    found["sdk_app_id"] = number("TIM_SDK_APP_ID", found["sdk_app_id"])
+    return found
+
+
+def check_count(name: str, value: object) -> None:
+    """Refuse what is no positive whole number.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a positive whole number, not {brief(value)}")
+
+
+def number(name: str, value: object) -> int:
+    """A number, also as text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, int | str) or not str(value).strip().isdecimal():
+        # Two variables that stand side by side are easily swapped, and then this one holds the key.
+        value = brief(value)
+        raise ValueError(f"{name} must be a number, not {value}")
+    return int(value)
+
+
+def brief(value: object) -> str:
+    """The repr of what should be a number or a name, but not of what is long enough to be a key."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"a {type(value).__name__} of {len(text)} characters"
