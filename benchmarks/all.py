@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 SHORT = {
     "limit": ["--seconds", "12"],
     "overhead": ["--rounds", "5"],
+    "one": ["--rounds", "5"],
     "latency": ["--seconds", "15", "--idle", "100"],
     "coalesce": ["--seconds", "5", "--repeats", "1", "--per-second", "10", "1000", "5000"],
     "memory": ["--stream", "300000", "1000000", "--result", "300000"],
