@@ -122,7 +122,7 @@ async def test_processes_share_the_limit_evenly_and_use_it(make: Callable[..., R
 
 WORKER = """
 import asyncio, json, sys, time
-from tim_async.limits import Command
+from tim_async.limits.local import Command
 from tim_async.redis import RedisLimiter
 
 async def main(url, rate, calls):
