@@ -8,3 +8,7 @@ In: a command and its rate. Out: a permit for one call, which is told when the c
     pace   smooths, with aiolimiter: no burst uses up a second's permits
     rates  what is known of each command's limit: the row's, the caller's, the alarm's
 """
+
+from .local import Command, Limiter, LocalLimiter, local_limiter
+
+__all__ = ["Command", "Limiter", "LocalLimiter", "local_limiter"]
