@@ -90,7 +90,7 @@ BAD = "owned\x1b[35m\x9b\u202e\r\nERROR"
         ["accounts", "check", "--from", "ids.csv", "--column", BAD],
         ["accounts", "check", "--from", "ids.csv", "--column", "city"],  # there is one of nearly this name
         ["accounts", "check", "--from", "x", "--timeout", BAD],
-        ["accounts", "check", "--from", "x", "--region", BAD],
+        ["accounts", "check", "--from", "x", "--region", "\x1b[m\u202e\r\n"],
         ["accounts", "check", "--from", "x", "--identifier", BAD],
         ["accounts", "check", "--from", "x", "--secret-key-file", BAD],
         ["accounts", "check", f"--{BAD}"],

@@ -1,35 +1,8 @@
 """What a client is made from."""
 
-from typing import Any
-
 import pytest
 
-from tim_async.service.settings import brief, check_count, number, with_environment
-
-ENVIRONMENT = {
-    "TIM_SDK_APP_ID": " 1400000000 ",
-    "TIM_SECRET_KEY": "is read elsewhere",
-    "TIM_IDENTIFIER": "boss",
-    "TIM_REGION": "",
-}
-
-
-def test_the_environment_says_what_the_options_leave_out() -> None:
-    found = with_environment({"secret_key": "sealed", "attempts": 3}, ENVIRONMENT)
-    assert found == {"secret_key": "sealed", "attempts": 3, "sdk_app_id": 1400000000, "identifier": "boss"}
-
-
-def test_options_go_before_the_environment() -> None:
-    options = {"secret_key": "sealed", "sdk_app_id": 7, "identifier": "me", "region": "tokyo", "base_url": None}
-    assert with_environment(options, ENVIRONMENT) == options
-
-
-@pytest.mark.parametrize(
-    ("options", "missing"), [({"sdk_app_id": 7}, "TIM_SECRET_KEY"), ({"secret_key": "sealed"}, "TIM_SDK_APP_ID")]
-)
-def test_what_is_needed_and_said_nowhere_is_named(options: dict[str, Any], missing: str) -> None:
-    with pytest.raises(ValueError, match=f"^{missing} is not set in the environment$"):
-        with_environment(options, {})
+from tim_async.service.settings import brief, check_count, number
 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "1.5", None, 1.5, "5bd2850f" * 8])

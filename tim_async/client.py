@@ -23,7 +23,7 @@ from .operations.operation import Priority
 from .operations.plain import Calls, check_path
 from .printable import shown, sturdy
 from .service.keys import Key, sealed
-from .service.settings import check_count, with_environment
+from .service.settings import VARIABLES, check_count, number
 from .service.usersig import Signer
 from .transport.hosts import hosts_of, read_proxy
 from .transport.post import REPLY_BYTES, Transport, check_session, closing_at_the_end
@@ -169,7 +169,12 @@ class Client:
         if "secret_key" in options or os.environ.get("TIM_SECRET_KEY"):
             # Before anything can raise, and never as a local.
             options["secret_key"] = sealed(options.get("secret_key", os.environ.get("TIM_SECRET_KEY")))
-        return cls(**with_environment(options, os.environ))
+        for name, variable in VARIABLES.items():
+            if os.environ.get(variable):
+                options.setdefault(name, os.environ[variable])
+            elif name in ("sdk_app_id", "secret_key") and name not in options:
+                raise ValueError(f"{variable} is not set in the environment")
+        return cls(sdk_app_id=number("TIM_SDK_APP_ID", options.pop("sdk_app_id")), **options)
 
     @sturdy
     def __repr__(self) -> str:

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-__all__ = ["brief", "check_count", "number", "with_environment"]
+__all__ = ["VARIABLES", "brief", "check_count", "number"]
 
 _LONGEST = 22  # characters that are shown of what should be a number or a name; a secret key has 64
 
-_VARIABLES = {
+VARIABLES = {
     "sdk_app_id": "TIM_SDK_APP_ID",
     "secret_key": "TIM_SECRET_KEY",
     "identifier": "TIM_IDENTIFIER",
     "region": "TIM_REGION",
     "base_url": "TIM_BASE_URL",
 }
-
-
-def with_environment(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """What a client is made from: the options, and what the environment says beside them.
-
-    Args:
-        options: as the constructor of `Client` takes them; the key is sealed.
-        environment: variable -> value.
-
-    Raises:
-        ValueError: a variable is missing or makes no sense.
-    """
-    found = dict(options)
-    for name, variable in _VARIABLES.items():
-        if name not in found and name != "secret_key" and environment.get(variable):
-            found[name] = environment[variable]
-        if name in ("sdk_app_id", "secret_key") and name not in found:
-            raise ValueError(f"{variable} is not set in the environment")
-    found["sdk_app_id"] = number("TIM_SDK_APP_ID", found["sdk_app_id"])
-    return found
+"""What the environment says of a client: argument -> variable."""
 
 
 def check_count(name: str, value: object) -> None:
