@@ -23,14 +23,12 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from apart import apart, emulate
-from bare import APP
 from charts import BLUE, GREEN, ORANGE, limit_line, paint
+from clients import client_of
 from judge import judge, read
 from openloop import ask_on_time, poisson
 from report import Target, options_of, percentile, quantiles, tell
 
-import tim_async
-from tim_async.emulator import DEMO_KEY
 from tim_async.limits.pace import BURST
 
 PATH = "timpush/get_tag"
@@ -51,7 +49,7 @@ def account(number: int) -> str:
 
 async def ask_at_once(url: str, requests: int) -> tuple[list[float], float]:
     """Seconds until each answer, counted from when the first request was made; and the CPU seconds of them all."""
-    async with tim_async.Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url) as client:
+    async with client_of(url) as client:
         cpu, began = time.process_time(), time.perf_counter()
 
         async def ask(number: int) -> float:
@@ -78,7 +76,7 @@ class Steady(NamedTuple):
 async def ask_steadily(url: str, rate: float, seconds: float) -> Steady:
     """Ask at random times."""
     times = poisson(rate, SETTLE + seconds, random.Random(1))
-    async with tim_async.Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url) as client:
+    async with client_of(url) as client:
 
         async def ask(number: int) -> None:
             await client.push.get_tags.one(account(number))

@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from apart import apart, emulate
-from bare import APP
 from charts import BLUE, limit_line, paint
+from clients import client_of
 from judge import judge, read
 from report import Target, options_of, seconds_before, tell
 
 import tim_async
-from tim_async.emulator import DEMO_KEY
 
 PATH = "timpush/get_tag"
 RATE = 100
@@ -68,7 +67,7 @@ def works(accounts: int) -> dict[str, tuple[int, Callable[[tim_async.Client], Co
 
 async def use(url: str, work: Callable[[tim_async.Client], Coroutine[Any, Any, int]]) -> int:
     """A client that has made no call yet."""
-    async with tim_async.Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url) as client:
+    async with client_of(url) as client:
         return await work(client)
 
 

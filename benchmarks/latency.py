@@ -25,14 +25,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from apart import apart, emulate, fresh
-from bare import APP, Address, open_session
+from bare import Address, open_session
 from charts import BLUE, GREEN, GREY, LIMIT, ORANGE, PURPLE, paint
+from clients import client_of
 from judge import judge, read
 from openloop import ask_on_time, poisson, with_bursts
 from report import Target, options_of, percentile, quantiles, tell
 
 import tim_async
-from tim_async.emulator import DEMO_KEY
 
 PATH = "timpush/get_tag"
 BESIDE = "timpush/get_attr"
@@ -86,7 +86,7 @@ def bare_beside(url: str, since: float, seconds: float) -> list[float]:
 @asynccontextmanager
 async def open_client(url: str) -> AsyncGenerator[tim_async.Client]:
     """A client like any other."""
-    async with tim_async.Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url) as client:
+    async with client_of(url) as client:
         yield client
 
 

@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from apart import apart, emulate
-from bare import APP
 from charts import BLUE, limit_line, paint
+from clients import client_of
 from judge import judge, read
 from report import Target, options_of, seconds_before, tell
 
 import tim_async
-from tim_async.emulator import DEMO_KEY
 
 START = 5.0
 """Seconds after which the rate counts: the first second may be a burst."""
@@ -64,7 +63,7 @@ async def use(url: str, command: Command, *, seconds: float, rate: float) -> tup
     """Make calls for so long, as many as the client allows itself; gives its CPU seconds and the seconds it took."""
     cpu, wall = time.process_time(), time.monotonic()
     async with (
-        tim_async.Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url, limits={command.path: rate}) as client,
+        client_of(url, limits={command.path: rate}) as client,
         command.stream(client) as outcomes,
     ):
         async for _ in outcomes:

@@ -20,12 +20,10 @@ from typing import Any
 
 import msgspec
 from apart import apart, emulate
-from bare import APP, Address, TagsReply, open_session
+from bare import Address, TagsReply, open_session
 from charts import BLUE, GREY, paint
+from clients import client_of
 from report import Target, options_of, tell
-
-import tim_async
-from tim_async.emulator import DEMO_KEY
 
 PATH = "timpush/get_tag"
 CHUNK = 100
@@ -67,7 +65,7 @@ async def bare(url: str, group: int, rate: float, seconds: float) -> tuple[float
 
 async def ours(url: str, rate: float, seconds: float) -> tuple[float, int]:
     """The same of a long list and our client, which has made a call before."""
-    async with tim_async.Client(sdk_app_id=APP, secret_key=DEMO_KEY, base_url=url, limits={PATH: rate}) as client:
+    async with client_of(url, limits={PATH: rate}) as client:
         await client.push.get_tags.one("user-000000000")
         cpu = time.process_time()
         result = await client.push.get_tags(islice(accounts(), int(rate * seconds) * CHUNK))
