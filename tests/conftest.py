@@ -32,6 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "clock(name): the loop's clock: real, patient or virtual (virtual_time.py)")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Tests that run side by side must have the same names in every process: compressed bytes hold the time."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     mark = item.get_closest_marker("clock")
