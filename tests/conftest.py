@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import aioresponses.core
+import examples
 import pytest
 from aiohttp import ClientResponse
-from hypothesis import HealthCheck, settings
 from servers import Puppet, client_of
 from virtual_time import PatientLoop, VirtualLoop
 
@@ -23,12 +23,8 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 
 
-# How long an example takes to make or to try is the machine's affair.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("any machine")
+    examples.load()
     config.addinivalue_line("markers", "clock(name): the loop's clock: real, patient or virtual (virtual_time.py)")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from examples import examples
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -363,4 +363,4 @@ class Reads(AnyOrder):
 def test_in_any_order_of_events_each_account_has_one_head_and_its_items_follow_in_the_order_given(
     machine: type[AnyOrder],
 ) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=50, stateful_step_count=30, deadline=None))
+    run_state_machine_as_test(machine, settings=examples(50, steps=30))

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from examples import examples
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -472,4 +472,4 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 def test_in_any_order_of_events_who_waits_is_handed_out_once_and_in_lawful_company() -> None:
-    run_state_machine_as_test(AnyOrder, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(AnyOrder, settings=examples(60, steps=40))
