@@ -2,13 +2,15 @@
 
 import asyncio
 import inspect
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import aioresponses.core
-import examples
 import pytest
+import thorough
 from aiohttp import ClientResponse
 from servers import Puppet, client_of
 from virtual_time import PatientLoop, VirtualLoop
@@ -24,8 +26,18 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    examples.load()
+    thorough.load()
     config.addinivalue_line("markers", "clock(name): the loop's clock: real, patient or virtual (virtual_time.py)")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores, for many tests wait; with one core none, and the tests run as ever.
+
+    So a test has no less of a core than on the slow machine (``slow_machine.sh``), on which all must pass.
+    """
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return 0 if cores == 1 else min(cores * 3 // 2, WORKERS_MOST)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -38,6 +50,9 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     mark = item.get_closest_marker("clock")
     name = "real" if mark is None else mark.args[0]
     return {name: LOOPS[name]}
+
+
+WORKERS_MOST = 12  # each of them has to collect all tests
 
 
 class _Response(ClientResponse):

@@ -7,10 +7,10 @@ from operator import itemgetter
 from typing import Any
 
 import pytest
-from examples import examples
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from simulation import FATAL, Fault, World
+from thorough import examples
 
 from tim_async.lane.items import BULK, INTERACTIVE, NORMAL, BatchFeed, Feed
 from tim_async.outcomes import NotSent, Ok, Rejected, Unknown

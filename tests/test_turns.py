@@ -4,9 +4,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from examples import examples
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from thorough import examples
 
 from tim_async.lane.feeds import CallFeed
 from tim_async.lane.items import BULK, FLYING, GONE, INTERACTIVE, NORMAL, Bundle, Feed, Item, Line, Trial

@@ -5,10 +5,10 @@ import traceback
 from typing import Any
 
 import pytest
-from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
+from thorough import examples
 
 from tim_async.service import wire
 from tim_async.service.endpoints import ENDPOINTS, Answer, Endpoint, Unreadable, any_command
