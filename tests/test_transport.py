@@ -14,6 +14,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_reqrep import ConnectionKey
 from aioresponses import CallbackResult, aioresponses
+from ports import free_port
 from servers import APP, Call, Puppet, client_of, yes
 from yarl import URL
 
@@ -155,8 +156,8 @@ async def test_a_permit_is_told_when_the_body_went_out_and_whether_the_connectio
     assert [permit.fresh for permit in permits] == [True, False]
 
 
-async def test_a_permit_whose_call_never_went_out_is_not_used_up(free_port: int) -> None:
-    transport = transport_to(f"http://127.0.0.1:{free_port}")
+async def test_a_permit_whose_call_never_went_out_is_not_used_up() -> None:
+    transport = transport_to(f"http://127.0.0.1:{free_port()}")
     permit = Permit(0.0)
     assert isinstance(await sent(transport, permit), ConnectError)
     assert permit.written is None
@@ -166,19 +167,12 @@ async def test_a_permit_whose_call_never_went_out_is_not_used_up(free_port: int)
 # Foreign errors
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def test_a_refused_connection_sent_nothing(free_port: int) -> None:
-    transport = transport_to(f"http://127.0.0.1:{free_port}")
+async def test_a_refused_connection_sent_nothing() -> None:
+    transport = transport_to(f"http://127.0.0.1:{(port := free_port())}")
     error = await sent(transport)
     assert type(error) is ConnectError
     assert not error.may_have_happened
-    assert f"cannot connect to 127.0.0.1:{free_port}" in str(error)
+    assert f"cannot connect to 127.0.0.1:{port}" in str(error)
     await transport.close()
 
 
@@ -573,9 +567,9 @@ async def test_an_answer_before_the_body_had_its_turn_is_nobodys(fake_replies: a
 # Where to
 
 
-async def test_the_transport_goes_to_the_standby_domain_and_keeps_to_it(puppet: Puppet, free_port: int) -> None:
+async def test_the_transport_goes_to_the_standby_domain_and_keeps_to_it(puppet: Puppet) -> None:
     puppet.respond = yes
-    hosts = Hosts(f"http://127.0.0.1:{free_port}", puppet.url)
+    hosts = Hosts(f"http://127.0.0.1:{free_port()}", puppet.url)
     transport = Transport(Signer(APP, DEMO_KEY, "administrator"), hosts, call_timeout=10.0)
     transport.open()
     for _ in range(3):
