@@ -16,10 +16,10 @@ from tim_async.results import BatchResult
 Kept: TypeAlias = str | Failure | None
 
 STATS = Stats(calls=3, retries=1, items=4, seconds=1.5, seconds_waited=0.25)
-LOST = Failure(Unknown, 60008, "timeout", "gave up after 6 attempts", again=True, argument={"city": "Oslo"})
-GUILTY = Failure(Rejected, 70107, "unknown", "the account does not exist", again=False, argument={"city": "Rome"})
-UNSENT = Failure(NotSent, None, "", "its timeout was over", again=True, argument={"city": "Lima"})
-REFUSED_HERE = Failure(NotSent, 70402, "", "the account is empty", again=False)
+LOST = Failure(Unknown, 60008, "timeout", "gave up after 6 attempts", final=False, argument={"city": "Oslo"})
+GUILTY = Failure(Rejected, 70107, "unknown", "the account does not exist", final=True, argument={"city": "Rome"})
+UNSENT = Failure(NotSent, None, "", "its timeout was over", final=False, argument={"city": "Lima"})
+REFUSED_HERE = Failure(NotSent, 70402, "", "the account is empty", final=True)
 
 kept_values = st.one_of(st.text(), st.none(), st.sampled_from([LOST, GUILTY, UNSENT, REFUSED_HERE]))
 books = st.lists(st.tuples(st.text(max_size=3), kept_values), max_size=20)
@@ -183,14 +183,14 @@ def test_the_repr_counts(rows: tuple[tuple[str, Kept], ...], unread: bool, text:
 # Out of the process
 
 
-FIELDS = ("outcome", "index", "account", "code", "info", "reason")
+FIELDS = ("outcome", "index", "account", "code", "info", "reason", "final")
 JSON: dict[str, Any] = {
     "outcomes": [
         {"outcome": "Ok", "index": 0, "account": "Mary", "value": "x"},
-        dict(zip(FIELDS, ("Unknown", 1, "Paul", 60008, "timeout", "gave up after 6 attempts"), strict=True)),
-        dict(zip(FIELDS, ("Rejected", 2, "Anna", 70107, "unknown", "the account does not exist"), strict=True)),
-        dict(zip(FIELDS, ("NotSent", 3, "Paul", None, "", "its timeout was over"), strict=True)),
-        dict(zip(FIELDS, ("NotSent", 4, "", 70402, "", "the account is empty"), strict=True)),
+        dict(zip(FIELDS, ("Unknown", 1, "Paul", 60008, "timeout", "gave up after 6 attempts", False), strict=True)),
+        dict(zip(FIELDS, ("Rejected", 2, "Anna", 70107, "unknown", "the account does not exist", True), strict=True)),
+        dict(zip(FIELDS, ("NotSent", 3, "Paul", None, "", "its timeout was over", False), strict=True)),
+        dict(zip(FIELDS, ("NotSent", 4, "", 70402, "", "the account is empty", True), strict=True)),
     ],
     "stats": {"calls": 3, "retries": 1, "items": 4, "seconds": 1.5, "seconds_waited": 0.25},
     "unread": False,
