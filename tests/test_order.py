@@ -110,6 +110,7 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.order = Order(writes=self.writes)
         self.feeds = [feed_of(priority) for priority in (INTERACTIVE, NORMAL, BULK)]
+        self.feeds[NORMAL].maybe_sent = frozenset("ab")
         self.rows: dict[tuple[Any, str], list[Item]] = {}
         """What must be held by each account: its head, and who waits behind, in the order given."""
         self.shared: dict[int, list[tuple[CallFeed, int]]] = {}
@@ -142,6 +143,8 @@ class AnyOrder(RuleBasedStateMachine):
             row.append(item)
 
     def _joins(self, item: Item, last: Item) -> bool:
+        if last.feed is not item.feed and self.feeds[NORMAL] in (last.feed, item.feed):
+            return False
         if self.writes:
             return (last.feed, last.argument) == (item.feed, item.argument)
         return last.line is not FLYING
@@ -168,7 +171,9 @@ class AnyOrder(RuleBasedStateMachine):
             following.line = following.feed
 
     @invariant()
-    def the_counts_are_true(self) -> None:
+    def the_books_are_true(self) -> None:
+        for (options, account), row in self.rows.items():
+            assert list(self.order.of(account, options)) == row
         assert len(self.order) == sum(map(bool, self.rows.values()))
         assert self.order.joined == sum(item.joined is not None for item in self.items)
 
