@@ -1,4 +1,17 @@
-"""Fixtures over the emulator, the loop that a test runs on, and the rule that no test leaves a task behind."""
+"""Fixtures over the emulator, the loop that a test runs on, and the rule that no test leaves a task behind.
+
+What helps a test stands beside this file, each with its own words at its head:
+
+    desk             a lane, its answers written by hand and its clock told: for rules of judging
+    simulation       a lane against a service with every fault, which knows the truth: for what must never happen
+    virtual_time     the loops behind ``pytest.mark.clock``
+    virtual_service  a service without sockets, on such a loop, at the far end of a limiter; arrivals: judging it
+    servers          a server that does what the test says (Puppet), and a client of it or of an emulator
+    box, tracked     a server in a thread; programs and terminals as processes of their own
+    redis_server     a real server, which can be killed and held; told_redis: one that is told the time
+    pages            what the service's pages show of each command
+    ports, thorough  what is safe to share with tests that run at the same time; how many examples are tried
+"""
 
 import asyncio
 import inspect
