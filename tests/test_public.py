@@ -61,5 +61,7 @@ def test_the_help_of_an_operation_names_each_of_its_parameters(name: str) -> Non
 
 def test_every_operation_of_a_group_says_where_the_service_describes_it() -> None:
     """In the string behind the attribute, which an editor shows; at run time there is none."""
-    documented = re.findall(r'self\.([a-z]\w*)(?:: [^=]+)? = [^"]*"""[^"]* (https://\S+)\."""', inspect.getsource(groups))
+    documented = re.findall(
+        r'self\.([a-z]\w*)(?:: [^=]+)? = [^"]*"""[^"]* (https://\S+)\."""', inspect.getsource(groups)
+    )
     assert {(row.method, row.page) for row in ENDPOINTS} <= {*documented}

@@ -1,10 +1,10 @@
-"""A single request: from when it was asked until its answer is here, or nobody waits for it."""
+"""A single request: from when it was asked until its answer is here, or the caller has left."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import msgspec
 
@@ -25,10 +25,7 @@ V = TypeVar("V")
 
 
 class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
-    """One who waits.
-
-    ``try: return asked.value(await asked.waiter)``, and ``finally: asked.leave()``.
-    """
+    """One who waits: ``with ... as asked: return asked.value(await asked.waiter)``."""
 
     dispatcher: Dispatcher
     singles: Singles
@@ -53,8 +50,10 @@ class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
         if item is not None and item.line is not FLYING and not item.reached:
             self._end(seconds, "max_wait")
 
-    def leave(self) -> None:
-        """Nobody waits any longer."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
         for timer in self.timers or ():
             timer.cancel()
         if self.waiter in self.singles.waiting:
