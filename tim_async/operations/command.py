@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, Ty
 
 from tim_async.errors import AccountError
 from tim_async.lane.items import PRIORITIES
-from tim_async.outcomes import Assumed, Failure, NotSent
+from tim_async.outcomes import Assumed, Failure, NotSent, Unknown
 from tim_async.printable import sturdy
 from tim_async.service.checks import Problems, check_account, prepare
 
@@ -103,7 +103,8 @@ class Command(Generic[V]):
         dispatcher = self._host.dispatcher(self.endpoint)
         if max_wait is not None and (ahead := dispatcher.wait_ahead(level)) > max_wait:
             reason = f"about {ahead:.2f} s of waiting are ahead, more than max_wait allows"
-            raise AccountError(NotSent(0, str(account), None, "", reason))
+            kind, final = (Unknown, not self.endpoint.repeatable) if maybe_sent else (NotSent, False)
+            raise AccountError(kind(0, str(account), None, "", reason, final))
         account, argument = self._prepared(account, argument)
         singles = dispatcher.lane.singles(level, self._options, patient=timeout is not None, maybe_sent=maybe_sent)
         waiter: asyncio.Future[V | Failure | Assumed] = asyncio.get_running_loop().create_future()
