@@ -47,21 +47,23 @@ def asked_of(asker: Dispatcher, account: str = "Mary") -> "Single[Any]":
 
 
 async def test_a_request_without_an_end_has_no_timer() -> None:
-    with asked_of(dispatcher()) as asked:
-        asked.end_after(math.inf, None)
-        assert asked.timers == []
+    asked = asked_of(dispatcher())
+    asked.end_after(math.inf, None)
+    assert asked.timers == []
+    asked.leave()
 
 
 @pytest.mark.parametrize(("timeout", "max_wait", "name"), [(0.0, None, "timeout"), (None, 0.0, "max_wait")])
 async def test_a_request_whose_time_is_over_was_not_sent(
     timeout: float | None, max_wait: float | None, name: str
 ) -> None:
-    with asked_of(dispatcher()) as asked:
-        asked.end_after(timeout, max_wait)
-        with pytest.raises(AccountError) as caught:
-            asked.value(await asked.waiter)
+    asked = asked_of(dispatcher())
+    asked.end_after(timeout, max_wait)
+    with pytest.raises(AccountError) as caught:
+        asked.value(await asked.waiter)
     assert isinstance(caught.value.outcome, NotSent)
     assert caught.value.outcome.reason == f"its {name} of 0 s was over"
+    asked.leave()
 
 
 async def test_max_wait_means_nothing_to_a_request_that_is_in_flight_and_timeout_does() -> None:
@@ -88,12 +90,12 @@ async def test_max_wait_means_nothing_to_a_request_that_went_out_before_and_wait
 
 async def test_who_leaves_a_request_withdraws_it_and_who_has_his_answer_leaves_nothing_to_withdraw() -> None:
     asker = dispatcher()
-    with asked_of(asker) as asked:
-        asked.end_after(60.0, 60.0)
+    asked = asked_of(asker)
+    asked.end_after(60.0, 60.0)
+    asked.leave()
     assert asker.lane.idle
     assert all(timer.cancelled() for timer in asked.timers or ())
-    with asked:
-        pass
+    asked.leave()
     with pytest.raises(AccountError, match="the caller was cancelled"):
         asked.value(asked.waiter.result())
 

@@ -39,23 +39,14 @@ class Host(Protocol):
 
 
 def level_of(priority: str) -> int:
-    """The urgency of a priority's name.
-
-    Raises:
-        ValueError: there is no such priority.
-    """
+    """The urgency of a priority's name; raises `ValueError` if there is no such priority."""
     if priority not in PRIORITIES:
         raise ValueError(f"priority must be one of {', '.join(PRIORITIES)}, not {priority!r}")
     return PRIORITIES[priority]
 
 
 def check_seconds(name: str, seconds: float | None) -> None:
-    """Refuse what is no length of time.
-
-    Raises:
-        TypeError: it is no number.
-        ValueError: it is negative or not a number.
-    """
+    """Refuse what is no length of time: a `TypeError` if it is no number, a `ValueError` if it is negative or NaN."""
     if seconds is None:
         return
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
@@ -65,16 +56,9 @@ def check_seconds(name: str, seconds: float | None) -> None:
 
 
 class Command(Generic[V]):
-    """A command, and what all its calls share."""
+    """A row of the table, and what all items of a call share: the row's options, by their names."""
 
     def __init__(self, host: Host, endpoint: Endpoint[Any, V], **shared: Hashable) -> None:
-        """A command.
-
-        Args:
-            host: the client.
-            endpoint: its row of the table.
-            **shared: what all items of a call share: the row's ``options`` by their names.
-        """
         self._host = host
         self.endpoint = endpoint
         self._options = tuple(shared[name] for name in endpoint.options) or None
@@ -115,11 +99,7 @@ class Command(Generic[V]):
         return asked
 
     def _prepared(self, account: Any, argument: Any) -> tuple[str, Any]:
-        """A single item, checked and copied.
-
-        Raises:
-            AccountError: it cannot be sent.
-        """
+        """A single item, checked and copied; raises `AccountError` if it cannot be sent."""
         endpoint = self.endpoint
         account, problem = check_account(account, endpoint.account_bytes, endpoint.account_code)
         if endpoint.prepare is not None and problem is None:

@@ -14,7 +14,7 @@ def bound_name(what: str, name: object, most: int | None = 32) -> str:
     """A name that is said once for a whole call.
 
     Args:
-        what: what it is called in the error.
+        what: what an error calls it.
         name: what the caller gave.
         most: the greatest length in bytes; None for any.
 
@@ -43,12 +43,7 @@ def random_number(number: int | None) -> int:
 
 
 def number_up_to(most: int, what: str, number: int, unit: str = "") -> int:
-    """A whole number that is not negative.
-
-    Raises:
-        TypeError: it is no whole number.
-        ValueError: it is negative, or more than *most*.
-    """
+    """A whole number from 0 to *most*; raises `TypeError` or `ValueError` for anything else."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise TypeError(f"{what} must be an int, not {type(number).__name__}")
     if not 0 <= number <= most:

@@ -169,8 +169,11 @@ class AccountsOperation(Operation[Iterable[str] | AsyncIterable[str], V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        with self._ask(account, None, priority, timeout, max_wait=max_wait, maybe_sent=maybe_sent) as asked:
+        asked = self._ask(account, None, priority, timeout, max_wait=max_wait, maybe_sent=maybe_sent)
+        try:
             return asked.value(await asked.waiter)
+        finally:
+            asked.leave()
 
 
 class PairsOperation(
@@ -258,8 +261,11 @@ class PairsOperation(
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        with self._ask(account, argument, priority, timeout, max_wait=max_wait, maybe_sent=maybe_sent) as asked:
+        asked = self._ask(account, argument, priority, timeout, max_wait=max_wait, maybe_sent=maybe_sent)
+        try:
             return asked.value(await asked.waiter)
+        finally:
+            asked.leave()
 
 
 async def _run(pump: Pump, dispatcher: Dispatcher, feed: CallFeed, timeout: float | None) -> None:

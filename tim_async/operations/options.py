@@ -45,7 +45,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
         timeout: float | None = None,
         maybe_sent: bool = False,
     ) -> BatchResult[None]:
-        """Add tags to every account of a batch.
+        """Add tags to every account of a batch; raises what every operation does.
 
         Args:
             batch: account -> tags, or (account, tags) pairs; at most 10 tags an account, 100 with *replace*.
@@ -56,9 +56,6 @@ class AddTags(PairsOperation[Sequence[str], None]):
 
         Returns:
             One outcome for every item, in the order of the batch.
-
-        Raises:
-            Exception: as every operation.
         """
         return await self._of(replace)(batch, priority=priority, timeout=timeout, maybe_sent=maybe_sent)
 
@@ -73,7 +70,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
         max_wait: float | None = None,
         maybe_sent: bool = False,
     ) -> None:
-        """Add tags to one account.
+        """Add tags to one account; raises what every operation does.
 
         Args:
             account: the account.
@@ -83,9 +80,6 @@ class AddTags(PairsOperation[Sequence[str], None]):
             timeout: seconds until the answer.
             max_wait: seconds of waiting for its turn.
             maybe_sent: as of every operation.
-
-        Raises:
-            Exception: as every operation.
         """
         await self._of(replace).one(
             account, argument, priority=priority, timeout=timeout, max_wait=max_wait, maybe_sent=maybe_sent
@@ -103,7 +97,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
         """Outcomes as they come, in bounded memory.
 
         Args:
-            batch: account -> tags, or (account, tags) pairs.
+            batch: as for a call.
             replace: put them in place of all tags that the account has.
             priority: as of every operation.
             maybe_sent: as of every operation.
@@ -135,7 +129,7 @@ class ImportAccounts(
         max_wait: float | None = None,
         maybe_sent: bool = False,
     ) -> None:
-        """Import one account.
+        """Import one account; raises what every operation does.
 
         Args:
             account: the account.
@@ -144,9 +138,9 @@ class ImportAccounts(
             timeout: seconds until the answer.
             max_wait: seconds of waiting for its turn.
             maybe_sent: as of every operation.
-
-        Raises:
-            Exception: as every operation.
         """
-        with self._ask(account, argument, priority, timeout, max_wait=max_wait, maybe_sent=maybe_sent) as asked:
+        asked = self._ask(account, argument, priority, timeout, max_wait=max_wait, maybe_sent=maybe_sent)
+        try:
             asked.value(await asked.waiter)
+        finally:
+            asked.leave()

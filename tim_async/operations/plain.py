@@ -39,21 +39,16 @@ class PlainCommand(Command[V]):
     async def _call(
         self, body: Mapping[str, object], *, priority: Priority = "interactive", timeout: float | None
     ) -> V:
-        """Make one call.
-
-        Raises:
-            TypeError: *body* is no mapping, or cannot be written as JSON.
-            ValueError: *priority* or *timeout* is impossible.
-            APIError: the service said no.
-            RequestError: no trustworthy answer came; ``.may_have_happened`` tells whether it may have been applied.
-            ClientClosed: the client has been closed.
-        """
+        """Make one call; raises what `Client.call` does."""
         if not isinstance(body, Mapping):
             raise TypeError(f"the body of a call must be a mapping, not {type(body).__name__}")
         # Encoded at once: the caller may change his own object while the call waits.
         encoded = msgspec.Raw(msgspec.json.encode(dict(body)))
-        with self._ask(f"call {next(_serial)}", encoded, priority, timeout) as asked:
+        asked = self._ask(f"call {next(_serial)}", encoded, priority, timeout)
+        try:
             value = await asked.waiter
+        finally:
+            asked.leave()
         if isinstance(value, Failure):
             raise self._error_of(value, asked.singles.error)
         return bare(value)
@@ -89,12 +84,7 @@ class AnyCommand(PlainCommand[dict[str, Any]]):
 
 
 def check_path(path: object) -> None:
-    """Refuse what is no ``service/command``.
-
-    Raises:
-        TypeError: it is no str.
-        ValueError: it is one, but of another form.
-    """
+    """Refuse what is no ``service/command``: a `TypeError` if it is no str, and else a `ValueError`."""
     if not isinstance(path, str):
         raise TypeError(f"path must be a str, not {type(path).__name__}")
     if not _PATH.fullmatch(path):

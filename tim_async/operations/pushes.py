@@ -209,12 +209,7 @@ def _lifetime(seconds: int | None) -> int | None:
 def _condition(
     tags: Mapping[str, Sequence[str]], attributes: Mapping[str, Mapping[str, str] | None]
 ) -> dict[str, tuple[str, ...] | dict[str, str]] | None:
-    """Who is meant; None means everybody.
-
-    Raises:
-        TypeError: a ``str`` is given for a list of tags.
-        ValueError: tags and attributes are mixed, or there are too many tags.
-    """
+    """Whom a push goes to; None: all users."""
     for name, names in tags.items():
         if isinstance(names, str):
             raise TypeError(f"{name}: a list of tags is needed, not one str")

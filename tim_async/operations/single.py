@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -25,7 +25,11 @@ V = TypeVar("V")
 
 
 class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
-    """One who waits: ``with ... as asked: return asked.value(await asked.waiter)``."""
+    """One who waits.
+
+    ``try: return asked.value(await asked.waiter)``, and ``finally: asked.leave()``. A context manager would cost a
+    third more: one more object for each that waits, which the garbage collector visits.
+    """
 
     dispatcher: Dispatcher
     singles: Singles
@@ -50,10 +54,8 @@ class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
         if item is not None and item.line is not FLYING and not item.reached:
             self._end(seconds, "max_wait")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_raised: object) -> None:
+    def leave(self) -> None:
+        """The caller has left, with or without an answer."""
         for timer in self.timers or ():
             timer.cancel()
         if self.waiter in self.singles.waiting:

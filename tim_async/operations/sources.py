@@ -187,24 +187,17 @@ class Pump:
             await asyncio.sleep(0)
 
     def _pull_block(self, source: Iterator[Any] | Columns, most: int) -> None:
-        if isinstance(source, Columns):
-            self._pull_columns(source, most)
-            return
         block: list[Any] = []
-        with self._caught():
-            block.extend(islice(source, most))
-            self._feed.exhausted = len(block) < most
-        self._take(block)
-
-    def _pull_columns(self, source: Columns, most: int) -> None:
-        accounts: list[Any] = []
         arguments: list[Any] = []
         with self._caught():
-            accounts.extend(islice(source.accounts, most))
-            self._feed.exhausted = len(accounts) < most
-        with self._caught():
-            arguments.extend(islice(source.arguments, len(accounts)))
-        self._enter(accounts, arguments)
+            block.extend(islice(source.accounts if isinstance(source, Columns) else source, most))
+            self._feed.exhausted = len(block) < most
+        if isinstance(source, Columns):
+            with self._caught():
+                arguments.extend(islice(source.arguments, len(block)))
+            self._enter(block, arguments)
+        else:
+            self._take(block)
 
     async def _read_async(self, source: AsyncIterator[Any]) -> None:
         if not self._reads_on:
