@@ -38,9 +38,9 @@ def public(thing: object) -> list[str]:
 def set_when_made(thing: type) -> Iterator[str]:
     """Attributes that only its objects have."""
     for each in thing.__mro__:
-        make = vars(each).get("__init__")
-        if each.__module__.startswith("tim_async") and inspect.isfunction(make):
-            yield from re.findall(r"self\.([a-z]\w*)(?:: [^=\n]+)? = ", inspect.getsource(make))
+        functions = filter(inspect.isfunction, vars(each).values()) if each.__module__.startswith("tim_async") else ()
+        for function in functions:
+            yield from re.findall(r"self\.([a-z]\w*)(?:: [^=\n]+)? = ", inspect.getsource(function))
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:

@@ -20,7 +20,7 @@ from .operations.groups import Accounts, AllMemberPush, BlockList, Friends, Grou
 from .operations.plain import AnyCommand, check_path
 from .printable import shown, sturdy
 from .service.keys import Key, sealed
-from .service.settings import VARIABLES, check_count, number
+from .service.settings import VARIABLES, check_counts, number
 from .service.usersig import Signer
 from .transport.hosts import hosts_of, read_proxy
 from .transport.post import REPLY_BYTES, Transport, check_session, closing_at_the_end
@@ -53,7 +53,7 @@ class Client:
         ssl: an `ssl.SSLContext` by which the service is trusted, such as one that knows a company's own authority;
             with *session* too. None: that of the session, or the system's.
         limits: path -> calls a second (``timpush/batch``: accounts), where it differs from the service's default.
-        limiter: shared by whoever draws on the same limit. Left out: the one of this process. None: no limit at all.
+        limiter: shared by all clients under the same limit. Left out: the one of this process. None: no limit at all.
         max_in_flight: most calls of one command that are unanswered at once.
         attempts: how often an item is tried before it is given up, counting the first time.
         call_timeout: seconds for one call, to the last byte of its answer; the service itself gives up after 3.
@@ -66,6 +66,10 @@ class Client:
         TypeError: *session*, *base_url* or *ssl* is something else.
         ValueError: an argument is impossible, such as a negative time; one line says which and why.
     """
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    _closing: asyncio.Task[None] | None = None
+    _closed = False
 
     def __init__(
         self,
@@ -96,10 +100,9 @@ class Client:
         hosts = hosts_of(region, base_url, through, problem)
         check_session(session, ssl)
         self._rates = Rates(limits or {})
-        check_count("sdk_app_id", sdk_app_id)
-        check_count("max_in_flight", max_in_flight)
-        check_count("attempts", attempts)
-        check_count("max_reply_bytes", max_reply_bytes)
+        check_counts(
+            sdk_app_id=sdk_app_id, max_in_flight=max_in_flight, attempts=attempts, max_reply_bytes=max_reply_bytes
+        )
         check_limit("call_timeout", call_timeout)
         for name, seconds in (("close_timeout", close_timeout), ("linger", linger)):
             if seconds != 0:
@@ -108,9 +111,8 @@ class Client:
         self.max_in_flight = max_in_flight
         self._limiter = limiter
         self._close_timeout = close_timeout
-        signer = Signer(sdk_app_id, seal, identifier)
         self._transport = Transport(
-            signer,
+            Signer(sdk_app_id, seal, identifier),
             hosts,
             call_timeout=call_timeout,
             session=session,
@@ -127,10 +129,10 @@ class Client:
             linger=linger,
             hooks=hooks,
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._ends_with_loop = closing_at_the_end(self._transport)
-        self._closing: asyncio.Task[None] | None = None
-        self._closed = False
+        self._add_groups(identifier)
+
+    def _add_groups(self, identifier: str) -> None:
         self.accounts = Accounts(self)
         """Import, check and delete accounts."""
         self.push = Push(self, identifier)
@@ -229,12 +231,7 @@ class Client:
         return await AnyCommand(self, path, repeat=repeat)(body, priority=priority, timeout=timeout)
 
     def dispatcher(self, endpoint: Endpoint[Any, Any]) -> Dispatcher:
-        """The one dispatcher of a command; opens the client (for the operations).
-
-        Raises:
-            ClientClosed: the client has been closed.
-            RuntimeError: it belongs to another event loop.
-        """
+        """The one dispatcher of a command; opens the client (for the operations)."""
         if self._closing is not None or self._loop is not asyncio.get_running_loop():
             self._open()
         dispatcher = self._dispatchers.get(endpoint.lane)
@@ -251,7 +248,7 @@ class Client:
         """Change the limit of a command while the client runs, up or down, before its first use or after.
 
         It holds at once, for calls that wait too: calls made before it count, so no second after it sees more than the
-        new limit. It also holds for the other clients that share this one's limiter, whatever they said before (from
+        new limit. It also holds for the other clients that share this one's limiter, whatever they set before (from
         when this client uses the command, if it does not yet), until one of them says otherwise, one with a lower
         limit joins, or this client is closed. An alarm of the service that holds for the command is over.
 

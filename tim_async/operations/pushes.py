@@ -134,8 +134,8 @@ class Send(PlainCommand[str]):
             tags_or: users who have one of these tags, at most 10.
             tags_and: users who have all of these tags, at most 10.
             tags_not: users who have none of these tags, at most 10.
-            attrs_or: users of whom one of these attributes is so.
-            attrs_and: users of whom all of these attributes are so.
+            attrs_or: users who have one of these attributes.
+            attrs_and: users who have all of these attributes.
             from_account: the sender; None: the administrator who signs.
             msg_random: ``MsgRandom``, by which the service drops repeats within a second; None: chance.
             message_lifetime: seconds for which a message is kept for those who are offline, at most 604800.
@@ -209,7 +209,7 @@ def _lifetime(seconds: int | None) -> int | None:
 def _condition(
     tags: Mapping[str, Sequence[str]], attributes: Mapping[str, Mapping[str, str] | None]
 ) -> dict[str, tuple[str, ...] | dict[str, str]] | None:
-    """Whom a push goes to; None: all users."""
+    """Who gets a push; None: all users."""
     for name, names in tags.items():
         if isinstance(names, str):
             raise TypeError(f"{name}: a list of tags is needed, not one str")

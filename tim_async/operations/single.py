@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 
 class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
-    """One who waits.
+    """A request that waits.
 
     ``try: return asked.value(await asked.waiter)``, and ``finally: asked.leave()``. A context manager would cost a
     third more: one more object for each that waits, which the garbage collector visits.
@@ -55,7 +55,7 @@ class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
             self._end(seconds, "max_wait")
 
     def leave(self) -> None:
-        """The caller has left, with or without an answer."""
+        """Stop waiting, with or without an answer."""
         for timer in self.timers or ():
             timer.cancel()
         if self.waiter in self.singles.waiting:

@@ -80,7 +80,7 @@ def first_that_is_no_pair(block: list[Any]) -> int | None:
 
 def source_failed(error: Exception) -> str:
     """Why the items of a source that failed are not sent."""
-    # Its words are not ours, and they may be long: whoever wants them finds them in __cause__.
+    # Not its message, which may be long: that is in __cause__.
     return f"the source failed: {type(error).__name__}"
 
 

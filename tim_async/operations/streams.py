@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 
 def with_result(error: APIError | RequestError, result: BatchResult[Any] | None) -> APIError | RequestError:
-    """An error of one's own for every batch that the same answer stopped."""
+    """A copy of an error, with the result of one of the batches that it stopped."""
     if isinstance(error, APIError):
         return type(error)(error.code, error.info, error.path, result)
     twin = copy(error)
