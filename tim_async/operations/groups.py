@@ -30,7 +30,7 @@ class Accounts:
         self.delete = AccountsOperation(host, endpoints.ACCOUNTS_DELETE)
         """Delete accounts with all their data: https://trtc.io/document/34955."""
         self.check = AccountsOperation(host, endpoints.ACCOUNTS_CHECK)
-        """Read which accounts are imported: https://trtc.io/document/34956."""
+        """Tell which accounts are imported: https://trtc.io/document/34956."""
         self.import_many = ImportAccounts(host, endpoints.ACCOUNTS_IMPORT_MANY)
         """Import accounts, with nick and portrait if you like: https://trtc.io/document/34954."""
 
@@ -94,7 +94,7 @@ class PresenceGroup:
 
     def __init__(self, host: Host) -> None:
         self.query = AccountsOperation(host, endpoints.PRESENCE_QUERY)
-        """Read which accounts are online: https://trtc.io/document/35477."""
+        """Tell which accounts are online: https://trtc.io/document/35477."""
 
 
 class Profiles:
@@ -133,7 +133,7 @@ class FriendsOf:
         self.delete = AccountsOperation(host, endpoints.FRIENDS_DELETE, **shared)
         """Delete friends: https://trtc.io/document/34905."""
         self.check = AccountsOperation(host, endpoints.FRIENDS_CHECK, **shared)
-        """Read who is a friend, for example ``CheckResult_Type_BothWay``: https://trtc.io/document/34907."""
+        """Tell who is a friend, for example ``CheckResult_Type_BothWay``: https://trtc.io/document/34907."""
         self.get = AccountsOperation(host, endpoints.FRIENDS_GET, **shared)
         """Read what the account keeps of its friends: https://trtc.io/document/34910."""
 
@@ -188,7 +188,7 @@ class BlockListOf:
         self.delete = AccountsOperation(host, endpoints.BLOCK_LIST_DELETE, **shared)
         """Block them no more: https://trtc.io/document/34912."""
         self.check = AccountsOperation(host, endpoints.BLOCK_LIST_CHECK, **shared)
-        """Read who is blocked, for example ``BlackCheckResult_Type_AWithB``: https://trtc.io/document/34913."""
+        """Tell who is blocked, for example ``BlackCheckResult_Type_AWithB``: https://trtc.io/document/34913."""
 
 
 class BlockList:
