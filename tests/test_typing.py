@@ -18,6 +18,9 @@ async def wrong(tim: Client) -> None:
     await tim.friends.of("Mary", add_type="both").add({})
     await tim.push.send(["Mary"])
     x: int = (await tim.push.get_tags(["Mary"]))["Mary"]
+    await tim.push.add_tags({"Mary": ["a"]}, replace="yes")
+    tim.push.add_tags.stream({"Mary": ["a"]}, before_send=lambda places: None)
+    await tim.push.get_tags(["Mary"], replace=True)
 """
 
 
@@ -28,7 +31,7 @@ def test_every_type_of_the_public_surface_is_inferred_and_a_call_that_cannot_wor
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(API), str(wrong)]
     told = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False).stdout
     errors = {tuple(line.rpartition("/")[2].split(":")[:2]) for line in told.splitlines() if ": error:" in line}
-    assert errors == {("wrong.py", str(number)) for number in range(5, 12)}, told
+    assert errors == {("wrong.py", str(number)) for number in range(5, 15)}, told
 
 
 def test_every_operation_of_a_client_is_called_there() -> None:
