@@ -65,6 +65,7 @@ def list_rows(head: Sequence[str], lines: Iterable[str], *, name: str) -> Iterat
             raise InputError(f"{name} is no list of accounts: line {number} is longer than {RECORD_MOST:,} bytes")
         if not account or account.isspace():
             continue
+        # Nearly all are printable, and that is known quickly.
         if not account.isprintable() and (character := unseen(account)):
             raise InputError(_told(name, number, character))
         yield row_of((number, account, NO_COLUMNS, "", None))
