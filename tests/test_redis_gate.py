@@ -13,8 +13,9 @@ from told_redis import ToldRedis
 
 from tim_async.limits.local import Command
 from tim_async.limits.permits import Permit
+from tim_async.limits.redis.apart import Common
 from tim_async.limits.redis.booking import Books, Terms
-from tim_async.limits.redis.gate import RUN, Common, Gate
+from tim_async.limits.redis.gate import RUN, Gate
 
 pytestmark = pytest.mark.clock("virtual")
 
@@ -342,7 +343,7 @@ async def test_of_the_static_share_nothing_is_lost_when_somebody_gives_up(
     told.gone = True
     gate = make(slow(40))
     gate.end(await gate.acquire(urgent=False), refused=False)
-    local, share = gate._common.local, gate._share_command()
+    local, share = gate._common.local, gate._share._part(gate._command)
     held = [await local.acquire(share, urgent=True, full=True) for _ in range(10)]
     impatient = ask(gate)
     for _ in range(3):

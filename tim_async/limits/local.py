@@ -135,7 +135,7 @@ class LocalLimiter:
     """The limits of one process, for all of its event loops and threads: all clients of one app share each limit.
 
     Where users of a command disagree about its rate, they are heard in the order in which they came: a lower rate
-    holds for all, a higher one for nobody; but what `Client.set_limit` says holds whatever was said before it. A user
+    holds for all, a higher one for none; but what `Client.set_limit` says holds whatever was said before it. A user
     who is gone (the client is closed, or the `Command` dropped, or the loop closed) is not heard any more.
 
     After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.
