@@ -349,8 +349,7 @@ def test_a_loop_that_nobody_holds_is_forgotten_and_its_permits_come_back(
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_a_loop_that_was_paced_and_that_nobody_holds_is_forgotten_as_soon_as_another_one_looks(
-    virtual_loops: Callable[[], Loop],
-    clock: Clock,
+    loops: Callable[[], Loop],
 ) -> None:
     """Aiolimiter holds the loop that it ran in."""
     limiter = LocalLimiter()
