@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .client import Client
-    from .dispatch import CallEvent
+    from .dispatch.events import (
+        CallBegun,
+        CallEvent,
+        Event,
+        Hook,
+        LaneEvent,
+        LaneSlowed,
+        PauseBegun,
+        PauseEnded,
+        RedisBack,
+        RedisLost,
+        RepeatEvent,
+        Watcher,
+    )
     from .errors import (
         AccountError,
         APIError,
@@ -36,6 +49,7 @@ if TYPE_CHECKING:
         Presence,
         Profile,
     )
+    from .transport.redacting import redact_url
 
 __all__ = [
     "APIError",
@@ -44,33 +58,45 @@ __all__ = [
     "BadStatus",
     "BatchError",
     "BatchResult",
+    "CallBegun",
     "CallEvent",
     "Client",
     "ClientClosed",
     "ConnectError",
     "CredentialsError",
     "Device",
+    "Event",
     "FileLimiter",
     "Friend",
+    "Hook",
     "ImportedFriend",
     "InvalidReply",
     "InvalidRequest",
+    "LaneEvent",
+    "LaneSlowed",
     "LaneStatistics",
     "NewAccount",
     "NewFriend",
     "NotSent",
     "Ok",
     "Outcome",
+    "PauseBegun",
+    "PauseEnded",
     "Presence",
     "Profile",
     "RateLimited",
+    "RedisBack",
+    "RedisLost",
     "Rejected",
+    "RepeatEvent",
     "RequestError",
     "RequestTimeout",
     "ServiceBusy",
     "Stats",
     "TIMError",
     "Unknown",
+    "Watcher",
+    "redact_url",
 ]
 
 __version__ = "0.1.0"
@@ -78,7 +104,20 @@ __version__ = "0.1.0"
 # Imported when first asked for: aiohttp alone takes 0.2 s, which nobody should wait for who only wants --help.
 _ROOMS = {
     "client": ("Client",),
-    "dispatch": ("CallEvent",),
+    "dispatch.events": (
+        "CallBegun",
+        "CallEvent",
+        "Event",
+        "Hook",
+        "LaneEvent",
+        "LaneSlowed",
+        "PauseBegun",
+        "PauseEnded",
+        "RedisBack",
+        "RedisLost",
+        "RepeatEvent",
+        "Watcher",
+    ),
     "service.endpoints.values": (
         "AttributeNames",
         "Device",
@@ -93,6 +132,7 @@ _ROOMS = {
     "outcomes": ("NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"),
     "results": ("BatchResult",),
     "lane.statistics": ("LaneStatistics",),
+    "transport.redacting": ("redact_url",),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -7,15 +7,19 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from contextvars import Context
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from .dispatch import Dispatcher, Hook
+from .dispatch.dispatcher import Dispatcher
+from .dispatch.events import Hook
+from .dispatch.telling import listen
 from .errors import APIError, ClientClosed
 from .lane.health import Health
 from .lane.judging import Lane
 from .lane.statistics import LaneStatistics, read_alarm
 from .lane.waiting import CLOSED
+from .lane.watched import WatchedLane
 from .limits.local import Limiter, local_limiter
 from .limits.rates import ALARM_SECONDS, Rates, check_limit
 from .operations.groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
@@ -67,7 +71,8 @@ class Client:
         max_reply_bytes: of the longest answer that is read; what is longer is no answer.
         close_timeout: seconds that `aclose` may take.
         linger: seconds that a call with room waits for more items. 0: an idle client sends at once.
-        hooks: called with a `CallEvent` after every call; they must return quickly and must not raise.
+        hooks: called with a `CallEvent` after every call, a `Watcher` with every event; they must return quickly and
+            must not raise. For OpenTelemetry and Prometheus see `tim_async.otel` and `tim_async.prometheus`.
 
     Raises:
         TypeError: *session*, *base_url* or *ssl* is something else.
@@ -195,13 +200,15 @@ class Client:
             raise ClientClosed
         loop = asyncio.get_running_loop()
         if self._loop is None:
-            self._transport.open()
+            # What a session sets up for good does not belong to who happened to open it.
+            Context().run(self._transport.open)
             self._loop = loop
             # Up to its yield, where it waits for nothing: from now on the loop knows it.
             with suppress(StopIteration):
                 self._ends_with_loop.asend(None).send(None)
             if isinstance(self._limiter, EllipsisType):
                 self._limiter = local_limiter()
+            self._leave_limiter = listen(self._limiter, self._hooks)
         elif self._loop is not loop:
             raise RuntimeError("this client belongs to another event loop; make one client for each loop")
 
@@ -249,7 +256,9 @@ class Client:
             key = endpoint.lane
             limiter = None if isinstance(self._limiter, EllipsisType) else self._limiter
             dispatcher = self._dispatchers[key] = Dispatcher(
-                Lane(endpoint, self._health, attempts=self._attempts, linger=self._linger),
+                (WatchedLane if self._hooks else Lane)(
+                    endpoint, self._health, attempts=self._attempts, linger=self._linger
+                ),
                 self._transport,
                 limiter,
                 self._rates,
@@ -381,6 +390,7 @@ class Client:
             await self._end_tasks()
             for dispatcher in self._dispatchers.values():
                 dispatcher.leave()
+            self._leave_limiter()
             self._closed = True
             await self._ends_with_loop.aclose()
 

@@ -21,7 +21,7 @@ from .sources import Pump, Source, source_failed, source_of
 from .streams import OutcomeStream, with_result
 
 if TYPE_CHECKING:
-    from tim_async.dispatch import Dispatcher
+    from tim_async.dispatch.dispatcher import Dispatcher
     from tim_async.service.endpoints import Endpoint
 
 __all__ = ["AccountsOperation", "Host", "Operation", "OutcomeStream", "PairsOperation", "Priority"]
@@ -112,7 +112,7 @@ class Operation(Generic[V]):
         owed = isinstance(batch, Sized)
         pump = Pump(source, feed, partial(self._give, dispatcher, feed), pairs=self._pairs, owed=owed)
         # Known to the lane before it has an item: a client that closes must reach a source that gave nothing yet.
-        dispatcher.lane.enlist(feed)
+        dispatcher.enlist(feed)
         timer = _end_after(timeout, dispatcher, feed)
         try:
             await pump.run()

@@ -18,7 +18,7 @@ from tim_async.results import BatchResult
 from .sources import Pump, source_failed
 
 if TYPE_CHECKING:
-    from tim_async.dispatch import Dispatcher
+    from tim_async.dispatch.dispatcher import Dispatcher
 
 __all__ = ["OutcomeStream", "with_result"]
 
@@ -57,7 +57,7 @@ class OutcomeStream(Generic[V]):
         if self._parts is not None:
             raise RuntimeError("a stream is used once; call .stream() again")
         self._parts = dispatcher, feed, pump = self._begin()
-        dispatcher.lane.enlist(feed)
+        dispatcher.enlist(feed)
         self._reader = asyncio.create_task(pump.run(), name="tim_async source")
         self._reader.add_done_callback(partial(self._read, dispatcher, feed, pump))
         self._hold(self._reader)

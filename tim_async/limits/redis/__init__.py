@@ -6,6 +6,7 @@ served in turn, and nothing polls. The rooms:
 
 * `slots`    pure: what a slot pays for
 * `booking`  the scripts, and the conversation with Redis
+* `common`   what all commands share, and who hears that Redis is lost
 * `gate`     one command in one process: who waits, when to book, what to do without Redis
 """
 
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,7 +24,8 @@ from tim_async.limits.permits import Permit, PermitStatistics
 from tim_async.printable import sturdy
 
 from .booking import Books
-from .gate import Common, Gate
+from .common import Common
+from .gate import Gate
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
@@ -156,6 +160,19 @@ class RedisLimiter:
     def statistics(self, command: Command) -> PermitStatistics:
         """This process's permits of a command at this moment; to be called in the loop."""
         return self._gate(command).slots.permits.statistics(asyncio.get_running_loop().time())
+
+    def listen(self, told: Callable[[str | None], None]) -> Callable[[], None]:
+        """Tell somebody when Redis is lost, and when it is back.
+
+        Args:
+            told: called with the reason, and with None when it is back.
+
+        Returns:
+            What ends it.
+        """
+        listeners = self._common.listeners
+        listeners.append(told)
+        return partial(listeners.remove, told)
 
     async def aclose(self) -> None:
         """End the conversation with Redis, after the clients are closed: who still waits gets a `RuntimeError`."""

@@ -14,15 +14,16 @@ import logging
 import math
 import random
 from collections import deque
+from contextvars import Context
 from typing import Final, NamedTuple
 
 import anyio
 
-from tim_async.limits.local import Command, LocalLimiter
+from tim_async.limits.local import Command
 from tim_async.limits.permits import Permit
-from tim_async.printable import one_line
 
-from .booking import AHEAD, TROUBLE, Booking, Books, Terms
+from .booking import AHEAD, TROUBLE, Booking, Terms
+from .common import Common
 from .slots import Slots
 
 __all__ = ["Common", "Gate"]
@@ -37,41 +38,6 @@ PROBE: Final = 0.5
 """Most seconds between two tries to reach Redis again: a try is one small command, so that may be often."""
 RECHECK: Final = 0.1
 """Seconds between two looks at the calls that were made without Redis and are still out."""
-
-
-class Common:
-    """What the commands of one limiter share.
-
-    Args:
-        books: the conversation with Redis.
-        processes: that share the budget.
-        margin: the share of the limit that is used.
-        timeout: seconds after which Redis is held to be gone.
-    """
-
-    def __init__(self, books: Books, *, processes: int, margin: float, timeout: float) -> None:
-        self.books = books
-        self.processes = processes
-        self.margin = margin
-        self.timeout = timeout
-        self.local = LocalLimiter()
-        self.without: set[Gate] = set()
-
-    def lost(self, gate: Gate, trouble: Exception) -> None:
-        """A command can't reach Redis."""
-        if not self.without:
-            log.warning(
-                "the shared rate limit is out of reach (%s); until it is back, this process keeps to 1/%d of it",
-                one_line(f"{type(trouble).__name__}: {trouble}".removesuffix(": ")),
-                self.processes,
-            )
-        self.without.add(gate)
-
-    def found(self, gate: Gate) -> None:
-        """It can again."""
-        self.without.discard(gate)
-        if not self.without:
-            log.warning("the shared rate limit is back")
 
 
 class _Waiter(NamedTuple):
@@ -179,7 +145,9 @@ class Gate:
             self._timer = loop.call_at(when, self._serve)
         self._changed.set()
         if self._task is None and not self._idle():
-            self._task = loop.create_task(self._run(), name=f"tim_async shared {self._command.path}")
+            name = f"tim_async shared {self._command.path}"
+            # A context of its own: it books for all who wait, whoever of them comes first.
+            self._task = loop.create_task(self._run(), name=name, context=Context())
             self._task.add_done_callback(self._ended)
 
     def _hand_over(self, now: float) -> None:
