@@ -67,6 +67,8 @@ class CallEvent(msgspec.Struct, frozen=True):
     """When it was sealed, Unix seconds."""
     priority: str = ""
     """Of its most urgent item: ``interactive``, ``normal`` or ``bulk``."""
+    server: str = ""
+    """``scheme://host[:port]``, to which it went."""
     kinds: dict[str, int] = {}
     """How many of its items are ``Ok``, ``Rejected``, ``Unknown`` or ``NotSent`` by this call, wait for another one
     (``again``), or were wanted by nobody any more (``withdrawn``); together all of them."""

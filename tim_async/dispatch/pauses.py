@@ -22,7 +22,8 @@ class Pauses:
     def __init__(self, lane: Lane, ended: Callable[[float, bool], None]) -> None:
         self._lane = lane
         self._ended = ended
-        self._timers: dict[bool, asyncio.TimerHandle] = {}
+        self._open: dict[bool, tuple[float, asyncio.TimerHandle]] = {}
+        """When each began, and what looks whether it is over; the key tells whether it is the whole app's."""
 
     def until(self, *, wide: bool) -> float:
         """When the last pause ends, or ended; *wide* for that of the whole app."""
@@ -35,25 +36,30 @@ class Pauses:
 
     def begin(self, now: float, *, wide: bool) -> bool:
         """Something was refused. Returns whether a pause begins by it that was not there before."""
-        if wide in self._timers:
+        if wide in self._open:
             return False
         self._wait(now, wide)
         return True
 
     def _wait(self, began: float, wide: bool) -> None:
         loop = asyncio.get_running_loop()
-        self._timers[wide] = loop.call_at(self.until(wide=wide), self._look, began, wide, context=Context())
+        self._open[wide] = began, loop.call_at(self.until(wide=wide), self._look, wide, context=Context())
 
-    def _look(self, began: float, wide: bool) -> None:
-        del self._timers[wide]
+    def _look(self, wide: bool) -> None:
+        began, _ = self._open[wide]
         now = asyncio.get_running_loop().time()
         if self.until(wide=wide) > now:
             self._wait(began, wide)
         else:
-            self._ended(now - began, wide)
+            self._end(now, wide)
+
+    def _end(self, now: float, wide: bool) -> None:
+        began, timer = self._open.pop(wide)
+        timer.cancel()
+        self._ended(now - began, wide)
 
     def close(self) -> None:
-        """Nobody wants to know any more."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        """Nothing will be sent any more."""
+        now = asyncio.get_running_loop().time()
+        for wide in list(self._open):
+            self._end(now, wide)

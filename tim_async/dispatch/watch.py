@@ -63,6 +63,7 @@ class Begun(msgspec.Struct, frozen=True):
     """Seconds of the loop's clock."""
     started: float
     waited: float
+    server: str
     askers: dict[Watcher, tuple[object, ...]]
     """What each watcher said of those who asked."""
 
@@ -135,7 +136,7 @@ class Watch:
 
     # Calls
 
-    def sealed(self, chunk: Chunk, now: float, waited: float) -> Begun | None:
+    def sealed(self, chunk: Chunk, now: float, waited: float, server: str) -> Begun | None:
         """A call has its items. Returns what the other two methods want to have."""
         self._standing.asked(now)
         if self._timer is None:
@@ -146,9 +147,9 @@ class Watch:
         levels = [item.priority for item in chunk.items]
         level = min(levels) if chunk.bundle is None else chunk.bundle.feed.priority
         askers = self._askers(chunk) if self._asked else {}
-        return Begun(len(chunk.accounts), attempt, _NAMES[level], now, time.time(), waited, askers)
+        return Begun(len(chunk.accounts), attempt, _NAMES[level], now, time.time(), waited, server, askers)
 
-    def sends(self, begun: Begun | None, server: str) -> None:
+    def sends(self, begun: Begun | None) -> None:
         """The call is about to be sent; in its own context."""
         if begun is None:
             return
@@ -160,7 +161,7 @@ class Watch:
                 begun.priority,
                 begun.started,
                 begun.waited,
-                server,
+                begun.server,
                 begun.askers.get(watcher, ()),
             )
             tell((watcher,), self._path, event)
@@ -197,6 +198,7 @@ class Watch:
             error,
             begun.started,
             begun.priority,
+            begun.server,
             kinds,
             _codes(answer, chunk),
             type(answer).__name__ if isinstance(answer, RequestError) else str(number or ""),
