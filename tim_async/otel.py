@@ -8,9 +8,11 @@ this does nothing.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from . import __version__
@@ -18,6 +20,7 @@ from .dispatch.events import CallBegun, CallEvent, Event, LaneEvent, PauseBegun,
 
 try:
     from opentelemetry import context, metrics, trace
+    from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 except ImportError:
     raise ImportError("tim_async.otel needs opentelemetry-api: pip install 'tim-async[otel]'") from None
@@ -26,6 +29,7 @@ __all__ = ["Metrics", "Tracing"]
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The buckets that the conventions name for durations."""
+Book: TypeAlias = defaultdict[tuple[str, ...], float]
 STATUS_OF_THE_SERVICE = 200
 """Its answers have this HTTP status, whatever they say."""
 
@@ -67,13 +71,11 @@ class Tracing(Watcher):
             self._end(event)
 
     def _begin(self, call: CallBegun) -> None:
-        links = [Link(asker) for asker in dict.fromkeys(call.askers) if isinstance(asker, SpanContext)]
+        askers = {asker.span_id: asker for asker in call.askers if isinstance(asker, SpanContext)}
         attributes = {
             **_addressed(call.server, call.path),
             "tim.items": call.items,
-            "tim.attempt": call.attempt,
             "tim.priority": call.priority,
-            "tim.seconds_waited": call.seconds_waited,
         }
         if call.attempt > 1:
             attributes["http.request.resend_count"] = call.attempt - 1
@@ -82,7 +84,7 @@ class Tracing(Watcher):
             context.Context(),
             SpanKind.CLIENT,
             attributes,
-            links,
+            [Link(asker) for asker in askers.values()],
             int(call.started * 1e9),
         )
         token = context.attach(trace.set_span_in_context(span))
@@ -108,7 +110,7 @@ class Metrics(Watcher):
 
     ================================  =========  ===================================================================
     ``http.client.request.duration``  histogram  seconds of each call, as in the conventions
-    ``tim.client.wait.duration``      histogram  seconds for which each call waited for its token
+    ``tim.client.wait.time``          counter    seconds for which calls waited for their tokens, summed
     ``tim.client.outcomes``           counter    items, by ``tim.outcome``: see `tim_async.CallEvent.kinds`
     ``tim.client.repeats``            counter    items to be sent again, by ``tim.code``
     ``tim.client.pauses``             counter    pauses
@@ -116,7 +118,8 @@ class Metrics(Watcher):
     ``tim.client.limit.share``        gauge      the part of the limit that is used now; less than 1 after a refusal
     ================================  =========  ===================================================================
 
-    All but the first carry ``tim.command``.
+    All but the first carry ``tim.command``, and are read when they are collected: only the first costs anything at each
+    call.
 
     Args:
         meter_provider: whose metrics they are; None for the global one.
@@ -130,59 +133,65 @@ class Metrics(Watcher):
             "Duration of HTTP client requests.",
             explicit_bucket_boundaries_advisory=SECONDS,
         )
-        self._wait = meter.create_histogram(
-            "tim.client.wait.duration",
-            "s",
-            "For which a call waited for its token.",
-            explicit_bucket_boundaries_advisory=SECONDS,
-        )
-        self._outcomes = meter.create_counter("tim.client.outcomes", "{item}", "What became of items by a call.")
-        self._repeats = meter.create_counter("tim.client.repeats", "{item}", "Items to be sent again.")
-        self._pauses = meter.create_counter("tim.client.pauses", "{pause}", "Times in which nothing was sent.")
-        self._waiting = meter.create_gauge("tim.client.waiting", "{item}", "Items that could be sent now.")
-        self._share = meter.create_gauge("tim.client.limit.share", "1", "Part of the limit that is used now.")
+        count, gauge = meter.create_observable_counter, meter.create_observable_gauge
+        self._waited = _book(count, "tim.client.wait.time", "s", "For which calls waited for their tokens.")
+        self._outcomes = _book(count, "tim.client.outcomes", "{item}", "What became of items.", "tim.outcome")
+        self._repeats = _book(count, "tim.client.repeats", "{item}", "Items to be sent again.", "tim.code")
+        self._pauses = _book(count, "tim.client.pauses", "{pause}", "Times in which nothing was sent.")
+        self._waiting = _book(gauge, "tim.client.waiting", "{item}", "Items that could be sent.", "tim.priority")
+        self._share = _book(gauge, "tim.client.limit.share", "1", "Part of the limit that is used.")
 
     def __call__(self, event: Event) -> None:
         """Count what happened."""
         match event:
-            case CallEvent():
-                self._count(event)
-            case RepeatEvent():
-                code = {} if event.code is None else {"tim.code": event.code}
-                self._repeats.add(len(event.accounts), {"tim.command": event.path, **code})
-            case PauseBegun():
-                self._pauses.add(1, {"tim.command": event.path})
+            case CallEvent(path=path):
+                self._duration.record(event.seconds, _measured(event.server, path) | _result(event))
+                self._waited[path,] += event.seconds_waited
+                for kind, count in event.kinds.items():
+                    self._outcomes[path, kind] += count
             case LaneEvent(path=path, statistics=statistics):
-                for priority, count in statistics.waiting.items():
-                    self._waiting.set(count, {"tim.command": path, "tim.priority": priority})
-                self._share.set(statistics.share, {"tim.command": path})
+                self._waiting |= {(path, priority): count for priority, count in statistics.waiting.items()}
+                self._share[path,] = statistics.share
+            case RepeatEvent(path=path):
+                self._repeats[path, "" if event.code is None else str(event.code)] += len(event.accounts)
+            case PauseBegun(path=path):
+                self._pauses[path,] += 1
             case _:
                 pass
 
-    def _count(self, call: CallEvent) -> None:
-        self._duration.record(call.seconds, _measured(call.server, call.path) | _result(call))
-        self._wait.record(call.seconds_waited, {"tim.command": call.path})
-        for kind, count in call.kinds.items():
-            self._outcomes.add(count, {"tim.command": call.path, "tim.outcome": kind})
+
+def _book(
+    create: Callable[..., object], name: str, unit: str, what: str, *more: str
+) -> defaultdict[tuple[str, ...], float]:
+    """Numbers by the command and what else tells them apart, which are read when somebody collects them."""
+    book: defaultdict[tuple[str, ...], float] = defaultdict(float)
+
+    def read(_: CallbackOptions) -> list[Observation]:
+        # By any thread: a list of a dict is made in one go.
+        return [
+            Observation(value, dict(zip(("tim.command", *more), key, strict=True))) for key, value in list(book.items())
+        ]
+
+    create(name, [read], unit, what)
+    return book
 
 
 @lru_cache(maxsize=1024)
 def _measured(server: str, path: str) -> dict[str, str | int]:
     """Where a call goes, for a metric: the conventional attributes, which have few values."""
-    parts = urlsplit(server)
-    return {
-        "http.request.method": "POST",
-        "server.address": parts.hostname or "",
-        "server.port": parts.port or (80 if parts.scheme == "http" else 443),
-        "url.scheme": parts.scheme,
-        "url.template": f"/v4/{path}",
-    }
+    return {**_to(server), "url.template": f"/v4/{path}"}
 
 
 @lru_cache(maxsize=1024)
 def _addressed(server: str, path: str) -> dict[str, str | int]:
     """The same for a span."""
-    return _measured(server, path) | {"url.full": f"{server}/v4/{path}", "url.path": f"/v4/{path}"}
+    return {**_to(server), "url.full": f"{server}/v4/{path}", "url.path": f"/v4/{path}"}
+
+
+def _to(server: str) -> dict[str, str | int]:
+    parts = urlsplit(server)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    return {"http.request.method": "POST", "server.address": parts.hostname or "", "server.port": port}
 
 
 def _result(call: CallEvent) -> dict[str, str | int]:

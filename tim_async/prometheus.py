@@ -38,7 +38,7 @@ class Metrics(Watcher):
 
     =================================  =========  =================================================================
     ``tim_call_seconds``               histogram  each call, by ``command`` and ``error`` (empty if all was well)
-    ``tim_wait_seconds``               histogram  for which each call waited for its token, by ``command``
+    ``tim_wait_seconds_total``         counter    seconds for which calls waited for their tokens, by ``command``
     ``tim_outcomes_total``             counter    items, by ``command`` and ``outcome``: see `CallEvent.kinds`
     ``tim_repeats_total``              counter    items to be sent again, by ``command`` and ``code``
     ``tim_pauses_total``               counter    pauses, by ``command``
@@ -62,7 +62,7 @@ class Metrics(Watcher):
         highest: dict[str, Any] = own | {"multiprocess_mode": "livemax"}
         command = ["command"]
         self._seconds = Histogram("tim_call_seconds", "Of a call.", [*command, "error"], buckets=SECONDS, **own)
-        self._wait = Histogram("tim_wait_seconds", "Of waiting for a token.", command, buckets=SECONDS, **own)
+        self._waited = Counter("tim_wait_seconds", "For which calls waited for their tokens.", command, **own)
         self._outcomes = Counter("tim_outcomes", "What became of items by a call.", [*command, "outcome"], **own)
         self._repeats = Counter("tim_repeats", "Items to be sent again.", [*command, "code"], **own)
         self._pauses = Counter("tim_pauses", "Times in which nothing was sent.", command, **own)
@@ -76,7 +76,7 @@ class Metrics(Watcher):
         match event:
             case CallEvent(path=path):
                 self._seconds.labels(path, event.error_type).observe(event.seconds)
-                self._wait.labels(path).observe(event.seconds_waited)
+                self._waited.labels(path).inc(event.seconds_waited)
                 for kind, count in event.kinds.items():
                     self._outcomes.labels(path, kind).inc(count)
             case LaneEvent(path=path, statistics=statistics):

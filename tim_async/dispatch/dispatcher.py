@@ -100,8 +100,8 @@ class Dispatcher:
 
     def enlist(self, feed: Feed) -> None:
         """Know a feed from now on, and who brings it: see `Lane.enlist`."""
-        if self._watch.remembers:
-            self._watch.asked(feed)
+        if self._watch.askers is not None:
+            self._watch.askers.remember_feed(feed)
         self.lane.enlist(feed)
 
     def stop(self, feed: Feed, why: str) -> None:
@@ -116,8 +116,8 @@ class Dispatcher:
 
     def ask(self, feed: Singles, place: Waiter, account: str, argument: Any) -> None:
         """Give a single request: see `Lane.ask`."""
-        if self._watch.remembers:
-            self._watch.asked(place)
+        if self._watch.askers is not None:
+            self._watch.askers.remember(place)
         self.lane.ask(feed, place, account, argument, self._clock())
         self.wake()
 

@@ -1,4 +1,4 @@
-"""Tells the hooks and the log of one command what happens to it, and remembers who asked, where somebody wants to know.
+"""Tells the hooks and the log what happens to one command.
 
 What nobody wants to know costs nothing: which hooks there are, and what they want, is looked at once.
 """
@@ -12,8 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +22,7 @@ from tim_async.lane.watched import WatchedLane
 from tim_async.printable import one_line
 from tim_async.service.codes import code
 
+from .askers import Askers
 from .events import (
     CallBegun,
     CallEvent,
@@ -84,13 +84,8 @@ class Watch:
         self._lane = lane
         self._hooks = tuple(hooks)
         self._watchers = tuple(hook for hook in hooks if isinstance(hook, Watcher))
-        self._asked = {
-            watcher: WeakKeyDictionary[Any, object]()
-            for watcher in self._watchers
-            if type(watcher).asker is not Watcher.asker
-        }
-        self.remembers = bool(self._asked)
-        """Whether anybody wants to know who asked."""
+        self.askers = Askers.wanted_by(self._watchers)
+        """Who asked; None if nobody wants to know."""
         self._clock = clock
         self._statistics = statistics
         self._standing = Standing()
@@ -108,32 +103,6 @@ class Watch:
         if line is not None:
             log.warning("%s: %s", self._path, line)
 
-    # Who asks
-
-    def asked(self, key: object) -> None:
-        """Somebody asks; in his own context.
-
-        Args:
-            key: on which his items hang: their feed, or the waiter of a single request.
-        """
-        for watcher, known in self._asked.items():
-            try:
-                asker = watcher.asker()
-            except Exception:
-                log.exception("%s: a hook raised", self._path)
-            else:
-                if asker is not None:
-                    known[key] = asker
-
-    def _askers(self, chunk: Chunk) -> dict[Watcher, tuple[object, ...]]:
-        keys: list[Any] = [feed for feed in chunk.feeds if not feed.single]
-        if len(keys) < len(chunk.feeds):
-            keys += [place for item in chunk.items for feed, place in item.places if feed.single]
-        return {
-            watcher: tuple(asker for asker in map(known.get, keys) if asker is not None)
-            for watcher, known in self._asked.items()
-        }
-
     # Calls
 
     def sealed(self, chunk: Chunk, now: float, waited: float, server: str) -> Begun | None:
@@ -146,7 +115,7 @@ class Watch:
         attempt = 1 + max((item.attempts for item in chunk.items), default=0)
         levels = [item.priority for item in chunk.items]
         level = min(levels) if chunk.bundle is None else chunk.bundle.feed.priority
-        askers = self._askers(chunk) if self._asked else {}
+        askers = {} if self.askers is None else self.askers.of(chunk)
         return Begun(len(chunk.accounts), attempt, _NAMES[level], now, time.time(), waited, server, askers)
 
     def sends(self, begun: Begun | None) -> None:
