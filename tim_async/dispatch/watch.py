@@ -107,9 +107,6 @@ class Watch:
 
     def sealed(self, chunk: Chunk, now: float, waited: float, server: str) -> Begun | None:
         """A call has its items. Returns what the other two methods want to have."""
-        self._standing.asked(now)
-        if self._timer is None:
-            self._arm(now)
         if not self._hooks and not log.isEnabledFor(logging.DEBUG):
             return None
         attempt = 1 + max((item.attempts for item in chunk.items), default=0)
@@ -120,6 +117,10 @@ class Watch:
 
     def sends(self, begun: Begun | None) -> None:
         """The call is about to be sent; in its own context."""
+        now = self._clock()
+        self._standing.asked(now)
+        if self._timer is None:
+            self._arm(now)
         if begun is None:
             return
         for watcher in self._watchers:

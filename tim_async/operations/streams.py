@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from copy import copy
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from tim_async.errors import APIError, BatchError, RequestError
-from tim_async.lane.feeds import ROOM_LEAST, StreamFeed
+from tim_async.errors import APIError, BatchError, ClientClosed, RequestError
+from tim_async.lane.feeds import ROOM_LEAST, BeforeSend, StreamFeed
 from tim_async.lane.items import nobody
 from tim_async.outcomes import Outcome
 from tim_async.results import BatchResult
@@ -20,7 +21,7 @@ from .sources import Pump, source_failed
 if TYPE_CHECKING:
     from tim_async.dispatch.dispatcher import Dispatcher
 
-__all__ = ["OutcomeStream", "with_result"]
+__all__ = ["OutcomeStream", "as_the_caller", "with_result"]
 
 V = TypeVar("V")
 
@@ -32,6 +33,19 @@ def with_result(error: APIError | RequestError, result: BatchResult[Any] | None)
     twin = copy(error)
     twin.result = result
     return twin
+
+
+def as_the_caller(before_send: BeforeSend) -> BeforeSend:
+    """The same function, which runs in the context of whoever calls this, and not in that of a call for many."""
+    own = copy_context()
+
+    async def tell(places: Sequence[int]) -> None:
+        await before_send(places)
+
+    async def run(places: Sequence[int]) -> None:
+        await asyncio.create_task(tell(places), context=own.copy())
+
+    return run
 
 
 class OutcomeStream(Generic[V]):
@@ -94,7 +108,8 @@ class OutcomeStream(Generic[V]):
         Raises:
             APIError: what made every further call pointless, after the last outcome.
             RequestError: the same, where it is not the service that said it: a wrong address, a closed session.
-            BatchError: the source failed; raised from its error, after the last outcome.
+            BatchError: the source or ``before_send`` failed; raised from that error, after the last outcome.
+            ClientClosed: the client was closed before all was read and sent; after the last outcome.
             TypeError: the first item of the source has not the form that the operation takes.
         """
         if self._parts is None or self._reader is None:
@@ -121,5 +136,9 @@ class OutcomeStream(Generic[V]):
             raise pump.failure
         if pump.failure is not None or (cancelled and not feed.cut):
             raise BatchError(BatchResult([], [], feed.stats(), unread=True)) from pump.failure
+        if feed.failure is not None:
+            raise BatchError(BatchResult([], [], feed.stats(), unread=not feed.exhausted)) from feed.failure
         if feed.error is not None:
             raise with_result(feed.error, None)
+        if feed.cut and (feed.stop_reason is not None or not feed.exhausted):
+            raise ClientClosed
