@@ -3,7 +3,7 @@
 import pytest
 from yarl import URL
 
-from tim_async import redact_url
+from tim_async.otel import redact_url
 
 CALL = "https://console.tim.qq.com/v4/timpush/get_tag"
 SIGNED = f"{CALL}?sdkappid=1400000000&identifier=administrator&contenttype=json&usersig=eJw-secret&random=7"

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
         Presence,
         Profile,
     )
-    from .transport.redacting import redact_url
 
 __all__ = [
     "APIError",
@@ -96,7 +95,6 @@ __all__ = [
     "TIMError",
     "Unknown",
     "Watcher",
-    "redact_url",
 ]
 
 __version__ = "0.1.0"
@@ -132,7 +130,6 @@ _ROOMS = {
     "outcomes": ("NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"),
     "results": ("BatchResult",),
     "lane.statistics": ("LaneStatistics",),
-    "transport.redacting": ("redact_url",),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 

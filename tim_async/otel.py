@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from . import __version__
 from .dispatch.events import CallBegun, CallEvent, Event, LaneEvent, PauseBegun, RepeatEvent, Watcher
+from .transport.redacting import redact_url
 
 try:
     from opentelemetry import context, metrics, trace
@@ -25,7 +26,7 @@ try:
 except ImportError:
     raise ImportError("tim_async.otel needs opentelemetry-api: pip install 'tim-async[otel]'") from None
 
-__all__ = ["Metrics", "Tracing"]
+__all__ = ["Metrics", "Tracing", "redact_url"]
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The buckets that the conventions name for durations."""
@@ -63,7 +64,7 @@ class Tracing(Watcher):
         current = trace.get_current_span().get_span_context()
         return current if current.is_valid else None
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Begin and end the span of a call."""
         if isinstance(event, CallBegun):
             self._begin(event)
@@ -141,7 +142,7 @@ class Metrics(Watcher):
         self._waiting = _book(gauge, "tim.client.waiting", "{item}", "Items that could be sent.", "tim.priority")
         self._share = _book(gauge, "tim.client.limit.share", "1", "Part of the limit that is used.")
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Count what happened."""
         match event:
             case CallEvent(path=path):

@@ -71,7 +71,7 @@ class Metrics(Watcher):
         self._share = Gauge("tim_limit_share", "Part of the limit that is used now.", command, **lowest)
         self._lost = Gauge("tim_redis_lost", "Whether the shared limit is out of reach.", **highest)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Count what happened."""
         match event:
             case CallEvent(path=path):

@@ -5,8 +5,7 @@ Every event is told in the event loop, and in a context of its own: the context 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol
 
 import msgspec
 
@@ -28,7 +27,11 @@ __all__ = [
 ]
 
 
-class CallBegun(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True):
+    """Whatever a `Watcher` is told: one of the kinds below."""
+
+
+class CallBegun(Event, frozen=True):
     """A call has its items and is about to be sent. A `CallEvent` follows, in the same context."""
 
     path: str
@@ -48,7 +51,7 @@ class CallBegun(msgspec.Struct, frozen=True):
     """What this watcher's `Watcher.asker` gave for each request whose items are in the call."""
 
 
-class CallEvent(msgspec.Struct, frozen=True):
+class CallEvent(Event, frozen=True):
     """One call, as told to the hooks when it has ended, however it ended."""
 
     path: str
@@ -82,7 +85,7 @@ class CallEvent(msgspec.Struct, frozen=True):
     """Why items of it wait for another call: the first reason, if there are several. See `RepeatEvent`."""
 
 
-class RepeatEvent(msgspec.Struct, frozen=True):
+class RepeatEvent(Event, frozen=True):
     """Items of a call had neither a yes nor a final no, and will be sent again."""
 
     path: str
@@ -97,7 +100,7 @@ class RepeatEvent(msgspec.Struct, frozen=True):
     """For which they wait at least."""
 
 
-class PauseBegun(msgspec.Struct, frozen=True):
+class PauseBegun(Event, frozen=True):
     """Nothing is sent for a while, because the service or a gateway asked for fewer calls, or locked the account."""
 
     path: str
@@ -109,7 +112,7 @@ class PauseBegun(msgspec.Struct, frozen=True):
     """Whether all commands of the client pause."""
 
 
-class PauseEnded(msgspec.Struct, frozen=True):
+class PauseEnded(Event, frozen=True):
     """A pause is over."""
 
     path: str
@@ -118,7 +121,7 @@ class PauseEnded(msgspec.Struct, frozen=True):
     whole_app: bool
 
 
-class LaneSlowed(msgspec.Struct, frozen=True):
+class LaneSlowed(Event, frozen=True):
     """A command goes slower than its limit for some seconds, after a refusal or an alarm."""
 
     path: str
@@ -129,30 +132,32 @@ class LaneSlowed(msgspec.Struct, frozen=True):
     reason: str
 
 
-class RedisLost(msgspec.Struct, frozen=True):
+class RedisLost(Event, frozen=True):
     """The shared limit is out of reach: this process keeps to its own share until it is back."""
 
     reason: str
 
 
-class RedisBack(msgspec.Struct, frozen=True):
+class RedisBack(Event, frozen=True):
     """The shared limit is back."""
 
     seconds: float
     """How long it was out of reach."""
 
 
-class LaneEvent(msgspec.Struct, frozen=True):
+class LaneEvent(Event, frozen=True):
     """How a command stands: once a second while it has something to do, and once when it has not any more."""
 
     path: str
     statistics: LaneStatistics
 
 
-Event: TypeAlias = (
-    CallBegun | CallEvent | RepeatEvent | PauseBegun | PauseEnded | LaneSlowed | RedisLost | RedisBack | LaneEvent
-)
-"""Whatever a `Watcher` is told."""
+class Hook(Protocol):
+    """What ``Client(hooks=[...])`` takes: any function of a `CallEvent`; or a `Watcher`, which is told more."""
+
+    def __call__(self, event: CallEvent, /) -> object:
+        """A call has ended."""
+        ...
 
 
 class Watcher:
@@ -167,7 +172,7 @@ class Watcher:
                         page(f"{path} pauses: {reason}")
     """
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Something happened. It must return quickly; what it raises is logged and changes nothing.
 
         Args:
@@ -184,7 +189,3 @@ class Watcher:
             Anything; None is not remembered.
         """
         return None
-
-
-Hook: TypeAlias = Callable[[CallEvent], object] | Watcher
-"""Takes a `CallEvent` after every call; or a `Watcher`, which takes every `Event`."""

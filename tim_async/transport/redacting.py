@@ -15,7 +15,7 @@ def redact_url(url: URL | str) -> str:
 
     For those who instrument an aiohttp session that the client is given, and that others use too::
 
-        AioHttpClientInstrumentor().instrument(url_filter=tim_async.redact_url)
+        AioHttpClientInstrumentor().instrument(url_filter=tim_async.otel.redact_url)
 
     The query of a call names the app and the administrator account; and where the session is of a kind that the client
     does not know, it holds the usersig.
