@@ -7,7 +7,7 @@ mode.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from .dispatch.events import (
     CallEvent,
@@ -29,6 +29,21 @@ except ImportError:
 __all__ = ["Metrics"]
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+T = TypeVar("T")
+
+
+class _Children(dict[tuple[str, ...], T]):
+    """The metrics of a family by the values of their labels: to look each up but once is most of their cost."""
+
+    def __init__(self, family: Any) -> None:
+        self._family = family
+
+    def __missing__(self, labels: tuple[str, ...]) -> T:
+        child: T = self._family.labels(*labels)
+        self[labels] = child
+        return child
 
 
 class Metrics(Watcher):
@@ -61,35 +76,51 @@ class Metrics(Watcher):
         lowest: dict[str, Any] = own | {"multiprocess_mode": "livemin"}
         highest: dict[str, Any] = own | {"multiprocess_mode": "livemax"}
         command = ["command"]
-        self._seconds = Histogram("tim_call_seconds", "Of a call.", [*command, "error"], buckets=SECONDS, **own)
-        self._waited = Counter("tim_wait_seconds", "For which calls waited for their tokens.", command, **own)
-        self._outcomes = Counter("tim_outcomes", "What became of items by a call.", [*command, "outcome"], **own)
-        self._repeats = Counter("tim_repeats", "Items to be sent again.", [*command, "code"], **own)
-        self._pauses = Counter("tim_pauses", "Times in which nothing was sent.", command, **own)
-        self._paused = Gauge("tim_paused", "Whether nothing is sent now.", command, **highest)
-        self._waiting = Gauge("tim_waiting", "Items that could be sent now.", [*command, "priority"], **summed)
-        self._share = Gauge("tim_limit_share", "Part of the limit that is used now.", command, **lowest)
+        self._seconds: _Children[Histogram] = _Children(
+            Histogram("tim_call_seconds", "Of a call.", [*command, "error"], buckets=SECONDS, **own)
+        )
+        self._waited: _Children[Counter] = _Children(
+            Counter("tim_wait_seconds", "For which calls waited for their tokens.", command, **own)
+        )
+        self._outcomes: _Children[Counter] = _Children(
+            Counter("tim_outcomes", "What became of items by a call.", [*command, "outcome"], **own)
+        )
+        self._repeats: _Children[Counter] = _Children(
+            Counter("tim_repeats", "Items to be sent again.", [*command, "code"], **own)
+        )
+        self._pauses: _Children[Counter] = _Children(
+            Counter("tim_pauses", "Times in which nothing was sent.", command, **own)
+        )
+        self._paused: _Children[Gauge] = _Children(
+            Gauge("tim_paused", "Whether nothing is sent now.", command, **highest)
+        )
+        self._waiting: _Children[Gauge] = _Children(
+            Gauge("tim_waiting", "Items that could be sent now.", [*command, "priority"], **summed)
+        )
+        self._share: _Children[Gauge] = _Children(
+            Gauge("tim_limit_share", "Part of the limit that is used now.", command, **lowest)
+        )
         self._lost = Gauge("tim_redis_lost", "Whether the shared limit is out of reach.", **highest)
 
     def __call__(self, event: Event, /) -> None:
         """Count what happened."""
         match event:
             case CallEvent(path=path):
-                self._seconds.labels(path, event.error_type).observe(event.seconds)
-                self._waited.labels(path).inc(event.seconds_waited)
+                self._seconds[path, event.error_type].observe(event.seconds)
+                self._waited[path,].inc(event.seconds_waited)
                 for kind, count in event.kinds.items():
-                    self._outcomes.labels(path, kind).inc(count)
+                    self._outcomes[path, kind].inc(count)
             case LaneEvent(path=path, statistics=statistics):
                 for priority, count in statistics.waiting.items():
-                    self._waiting.labels(path, priority).set(count)
-                self._share.labels(path).set(statistics.share)
+                    self._waiting[path, priority].set(count)
+                self._share[path,].set(statistics.share)
             case RepeatEvent(path=path, code=code):
-                self._repeats.labels(path, "" if code is None else code).inc(len(event.accounts))
+                self._repeats[path, "" if code is None else str(code)].inc(len(event.accounts))
             case PauseBegun(path=path):
-                self._pauses.labels(path).inc()
-                self._paused.labels(path).inc()
+                self._pauses[path,].inc()
+                self._paused[path,].inc()
             case PauseEnded(path=path):
-                self._paused.labels(path).dec()
+                self._paused[path,].dec()
             case RedisLost() | RedisBack():
                 self._lost.set(isinstance(event, RedisLost))
             case _:
