@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from test_statistics import ALARM
 from virtual_time import TURN
 from watchers import WHO, Askers, Told
 
+import tim_async
 from tim_async import (
     CallBegun,
     CallEvent,
@@ -168,6 +170,14 @@ async def test_a_watcher_that_overrides_nothing_is_a_hook(puppet: Puppet) -> Non
     async with client_of(puppet, hooks=[Watcher()]) as tim:
         assert await tim.push.get_tags.one("Mary")
     assert Watcher().asker() is None
+
+
+def test_the_page_names_every_event_and_all_of_them_are_public_and_frozen() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "watching.md").read_text(encoding="utf-8")
+    for event in Event.__subclasses__():
+        assert event.__name__ in tim_async.__all__
+        assert f"`{event.__name__}`" in page
+        assert event.__struct_config__.frozen
 
 
 # Who asks
