@@ -7,10 +7,11 @@ from functools import partial
 
 import aiohttp
 import pytest
-from servers import Puppet, client_of
+from servers import Puppet, client_of, yes
+from test_statistics import ALARM
 from watchers import WHO
 
-from tim_async import CallEvent, Client, TIMError
+from tim_async import CallEvent, Client, Event, TIMError, Watcher
 from tim_async.emulator import Emulator
 from tim_async.limits.local import Command
 from tim_async.limits.permits import Permit
@@ -91,6 +92,27 @@ async def test_a_call_is_made_in_nobodys_context_whoever_woke_the_client(emulato
                 group.create_task(as_user(f"{way.__name__} {number}", partial(way, client)))
     asked = {"limiter asked", "limiter told"} if limited else set()
     assert seen.by == {where: {"nobody"} for where in {"hook", "tracer"} | asked}
+
+
+async def test_no_event_is_told_in_the_context_of_whoever_brought_it_about(puppet: Puppet) -> None:
+    seen: dict[str, set[str]] = {}
+
+    class Seeing(Watcher):
+        def __call__(self, event: Event, /) -> None:
+            seen.setdefault(type(event).__name__, set()).add(WHO.get())
+
+    async with client_of(puppet, hooks=[Seeing()]) as client:
+        task = asyncio.create_task(as_user("Mary", lambda: client.accounts.delete(["Mary"])))
+        (await puppet.call()).answer({"ErrorCode": 60007})
+        WHO.set("the one who raises the alarm, and then closes")
+        client.over_limit_alarm(ALARM)
+        call = await puppet.call()
+        call.answer(yes(call))
+        await task
+    assert seen == {
+        kind: {"nobody"}
+        for kind in ("CallBegun", "CallEvent", "RepeatEvent", "PauseBegun", "PauseEnded", "LaneSlowed", "LaneEvent")
+    }
 
 
 async def test_a_call_that_is_cut_short_is_told_in_nobodys_context(puppet: Puppet) -> None:

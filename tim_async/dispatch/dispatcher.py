@@ -141,7 +141,7 @@ class Dispatcher:
         """The service has sounded its alarm: keep to the limit that it names, and go slower for some seconds."""
         self.keep_pace()
         self._pace.slow()
-        self._watch.slowed("the service's alarm")
+        Context().run(self._watch.slowed, "the service's alarm")
 
     def keep_pace(self, *, last_word: bool = False) -> None:
         """Go by what is known now of the rate: see `Pace.keep`."""
@@ -150,7 +150,7 @@ class Dispatcher:
 
     def leave(self) -> None:
         """The client is closed."""
-        self._watch.close()
+        Context().run(self._watch.close)
         self._pace.leave()
 
     def wait_ahead(self, level: int) -> float:
