@@ -180,6 +180,18 @@ def test_the_page_names_every_event_and_all_of_them_are_public_and_frozen() -> N
         assert event.__struct_config__.frozen
 
 
+@pytest.mark.parametrize(
+    ("hook", "why"),
+    [
+        (Told, r"^hooks takes instances, so Told\(\) and not Told$"),
+        (7, "^hooks must be functions or watchers, not int$"),
+    ],
+)
+def test_what_can_be_no_hook_is_refused_when_the_client_is_made(hook: Any, why: str, puppet: Puppet) -> None:
+    with pytest.raises(TypeError, match=why):
+        client_of(puppet, hooks=[hook])
+
+
 # Who asks
 
 
@@ -255,6 +267,10 @@ async def test_where_nobody_wants_to_know_nobody_is_asked(puppet: Puppet) -> Non
 # How a command stands
 
 
+def server(_: float) -> str:
+    return "http://127.0.0.1:1"
+
+
 class Desk:
     """A command whose calls are answered by hand, on virtual time."""
 
@@ -274,7 +290,7 @@ class Desk:
         feed = give(self.lane, ["Mary"], now=self.clock())
         await asyncio.sleep(self.lane.closed_for(self.clock()) + TURN)
         chunk = sealed(self.lane, self.clock())
-        begun = self.watch.sealed(chunk, self.clock(), 0.0, "http://127.0.0.1:1")
+        begun = self.watch.sealed(chunk, self.clock(), 0.0, server)
         self.watch.sends(begun)
         await asyncio.sleep(seconds)
         now = self.clock()
@@ -305,7 +321,7 @@ async def test_a_pause_is_told_when_it_begins_and_when_it_ends_however_often_it_
         give(desk.lane, [name], now=began)
         chunks.append(sealed(desk.lane, began))
     for chunk in chunks:
-        begun = desk.watch.sealed(chunk, began, 0.0, "")
+        begun = desk.watch.sealed(chunk, began, 0.0, server)
         desk.watch.settled(chunk, begun, answer, desk.lane.settle(chunk, answer, began), began)
     (pause,) = told.of(PauseBegun)
     assert (pause.path, pause.whole_app) == (TAGS, wide)

@@ -212,7 +212,7 @@ class Dispatcher:
         for feed in chunk.feeds:
             feed.seconds_waited += waited
         context = Context()
-        begun = self._watch.sealed(chunk, sealed, waited, self._transport.server(sealed))
+        begun = self._watch.sealed(chunk, sealed, waited, self._transport.server)
         task = asyncio.create_task(self._run_calls(chunk, permit, begun), name=self._call_name, context=context)
         self._calls[task] = chunk, permit, begun
         task.add_done_callback(self._ended, context=context)
@@ -245,7 +245,7 @@ class Dispatcher:
         if chunk is None:
             return None
         self._tally.sealed(now, 0.0)
-        begun = self._watch.sealed(chunk, now, 0.0, self._transport.server(now))
+        begun = self._watch.sealed(chunk, now, 0.0, self._transport.server)
         self._calls[task] = following = chunk, Permit(now), begun
         if self.lane.in_flight < self._max_in_flight and not self.lane.idle:
             self.wake()  # an answer may bring more than one call, or a time to wait for

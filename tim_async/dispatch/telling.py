@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tim_async.limits.local import Shared
 
 from .events import Hook, RedisBack, RedisLost, Watcher
 
-__all__ = ["listen", "tell"]
+__all__ = ["check_hooks", "listen", "tell"]
 
 log = logging.getLogger("tim_async")
+
+
+def check_hooks(hooks: Iterable[Hook]) -> tuple[Hook, ...]:
+    """The hooks, if they can be called.
+
+    Raises:
+        TypeError: one of them is no function and no watcher, or is a class of which an instance was meant.
+    """
+    found = tuple(hooks)
+    for hook in found:
+        if isinstance(hook, type):
+            raise TypeError(f"hooks takes instances, so {hook.__name__}() and not {hook.__name__}")
+        if not callable(hook):
+            raise TypeError(f"hooks must be functions or watchers, not {type(hook).__name__}")
+    return found
 
 
 def tell(hooks: Sequence[Hook], name: str, event: Any) -> None:

@@ -105,7 +105,7 @@ class Watch:
 
     # Calls
 
-    def sealed(self, chunk: Chunk, now: float, waited: float, server: str) -> Begun | None:
+    def sealed(self, chunk: Chunk, now: float, waited: float, server: Callable[[float], str]) -> Begun | None:
         """A call has its items. Returns what the other two methods want to have."""
         if not self._hooks and not log.isEnabledFor(logging.DEBUG):
             return None
@@ -113,7 +113,7 @@ class Watch:
         levels = [item.priority for item in chunk.items]
         level = min(levels) if chunk.bundle is None else chunk.bundle.feed.priority
         askers = {} if self.askers is None else self.askers.of(chunk)
-        return Begun(len(chunk.accounts), attempt, _NAMES[level], now, time.time(), waited, server, askers)
+        return Begun(len(chunk.accounts), attempt, _NAMES[level], now, time.time(), waited, server(now), askers)
 
     def sends(self, begun: Begun | None) -> None:
         """The call is about to be sent; in its own context."""
