@@ -336,21 +336,6 @@ async def test_a_fresh_signature_that_is_refused_gets_another_try_and_no_third(p
     assert len(puppet.calls) == 2
 
 
-async def test_a_wrong_key_ends_what_waits_in_every_lane(puppet: Puppet) -> None:
-    async with client_of(puppet, max_in_flight=1) as tim:
-        reading = asyncio.create_task(tim.push.get_tags([f"u{number}" for number in range(150)]))
-        call = await puppet.call()
-        deleting = asyncio.create_task(tim.accounts.delete([f"u{number}" for number in range(150)]))
-        other = await puppet.call()
-        call.answer(refuse(70009))
-        with pytest.raises(CredentialsError):
-            await reading
-        other.answer(yes(other))
-        with pytest.raises(CredentialsError):
-            await deleting
-    assert len(puppet.calls) == 2
-
-
 async def test_an_idle_client_runs_no_task(client: Client, emulator: Emulator) -> None:
     emulator.accounts.add("Mary")
     await client.accounts.delete.one("Mary")

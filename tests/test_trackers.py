@@ -99,14 +99,10 @@ async def test_no_answer_makes_them_find_it(tmp_path: Path, loud: bool) -> None:
 
 
 @either_way
-@pytest.mark.parametrize("what", ["refuses to be made", "swaps two variables", "refuses on the command line"])
-async def test_no_constructor_that_raises_makes_them_find_it(what: str, tmp_path: Path, loud: bool) -> None:
-    assert (await tracked(what, tmp_path, loud=loud)).told() == []
-
-
-@either_way
-async def test_no_call_that_is_cut_short_makes_them_find_it(tmp_path: Path, loud: bool) -> None:
-    assert (await tracked("is cut short", tmp_path, SILENCE, loud=loud)).told() == []
+async def test_no_constructor_that_raises_and_no_call_that_is_cut_short_makes_them_find_it(
+    tmp_path: Path, loud: bool
+) -> None:
+    assert (await tracked("goes wrong", tmp_path, SILENCE, loud=loud)).told() == []
 
 
 @either_way

@@ -274,7 +274,7 @@ SPOILED: tuple[Callable[[str], Any], ...] = (
 TEXTS = SPOILED[:5]
 
 
-def refuses_to_be_made() -> None:
+def refuse_to_be_made() -> None:
     """Every way in which a constructor raises, with a sound key and with keys that are none."""
     for options in WRONG:
         for way in (make, make_from_environment, make_from_environment_with_key):
@@ -289,12 +289,12 @@ def refuses_to_be_made() -> None:
     caught(lambda: Emulator(secret_key=key(), latency=-1))
 
 
-def swaps_two_variables() -> None:
+def swap_two_variables() -> None:
     os.environ["TIM_SDK_APP_ID"] = key()
     caught(Client.from_env)
 
 
-def refuses_on_the_command_line() -> None:
+def refuse_on_the_command_line() -> None:
     file = Path(os.environ["KEY_FILE"])
     for arguments in (["--region", "nowhere"], ["--sdk-app-id", "0"], ["--base-url", "x"], ["--identifier", "'a'"]):
         caught(on_the_command_line, arguments)
@@ -313,14 +313,17 @@ def on_the_command_line(arguments: list[str]) -> None:
     app.main(line, prog_name="tim-async", standalone_mode=False)
 
 
-MADE: dict[str, Callable[[], None]] = {
-    "refuses to be made": refuses_to_be_made,
-    "swaps two variables": swaps_two_variables,
-    "refuses on the command line": refuses_on_the_command_line,
-}
+async def goes_wrong(url: str) -> None:
+    """All that raises before anything is sent, and calls that are cut short."""
+    refuse_to_be_made()
+    refuse_on_the_command_line()
+    swap_two_variables()
+    await is_cut_short(url)
+
+
 ASKED: dict[str, Callable[[str], Awaitable[None]]] = {
     "asks": asks,
-    "is cut short": is_cut_short,
+    "goes wrong": goes_wrong,
     "asks with a session": asks_with_a_session,
     "asks with a session and a filter": asks_with_a_session,
     "asks a thousand times": asks_a_thousand_times,
@@ -335,11 +338,8 @@ def fails() -> None:
 async def main(what: str, urls: list[str]) -> None:
     with sentry_sdk.start_transaction(name=what):
         caught(fails)
-        if what in MADE:
-            MADE[what]()
-        else:
-            for url in urls:
-                await ASKED[what](url)
+        for url in urls:
+            await ASKED[what](url)
 
 
 def run(what: str, urls: list[str], *, loud: bool) -> None:
