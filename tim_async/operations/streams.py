@@ -38,11 +38,17 @@ def as_the_caller(before_send: BeforeSend) -> BeforeSend:
     """The same function, which runs in the context of whoever calls this, and not in that of a call for many."""
     own = copy_context()
 
-    async def tell(places: Sequence[int]) -> None:
-        await before_send(places)
+    async def tell(places: Sequence[int]) -> Exception | None:
+        try:
+            await before_send(places)
+        except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything; it is raised below
+            return exc
+        return None
 
     async def run(places: Sequence[int]) -> None:
-        await asyncio.create_task(tell(places), context=own.copy())
+        error = await asyncio.create_task(tell(places), context=own.copy())
+        if error is not None:
+            raise error
 
     return run
 
