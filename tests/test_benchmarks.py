@@ -15,7 +15,7 @@ import pytest
 from virtual_time import run
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-SCRIPTS = ["all", "coalesce", "cold", "latency", "limit", "look", "memory", "overhead", "shared", "waking"]
+SCRIPTS = ["all", "coalesce", "cold", "latency", "limit", "look", "memory", "overhead", "shared", "waking", "watching"]
 
 
 def load(name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from servers import Puppet, client_of, refuse, yes
 
 from tim_async import AccountError, BatchError, CallEvent, Client, CredentialsError, NotSent, Ok, Unknown
-from tim_async.dispatch import Dispatcher
+from tim_async.dispatch.dispatcher import Dispatcher
 from tim_async.emulator import Emulator
 from tim_async.limits.local import Command
 from tim_async.limits.permits import Permit

@@ -132,6 +132,16 @@ async def test_an_alarm_is_remembered_for_a_command_that_was_not_used_yet(emulat
         }
 
 
+@pytest.mark.clock("virtual")
+async def test_ten_minutes_after_an_alarm_the_known_limit_is_told_again() -> None:
+    async with client_of(Puppet(), base_url=None) as client:  # nothing is sent
+        client.dispatcher(ACCOUNTS_DELETE)
+        client.over_limit_alarm(ALARM)
+        assert client.statistics()[DELETE].limit == 50
+        await asyncio.sleep(600)
+        assert client.statistics()[DELETE].limit == 100
+
+
 async def test_an_alarm_does_not_raise_a_limit(emulator: Emulator) -> None:
     async with client_of(emulator, limiter=LocalLimiter(), limits={DELETE: 20}) as client:
         await client.accounts.delete(["Nobody"])

@@ -19,6 +19,7 @@ import math
 import os
 import time
 import weakref
+from collections.abc import Callable
 from threading import RLock
 from typing import Protocol, runtime_checkable
 
@@ -27,7 +28,7 @@ import msgspec
 from .gates import Gate, Seat, clock_of
 from .permits import Permit, PermitStatistics, check_rate
 
-__all__ = ["Adjustable", "Command", "Limiter", "LocalLimiter", "Observable", "Slowable", "local_limiter"]
+__all__ = ["Adjustable", "Command", "Limiter", "LocalLimiter", "Observable", "Shared", "Slowable", "local_limiter"]
 
 
 class Command(msgspec.Struct, frozen=True, weakref=True):
@@ -111,6 +112,22 @@ class Adjustable(Limiter, Protocol):
 
     def forget(self, command: Command) -> None:
         """Whoever went by this rate does not use it any more."""
+        ...
+
+
+@runtime_checkable
+class Shared(Limiter, Protocol):
+    """A limiter whose limit is kept elsewhere, and may be out of reach."""
+
+    def listen(self, told: Callable[[str | None], None]) -> Callable[[], None]:
+        """Tell somebody when the limit is out of reach, and when it is back.
+
+        Args:
+            told: called with the reason, and with None when it is back.
+
+        Returns:
+            What ends it.
+        """
         ...
 
 

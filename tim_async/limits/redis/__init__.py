@@ -13,6 +13,8 @@ there is no polling::
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tim_async.limits.local import Command
@@ -93,6 +95,19 @@ class RedisLimiter(SharedLimiter[Gate]):
     def __repr__(self) -> str:
         state = "closed" if self._closed else "without Redis" if self._common.without else "shared"
         return f"<RedisLimiter of {self._common.processes} processes: {state}>"
+
+    def listen(self, listener: Callable[[str | None], None]) -> Callable[[], None]:
+        """Tell somebody when Redis is lost, and when it is back.
+
+        Args:
+            listener: called with the reason, and with None when it is back.
+
+        Returns:
+            What ends it.
+        """
+        listeners = self._common.listeners
+        listeners.append(listener)
+        return partial(listeners.remove, listener)
 
     async def aclose(self) -> None:
         """End the conversation with Redis, after the clients are closed: who still waits gets a `RuntimeError`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from tim_async.limits.local import Command, LocalLimiter
@@ -38,22 +39,32 @@ class Common:
         self.timeout = timeout
         self.local: Final = LocalLimiter()
         self.without: set[object] = set()
+        self.listeners: list[Callable[[str | None], None]] = []
+        """Called with the trouble when Redis is lost, and with None when it is back."""
 
     def lost(self, gate: object, trouble: Exception) -> None:
         """A command can't reach Redis."""
-        if not self.without:
+        first = not self.without
+        self.without.add(gate)
+        if first:
+            words = one_line(f"{type(trouble).__name__}: {trouble}".removesuffix(": "))
             log.warning(
                 "the shared rate limit is out of reach (%s); until it is back, this process keeps to 1/%d of it",
-                one_line(f"{type(trouble).__name__}: {trouble}".removesuffix(": ")),
+                words,
                 self.processes,
             )
-        self.without.add(gate)
+            self._tell(words)
 
     def found(self, gate: object) -> None:
         """It can again."""
         self.without.discard(gate)
         if not self.without:
             log.warning("the shared rate limit is back")
+            self._tell(None)
+
+    def _tell(self, trouble: str | None) -> None:
+        for listener in list(self.listeners):
+            listener(trouble)
 
 
 class Share:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from contextvars import Context
 from typing import Final
 
 import anyio
@@ -125,7 +126,9 @@ class Gate:
             self._timer = loop.call_at(when, self._serve)
         self._changed.set()
         if self._task is None and not self._idle():
-            self._task = loop.create_task(self._run(), name=f"tim_async shared {self._command.path}")
+            name = f"tim_async shared {self._command.path}"
+            # A context of its own: it books for all who wait, whoever of them comes first.
+            self._task = loop.create_task(self._run(), name=name, context=Context())
             self._task.add_done_callback(self._ended)
 
     def _hand_over(self, now: float) -> None:
