@@ -128,6 +128,7 @@ class SetNames:
     """Declares the names of the app's attributes."""
 
     def __init__(self, host: Host, endpoint: Endpoint[Any, None]) -> None:
+        self.endpoint = endpoint
         self._operation = PlainOperation(host, endpoint)
 
     async def __call__(
@@ -176,6 +177,7 @@ class GetNames:
     """Reads the names of the app's attributes."""
 
     def __init__(self, host: Host, endpoint: Endpoint[Any, AttributeNames]) -> None:
+        self.endpoint = endpoint
         self._operation = PlainOperation(host, endpoint)
 
     async def __call__(self, *, timeout: float | None = None) -> AttributeNames:
@@ -197,6 +199,7 @@ class Send:
     """``timpush/push``: one message to all users, or to those that a condition selects."""
 
     def __init__(self, host: Host, identifier: str) -> None:
+        self.endpoint = PUSH_SEND
         self._operation = PlainOperation(host, PUSH_SEND)
         self._identifier = identifier
 
@@ -293,6 +296,7 @@ class Revoke:
     """``timpush/revoke``: stops a push task."""
 
     def __init__(self, host: Host) -> None:
+        self.endpoint = PUSH_REVOKE
         self._operation = PlainOperation(host, PUSH_REVOKE)
 
     async def __call__(
