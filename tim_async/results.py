@@ -14,7 +14,7 @@ from .errors import AccountError, BatchError
 from .outcomes import Assumed, Failure, NotSent, Ok, Outcome, Rejected, Stats, Unknown, bare, kept, outcome_of
 from .printable import sturdy
 
-__all__ = ["BatchResult", "Retryable"]
+__all__ = ["BatchResult", "Retryable", "kept_of"]
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -53,8 +53,12 @@ class Retryable(list[Any]):
         return Retryable, (list(self), self.maybe_sent)
 
 
-def _kept(account: str, outcome: Any) -> Any:
-    """What is kept of a value, an outcome or an error."""
+def kept_of(account: str, outcome: Any) -> Any:
+    """What is kept of an account's value, outcome or error.
+
+    Raises:
+        ValueError: it is the outcome of another account.
+    """
     if isinstance(outcome, AccountError):
         outcome = outcome.outcome
     if not isinstance(outcome, Ok | Rejected | Unknown | NotSent):
@@ -113,7 +117,7 @@ class BatchResult(Generic[V]):
         Raises:
             ValueError: an outcome is that of another account than the one under which it stands.
         """
-        values: list[Any] = [_kept(account, outcome) for account, outcome in outcomes.items()]
+        values: list[Any] = [kept_of(account, outcome) for account, outcome in outcomes.items()]
         if arguments is not None:
             values = [
                 replace(value, argument=arguments.get(account)) if isinstance(value, Failure) else value

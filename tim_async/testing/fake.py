@@ -1,0 +1,239 @@
+"""A client that asks nobody: for unit tests of code that is given a client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
+
+import msgspec
+
+from tim_async.client import Client
+from tim_async.dispatch import Dispatcher
+from tim_async.emulator import DEMO_KEY
+from tim_async.errors import AccountError, APIError, ClientClosed, RequestError
+from tim_async.lane.judging import Effect, Lane
+from tim_async.operations.operation import Operation
+from tim_async.operations.plain import GetNames, Revoke, Send, SetNames, check_path
+from tim_async.outcomes import Failure, NotSent, Outcome, Rejected, Unknown, refusal
+from tim_async.results import kept_of
+from tim_async.service.endpoints import Answer, Endpoint, any_command
+from tim_async.service.endpoints.values import AttributeNames, Friend, Presence, Profile
+
+if TYPE_CHECKING:
+    from tim_async.lane.items import Chunk, Item
+    from tim_async.limits.permits import Permit
+
+__all__ = ["Asked", "FakeClient"]
+
+V = TypeVar("V")
+
+EMPTY: Mapping[str, Any] = {
+    "None": None,
+    "bool": True,
+    "dict[str, str]": {},
+    "tuple[str, ...]": (),
+    "Presence": Presence("Offline"),
+    "Profile": Profile(),
+    "Friend": Friend(),
+    "AttributeNames": AttributeNames({}, {}),
+    "str, the id of the push task": "task",
+    "str, for example CheckResult_Type_BothWay": "CheckResult_Type_NoRelation",
+    "str, for example BlackCheckResult_Type_AWithB": "BlackCheckResult_Type_NO",
+    "dict[str, Any], the reply": {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0},
+}
+"""What is answered where nobody said what, by what the row `gives`: what the service would say of a new account."""
+OWNERS = ("from_account", "group_id")
+
+
+class Answerable(Protocol[V]):
+    """An operation that takes accounts."""
+
+    @property
+    def endpoint(self) -> Endpoint[Any, V]:
+        """Its row."""
+        ...
+
+
+class Asked(NamedTuple):
+    """One item that would have been sent."""
+
+    operation: str
+    """The group and the method, for example ``accounts.delete``; ``client.call`` for a bare call."""
+    path: str
+    """``service/command``."""
+    account: str
+    """Empty for a call that takes no accounts."""
+    argument: Any
+    """What was to be written; for a call that takes no accounts its body."""
+    options: dict[str, Any]
+    """What all accounts of the call share, by name, such as ``from_account``."""
+
+
+class FakeClient(Client):
+    """A client that asks nobody, answers as it was told, and remembers what it was asked.
+
+    It is a `Client` in all else: arguments are checked, batches, ``.one`` and ``.stream`` behave as ever. It needs no
+    loop, no network, and no closing. ::
+
+        tim = FakeClient()
+        tim.answer(tim.push.get_tags, {"Mary": ("red",), "Bob": AccountError.of("Bob", 70107)})
+        assert (await tim.push.get_tags.one("Mary")) == ("red",)
+        assert tim.asked[0].account == "Mary"
+
+    Args:
+        **options: what `Client` takes; all of it may be left out.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        usual: dict[str, Any] = {"sdk_app_id": 1400000000, "secret_key": DEMO_KEY, "limiter": None}
+        super().__init__(**(usual | options))
+        self.asked: list[Asked] = []
+        """What would have been sent, item by item, in the order of the calls."""
+        self._answers: dict[tuple[str, str, str], Any] = {}
+
+    @overload
+    def answer(self, operation: str, what: Mapping[str, Any] | APIError | RequestError) -> None: ...
+    @overload
+    def answer(
+        self, operation: GetNames | Send | SetNames | Revoke, what: AttributeNames | str | APIError | RequestError
+    ) -> None: ...
+    @overload
+    def answer(
+        self, operation: Answerable[V], what: Mapping[str, V | Outcome[V] | AccountError] | APIError | RequestError
+    ) -> None: ...
+    def answer(self, operation: Any, what: Any) -> None:
+        """Say what is answered to a command from now on. Everything else is `Ok`, with an empty value.
+
+        Args:
+            operation: one of this client's, such as ``tim.push.get_tags``; ``tim.friends.of("Mary").check`` for those
+                of one account only. Or the path of a bare call, ``service/command``.
+            what: account -> value, outcome or `AccountError`; accounts that are not in it are `Ok`. For a command that
+                takes no accounts its value. Or an error for every whole call: an `APIError` is raised (if its code is
+                one that may pass, the items end `Unknown`), of a `RequestError` the items end `Unknown` or `NotSent`.
+
+        Raises:
+            TypeError: *operation* is none, or *what* is nothing that could be answered.
+            ValueError: an outcome is that of another account, or a code that of a success.
+        """
+        if isinstance(operation, str):
+            check_path(operation)
+        endpoint = any_command(operation, repeatable=False) if isinstance(operation, str) else None
+        endpoint = endpoint or getattr(operation, "endpoint", None)
+        if not isinstance(endpoint, Endpoint):
+            raise TypeError(f"an operation is needed, such as tim.accounts.delete, not {type(operation).__name__}")
+        if isinstance(what, APIError):
+            refusal("", what.code, None, "", "")
+        elif not endpoint.plain and not isinstance(what, RequestError):
+            if not isinstance(what, Mapping):
+                raise TypeError(f"account -> value is needed, or an error, not {type(what).__name__}")
+            what = {account: kept_of(account, told) for account, told in what.items()}
+        bound = operation._options if isinstance(operation, Operation) else None  # noqa: SLF001 - of one house
+        self._answers[_name(endpoint), endpoint.path, _owner(_named(endpoint, bound))] = what
+
+    def _open(self) -> None:
+        if self._closing is not None or self._closed:
+            raise ClientClosed
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # nothing of a fake is bound to one: a test has its loop, and the next another
+            self._loop, self._dispatchers = loop, {}
+
+    def dispatcher(self, endpoint: Endpoint[Any, Any]) -> Dispatcher:
+        """As of every client; it sends nothing."""
+        self._open()
+        found = self._dispatchers.get(endpoint.lane)
+        if found is None:
+            found = self._dispatchers[endpoint.lane] = _Desk(
+                _Answering(endpoint, self),
+                self._transport,
+                None,
+                self._rates,
+                sdk_app_id=self.sdk_app_id,
+                max_in_flight=self.max_in_flight,
+                hooks=self._hooks,
+                stop_all=self._stop_all,
+                wake_all=self._wake_all,
+            )
+        return found
+
+    async def aclose(self) -> None:
+        """As of every client."""
+        if not self._closed and self._closing is None:
+            self._open()
+        await super().aclose()
+
+    def told(self, endpoint: Endpoint[Any, Any], item: Item) -> Any:
+        """Remember an item, and give what is kept of its outcome; or the error of the whole call (for the lane)."""
+        options = _named(endpoint, item.feed.options)
+        argument, account = item.argument, item.account
+        if endpoint.plain:
+            argument, account = msgspec.json.decode(argument), ""
+        name, path = _name(endpoint), endpoint.path
+        self.asked.append(Asked(name, path, account, argument, options))
+        answer = self._answers.get((name, path, _owner(options)), self._answers.get((name, path, "")))
+        if isinstance(answer, APIError | RequestError):
+            return answer
+        if answer is None or (not endpoint.plain and account not in answer):
+            return deepcopy(EMPTY[endpoint.gives])
+        value = answer if endpoint.plain else answer[account]
+        return msgspec.structs.replace(value, argument=argument) if isinstance(value, Failure) else value
+
+
+def _name(endpoint: Endpoint[Any, Any]) -> str:
+    return f"{endpoint.group}.{endpoint.method}"
+
+
+def _named(endpoint: Endpoint[Any, Any], options: Any) -> dict[str, Any]:
+    """What the items of a call share, by name."""
+    named = dict(zip(endpoint.options, options or (), strict=False))
+    return {name: msgspec.json.decode(value) if isinstance(value, bytes) else value for name, value in named.items()}
+
+
+def _owner(options: Mapping[str, Any]) -> str:
+    """The account or the group whose list it is."""
+    return next((str(options[name]) for name in OWNERS if name in options), "")
+
+
+class _Desk(Dispatcher):
+    """Sends nothing."""
+
+    async def _ask(self, chunk: Chunk, permit: Permit) -> Answer | RequestError:
+        return Answer(0, "", None, {})
+
+
+class _Answering(Lane):
+    """Gives each item the outcome that the client was told."""
+
+    def __init__(self, endpoint: Endpoint[Any, Any], client: FakeClient) -> None:
+        super().__init__(endpoint, client._health)  # noqa: SLF001 - a part of it
+        self._client = client
+
+    def settle(self, chunk: Chunk, answer: Answer | RequestError, now: float, *, resigned: bool = False) -> Effect:
+        """As in `Lane`, but nothing is judged."""
+        if isinstance(answer, RequestError):  # cut short, as the client was closed
+            return super().settle(chunk, answer, now)
+        self.in_flight -= 1
+        self.health.in_flight -= 1
+        items: Sequence[Item] = chunk.items if chunk.bundle is None else self.open(chunk.bundle)
+        for item in items:
+            told = self._client.told(self.endpoint, item)
+            if isinstance(told, APIError | RequestError):
+                self._refuse(item, told, now)
+            else:
+                self.end(item, told)
+        self.tell(now)
+        return Effect()
+
+    def _refuse(self, item: Item, error: APIError | RequestError, now: float) -> None:
+        """The whole call got an error: items end by it, and what makes every further call pointless stops the rest."""
+        outcome: Rejected | Unknown | NotSent
+        if isinstance(error, APIError):
+            outcome = refusal(item.account, error.code, None, error.info, "")
+        else:
+            outcome = (Unknown if error.may_have_happened else NotSent)(0, item.account, reason=error.detail)
+        feeds = [feed for feed, _ in item.places]
+        self.end(item, msgspec.structs.replace(kept_of(item.account, outcome), argument=item.argument))
+        if isinstance(outcome, Rejected) or (isinstance(error, RequestError) and error.final):
+            for feed in feeds:
+                self.stop(feed, error, now)
