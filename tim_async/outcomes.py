@@ -138,7 +138,7 @@ def kept(outcome: Outcome[V]) -> V | Failure | Assumed:
     return Failure(type(outcome), outcome.code, outcome.info, outcome.reason, outcome.final)
 
 
-_MAY_PASS = frozenset({Action.RETRY, Action.PAUSE})
+_MAY_PASS = frozenset({Action.RETRY, Action.PAUSE, Action.RESIGN})
 
 
 def refusal(

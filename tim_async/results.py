@@ -98,6 +98,20 @@ class BatchResult(Generic[V]):
         self.stats = stats
         self.unread = unread
 
+    # Two overloads, because mypy finds the type of the values only where they are all outcomes, or none is an `Ok`.
+    @overload
+    @staticmethod
+    def of(
+        outcomes: Mapping[str, Outcome[W]], *, arguments: Mapping[str, object] | None = None, unread: bool = False
+    ) -> BatchResult[W]: ...
+    @overload
+    @staticmethod
+    def of(
+        outcomes: Mapping[str, W | Outcome[W] | AccountError],
+        *,
+        arguments: Mapping[str, object] | None = None,
+        unread: bool = False,
+    ) -> BatchResult[W]: ...
     @staticmethod
     def of(
         outcomes: Mapping[str, W | Outcome[W] | AccountError],

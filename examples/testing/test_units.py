@@ -19,7 +19,7 @@ def test_a_report_tells_apart_what_may_be_tried_again() -> None:
 
 def test_who_has_the_tag_is_not_deleted() -> None:
     tim = FakeClient()
-    tim.answer(tim.push.get_tags, {"Mary": ("keep",)})
+    tim.when(tim.push.get_tags).answer({"Mary": ("keep",)})
     report = asyncio.run(retire(tim, ["Mary", "Bob"]))
     assert report.gone == ["Bob"]
     assert [asked.account for asked in tim.asked if asked.operation == "accounts.delete"] == ["Bob"]
@@ -27,12 +27,12 @@ def test_who_has_the_tag_is_not_deleted() -> None:
 
 def test_an_account_that_does_not_exist_is_not_kept() -> None:
     tim = FakeClient()
-    tim.answer(tim.push.get_tags, {"Bob": AccountError.of("Bob", 70107)})
+    tim.when(tim.push.get_tags).answer({"Bob": AccountError.of("Bob", 70107)})
     assert not asyncio.run(is_kept(tim, "Bob"))
 
 
 def test_a_wrong_key_is_raised() -> None:
     tim = FakeClient()
-    tim.answer(tim.push.get_tags, CredentialsError(70009, "", "timpush/get_tag"))
+    tim.when(tim.push.get_tags).fail(CredentialsError(70009, "", "timpush/get_tag"))
     with pytest.raises(CredentialsError):
         asyncio.run(retire(tim, ["Mary"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,7 +30,7 @@ def _key(made_with: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def client_of(emulator: Emulator, made_with: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[Client]:
+def client_of(emulator: Emulator, made_with: Mapping[str, Any], options: Mapping[str, Any]) -> Generator[Client]:
     """A client of an emulator, with short timeouts.
 
     Args:

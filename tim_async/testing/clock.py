@@ -7,7 +7,7 @@ network) is not on this clock: it is waited for in real time, and only while no 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -77,7 +77,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 @contextmanager
-def virtual_clock() -> Iterator[VirtualClock]:
+def virtual_clock() -> Generator[VirtualClock]:
     """The running loop goes by a virtual clock within the block, and by its own again after it.
 
     ``with virtual_clock() as clock: await asyncio.sleep(3600)``

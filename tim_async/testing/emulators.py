@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["running_emulator"]
 
 
 @contextmanager
-def running_emulator(**options: Any) -> Iterator[Emulator]:
+def running_emulator(**options: Any) -> Generator[Emulator]:
     """An emulator that listens within the block, for tests of any kind, and for other processes.
 
     Args:

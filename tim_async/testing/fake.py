@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, overload
 
 import msgspec
 
@@ -15,9 +15,11 @@ from tim_async.emulator import DEMO_KEY
 from tim_async.errors import AccountError, APIError, ClientClosed, RequestError
 from tim_async.lane.judging import Effect, Lane
 from tim_async.operations.operation import Operation
+from tim_async.operations.options import SendTo
 from tim_async.operations.plain import GetNames, Revoke, Send, SetNames, check_path
 from tim_async.outcomes import Failure, NotSent, Outcome, Rejected, Unknown, refusal
 from tim_async.results import kept_of
+from tim_async.service.codes import Action
 from tim_async.service.endpoints import Answer, Endpoint, any_command
 from tim_async.service.endpoints.values import AttributeNames, Friend, Presence, Profile
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "FakeClient"]
 
 V = TypeVar("V")
+Key: TypeAlias = tuple[str, str, str]
+"""Name and path of a command, and whose list it is about."""
 
 EMPTY: Mapping[str, Any] = {
     "None": None,
@@ -47,13 +51,68 @@ EMPTY: Mapping[str, Any] = {
 OWNERS = ("from_account", "group_id")
 
 
-class Answerable(Protocol[V]):
+class Listing(Protocol[V]):
     """An operation that takes accounts."""
 
     @property
     def endpoint(self) -> Endpoint[Any, V]:
         """Its row."""
         ...
+
+    @property
+    def stream(self) -> Any:
+        """What the commands without accounts lack."""
+        ...
+
+
+class _Answers:
+    def __init__(self, answers: dict[Key, Any], key: Key) -> None:
+        self._answers = answers
+        self._key = key
+
+    def fail(self, error: APIError | RequestError) -> None:
+        """Every call gets this error.
+
+        Args:
+            error: an `APIError` is raised, unless its code is one that may pass: then it ends as after the last
+                attempt, items `Unknown`. So it is with a `RequestError`, items `Unknown` or `NotSent`, unless it is
+                final: then it is raised.
+
+        Raises:
+            TypeError: it is another kind of error.
+            ValueError: its code is that of a success.
+        """
+        if isinstance(error, APIError):
+            refusal("", error.code, None, "", "")
+        elif not isinstance(error, RequestError):
+            raise TypeError(f"a call can get an APIError or a RequestError, not {type(error).__name__}")
+        self._answers[self._key] = error
+
+
+class AccountAnswers(_Answers, Generic[V]):
+    """What a command that takes accounts answers, account by account."""
+
+    def answer(self, answers: Mapping[str, V | Outcome[V] | AccountError]) -> None:
+        """Say what becomes of accounts; those that are not mentioned are `Ok`.
+
+        Args:
+            answers: account -> value, outcome or error.
+
+        Raises:
+            TypeError: it is no mapping.
+            ValueError: an outcome is that of another account.
+        """
+        if not isinstance(answers, Mapping):
+            raise TypeError(f"account -> value is needed, not {type(answers).__name__}")
+        self._answers[self._key] = {account: kept_of(account, told) for account, told in answers.items()}
+
+
+class CallAnswers(_Answers, Generic[V]):
+    """What a command without accounts answers."""
+
+    def answer(self, value: V) -> None:
+        """Say what it gives."""
+        self._answers[self._key] = value
 
 
 class Asked(NamedTuple):
@@ -78,7 +137,7 @@ class FakeClient(Client):
     loop, no network, and no closing. ::
 
         tim = FakeClient()
-        tim.answer(tim.push.get_tags, {"Mary": ("red",), "Bob": AccountError.of("Bob", 70107)})
+        tim.when(tim.push.get_tags).answer({"Mary": ("red",), "Bob": AccountError.of("Bob", 70107)})
         assert (await tim.push.get_tags.one("Mary")) == ("red",)
         assert tim.asked[0].account == "Mary"
 
@@ -91,46 +150,44 @@ class FakeClient(Client):
         super().__init__(**(usual | options))
         self.asked: list[Asked] = []
         """What would have been sent, item by item, in the order of the calls."""
-        self._answers: dict[tuple[str, str, str], Any] = {}
+        self._answers: dict[Key, Any] = {}
 
     @overload
-    def answer(self, operation: str, what: Mapping[str, Any] | APIError | RequestError) -> None: ...
+    def when(self, operation: str) -> CallAnswers[dict[str, Any]]: ...
     @overload
-    def answer(
-        self, operation: GetNames | Send | SetNames | Revoke, what: AttributeNames | str | APIError | RequestError
-    ) -> None: ...
+    def when(self, operation: GetNames) -> CallAnswers[AttributeNames]: ...
     @overload
-    def answer(
-        self, operation: Answerable[V], what: Mapping[str, V | Outcome[V] | AccountError] | APIError | RequestError
-    ) -> None: ...
-    def answer(self, operation: Any, what: Any) -> None:
-        """Say what is answered to a command from now on. Everything else is `Ok`, with an empty value.
+    def when(self, operation: Send) -> CallAnswers[str]: ...
+    @overload
+    def when(self, operation: SetNames | Revoke) -> CallAnswers[None]: ...
+    @overload
+    def when(self, operation: SendTo) -> AccountAnswers[str]: ...
+    @overload
+    def when(self, operation: Listing[V]) -> AccountAnswers[V]: ...
+    def when(self, operation: Any) -> Any:
+        """A command, to say what is answered to it from now on. Where nothing is said all is `Ok`, with empty values.
 
         Args:
             operation: one of this client's, such as ``tim.push.get_tags``; ``tim.friends.of("Mary").check`` for those
                 of one account only. Or the path of a bare call, ``service/command``.
-            what: account -> value, outcome or `AccountError`; accounts that are not in it are `Ok`. For a command that
-                takes no accounts its value. Or an error for every whole call: an `APIError` is raised (if its code is
-                one that may pass, the items end `Unknown`), of a `RequestError` the items end `Unknown` or `NotSent`.
+
+        Returns:
+            What takes the answers: ``.answer(...)`` or ``.fail(...)``.
 
         Raises:
-            TypeError: *operation* is none, or *what* is nothing that could be answered.
-            ValueError: an outcome is that of another account, or a code that of a success.
+            TypeError: *operation* is none.
+            ValueError: it is a str, and no ``service/command``.
         """
         if isinstance(operation, str):
             check_path(operation)
-        endpoint = any_command(operation, repeatable=False) if isinstance(operation, str) else None
-        endpoint = endpoint or getattr(operation, "endpoint", None)
+            endpoint: Any = any_command(operation, repeatable=False)
+        else:
+            endpoint = getattr(operation, "endpoint", None)
         if not isinstance(endpoint, Endpoint):
             raise TypeError(f"an operation is needed, such as tim.accounts.delete, not {type(operation).__name__}")
-        if isinstance(what, APIError):
-            refusal("", what.code, None, "", "")
-        elif not endpoint.plain and not isinstance(what, RequestError):
-            if not isinstance(what, Mapping):
-                raise TypeError(f"account -> value is needed, or an error, not {type(what).__name__}")
-            what = {account: kept_of(account, told) for account, told in what.items()}
         bound = operation._options if isinstance(operation, Operation) else None  # noqa: SLF001 - of one house
-        self._answers[_name(endpoint), endpoint.path, _owner(_named(endpoint, bound))] = what
+        key = _name(endpoint), endpoint.path, _owner(_named(endpoint, bound))
+        return (CallAnswers if endpoint.plain else AccountAnswers)(self._answers, key)
 
     def _open(self) -> None:
         if self._closing is not None or self._closed:
@@ -227,13 +284,15 @@ class _Answering(Lane):
 
     def _refuse(self, item: Item, error: APIError | RequestError, now: float) -> None:
         """The whole call got an error: items end by it, and what makes every further call pointless stops the rest."""
-        outcome: Rejected | Unknown | NotSent
         if isinstance(error, APIError):
-            outcome = refusal(item.account, error.code, None, error.info, "")
+            action = self.endpoint.verdict(error.code).action
+            pointless = action not in (Action.RETRY, Action.PAUSE)
+            outcome = refusal(item.account, error.code, Rejected if pointless else Unknown, error.info, "")
         else:
+            pointless = error.final
             outcome = (Unknown if error.may_have_happened else NotSent)(0, item.account, reason=error.detail)
         feeds = [feed for feed, _ in item.places]
         self.end(item, msgspec.structs.replace(kept_of(item.account, outcome), argument=item.argument))
-        if isinstance(outcome, Rejected) or (isinstance(error, RequestError) and error.final):
+        if pointless:
             for feed in feeds:
                 self.stop(feed, error, now)

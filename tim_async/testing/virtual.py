@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class VirtualTime:
     ) -> None:
         self.emulator = emulator
         self.clock = clock
-        self._own = {"base_url": emulator.url, "session": session, "limiter": LocalLimiter(), **own}
+        self._own: dict[str, Any] = {"base_url": emulator.url, "session": session, "limiter": LocalLimiter(), **own}
         self._clients: list[Client] = []
         self.client = self.new_client()
 
@@ -54,7 +54,7 @@ class VirtualTime:
 
 
 @asynccontextmanager
-async def virtual_time(*, emulator: Mapping[str, Any] | None = None, **client: Any) -> AsyncIterator[VirtualTime]:
+async def virtual_time(*, emulator: Mapping[str, Any] | None = None, **client: Any) -> AsyncGenerator[VirtualTime]:
     """Emulator and client on virtual time: limits, back-off and timeouts are all kept, and take no time.
 
     It may be used in any test that runs on asyncio, and without pytest too. ::

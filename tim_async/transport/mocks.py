@@ -11,15 +11,25 @@ from typing import Any
 
 import aiohttp
 
-__all__ = ["INSTEAD", "failure_of_mock", "is_mock"]
+__all__ = ["failure_of_mock", "refuse_mock"]
 
 INSTEAD = "use the fixture tim_emulator, or tim_async.testing.FakeClient, in its place"
 
 
-def is_mock(thing: object) -> bool:
+def _is_mock(thing: object) -> bool:
     """Whether something is made by ``unittest.mock``, as by aioresponses too; who never imported it pays nothing."""
     mock = sys.modules.get("unittest.mock")
     return mock is not None and isinstance(getattr(thing, "mock", thing), mock.NonCallableMock)
+
+
+def refuse_mock(session: object) -> None:
+    """Refuse what cannot be a session.
+
+    Raises:
+        TypeError: it is a mock.
+    """
+    if _is_mock(session):
+        raise TypeError(f"the session of aiohttp is a mock, which cannot send; {INSTEAD}")
 
 
 def failure_of_mock(session: Any, path: str, exc: Exception) -> str:
@@ -33,7 +43,7 @@ def failure_of_mock(session: Any, path: str, exc: Exception) -> str:
     Returns:
         One line; empty if the session is no mock, or if a test wants it to raise this.
     """
-    if not any(is_mock(getattr(session, name, None)) for name in ("post", "_request")):
+    if not any(_is_mock(getattr(session, name, None)) for name in ("post", "_request")):
         return ""
     if type(exc) is aiohttp.ClientConnectionError and str(exc).startswith("Connection refused: POST "):
         return (

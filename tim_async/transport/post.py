@@ -22,7 +22,7 @@ from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError
 from tim_async.limits.permits import Permit
 from tim_async.service import wire
 
-from .mocks import INSTEAD, failure_of_mock, is_mock
+from .mocks import failure_of_mock, refuse_mock
 from .payload import Body
 from .retry_after import seconds_of
 from .signing import Signing, forget_the_past
@@ -148,11 +148,11 @@ class Transport:
             )
             # Tracers add themselves to every session that is made in the process, and record whole URLs.
             session.trace_configs.clear()
-            if is_mock(session):
-                raise TypeError(f"aiohttp.ClientSession is a mock, which cannot send; {INSTEAD}")
+            refuse_mock(session)
             self._session = session
         # Its public name warns of being removed; a session that hides its loop is taken as it is.
         elif getattr(self._session, "_loop", None) not in (None, asyncio.get_running_loop()):
+            refuse_mock(self._session)
             raise RuntimeError("the session belongs to another event loop; make it in the loop that uses the client")
 
     async def close(self) -> None:

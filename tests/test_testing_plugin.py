@@ -1,0 +1,106 @@
+"""The fixtures that pytest finds by itself, and what is behind them."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+import tim_async.testing
+from tim_async import Client
+from tim_async.emulator import Emulator
+from tim_async.testing import running_emulator
+from tim_async.testing.clients import client_of
+
+
+@pytest.fixture
+def tim_emulator_options() -> dict[str, Any]:
+    return {"sdk_app_id": 7, "secret_key": "k" * 64}
+
+
+@pytest.fixture
+def tim_client_options() -> dict[str, Any]:
+    return {"attempts": 2}
+
+
+async def test_emulator_and_client_are_made_with_the_options_of_the_test(
+    tim_emulator: Emulator, tim_client: Client
+) -> None:
+    assert tim_emulator.sdk_app_id == tim_client.sdk_app_id == 7
+    tim_emulator.script(tim_client.accounts.check, "busy", call=None)
+    result = await tim_client.accounts.check(["Mary"])
+    assert "gave up after 2 attempts" in result.errors[0].reason
+
+
+def test_the_emulator_serves_tests_without_a_loop(tim_emulator: Emulator) -> None:
+    with urlopen(f"{tim_emulator.url}/emulator/accounts") as answer:  # noqa: S310 - our own server
+        assert answer.read() == b'{"count":0,"accounts":{}}'
+
+
+def test_a_client_whose_loop_is_over_is_closed_with_it(tim_emulator: Emulator, tim_client: Client) -> None:
+    async def check() -> bool:
+        return (await tim_client.accounts.check(["Mary"])).ok
+
+    assert asyncio.run(check())
+
+
+def test_a_client_whose_loop_stands_still_is_closed_there(tim_emulator: Emulator) -> None:
+    with asyncio.Runner() as runner:
+        with client_of(tim_emulator, {"secret_key": "k" * 64}, {}) as client:
+            runner.run(client.accounts.check(["Mary"]))
+        assert "closed" in repr(client)
+
+
+@pytest.mark.usefixtures("tim_environment")
+def test_programs_make_their_clients_from_the_environment(tim_emulator: Emulator) -> None:
+    async def check() -> bool:
+        async with Client.from_env() as tim:
+            return await tim.accounts.check.one("Mary")
+
+    tim_emulator.accounts.add("Mary")
+    assert asyncio.run(check())
+    command = [sys.executable, "-m", "tim_async", "--help"]
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+
+
+def test_an_address_that_is_taken_is_told_where_the_emulator_was_wanted() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        threads = threading.active_count()
+        with pytest.raises(OSError, match="in use"), running_emulator(port=taken.getsockname()[1]):
+            pass
+        assert threading.active_count() == threads
+
+
+class TestOnAnotherBackend:
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "trio"
+
+    @pytest.fixture
+    def anyio_backend_name(self) -> str:
+        return "trio"
+
+    @pytest.mark.usefixtures("anyio_backend")
+    def test_a_client_says_that_it_cannot(self, request: pytest.FixtureRequest) -> None:
+        with pytest.raises(
+            pytest.fail.Exception, match="tim-async runs on asyncio only: let the fixture anyio_backend"
+        ):
+            request.getfixturevalue("tim_client")
+
+
+@pytest.mark.parametrize("name", tim_async.testing.__all__)
+def test_every_public_name_can_be_imported_and_is_documented(name: str) -> None:
+    thing = getattr(tim_async.testing, name)
+    assert thing.__doc__
+    assert getattr(tim_async.testing, name) is thing
+
+
+def test_other_names_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match=r"module 'tim_async.testing' has no attribute 'FakeKlient'"):
+        _ = tim_async.testing.FakeKlient
