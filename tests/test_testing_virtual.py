@@ -38,10 +38,15 @@ async def test_a_timer_that_outlives_the_block_comes_when_it_would_have() -> Non
     timer.cancel()
 
 
-async def test_where_no_timer_is_set_what_comes_from_outside_is_waited_for() -> None:
-    with virtual_clock() as clock:
-        assert await asyncio.to_thread(lambda: "told") == "told"
-        assert clock.elapsed < 1
+def test_where_no_timer_is_set_what_comes_from_outside_is_waited_for() -> None:
+    waited: list[float | None] = []
+    selector = SimpleNamespace(select=lambda timeout: waited.append(timeout) or [])
+    loop: Any = SimpleNamespace(_selector=selector)
+    clock = VirtualClock(loop, 7.0)
+    assert selector.select(None) == []
+    assert (waited, clock.now) == ([0, None], 7.0)
+    selector.select(5.0)
+    assert (waited, clock.elapsed) == ([0, None, 0], 5.0)
 
 
 async def test_an_error_within_ends_the_virtual_time_too() -> None:

@@ -14,7 +14,7 @@ from .errors import AccountError, BatchError
 from .outcomes import Assumed, Failure, NotSent, Ok, Outcome, Rejected, Stats, Unknown, bare, kept, outcome_of
 from .printable import sturdy
 
-__all__ = ["BatchResult", "Retryable", "kept_of"]
+__all__ = ["BatchResult", "Retryable"]
 
 V = TypeVar("V")
 W = TypeVar("W")
