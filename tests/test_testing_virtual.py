@@ -40,7 +40,12 @@ async def test_a_timer_that_outlives_the_block_comes_when_it_would_have() -> Non
 
 def test_where_no_timer_is_set_what_comes_from_outside_is_waited_for() -> None:
     waited: list[float | None] = []
-    selector = SimpleNamespace(select=lambda timeout: waited.append(timeout) or [])
+
+    def select(timeout: float | None) -> list[Any]:
+        waited.append(timeout)
+        return []
+
+    selector = SimpleNamespace(select=select)
     loop: Any = SimpleNamespace(_selector=selector)
     clock = VirtualClock(loop, 7.0)
     assert selector.select(None) == []
