@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
-from tim_async.errors import BatchError
+from tim_async.errors import BatchError, ClientClosed
 from tim_async.outcomes import NotSent, Outcome, Unknown
 
 from .reading import Row, RowError
@@ -61,6 +61,8 @@ class Job:
             async with stream(self._source()) as outcomes:
                 async for outcome in outcomes:
                     self._settle(record(self._open.pop(outcome.index).number, outcome))
+        except ClientClosed:
+            pass  # asked to stop: what was taken has its record
         except BatchError as exc:
             if exc.__cause__ is None:
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
 
 import msgspec
 
@@ -13,10 +13,13 @@ from tim_async.client import Client
 from tim_async.dispatch import Dispatcher
 from tim_async.emulator import DEMO_KEY
 from tim_async.errors import AccountError, APIError, ClientClosed, RequestError
+from tim_async.lane.health import Health
 from tim_async.lane.judging import Effect, Lane
+from tim_async.operations.command import Command
+from tim_async.operations.dispatchers import Dispatchers
 from tim_async.operations.operation import Operation
-from tim_async.operations.options import SendTo
-from tim_async.operations.plain import GetNames, Revoke, Send, SetNames, check_path
+from tim_async.operations.plain import PlainCommand, check_path
+from tim_async.operations.pushes import SendTo
 from tim_async.outcomes import Failure, NotSent, Outcome, Rejected, Unknown, refusal
 from tim_async.results import kept_of
 from tim_async.service.codes import Action
@@ -25,6 +28,7 @@ from tim_async.service.endpoints.values import AttributeNames, Friend, Presence,
 
 if TYPE_CHECKING:
     from tim_async.lane.items import Chunk, Item
+    from tim_async.limits.local import Limiter
     from tim_async.limits.permits import Permit
 
 __all__ = ["Asked", "FakeClient"]
@@ -49,20 +53,6 @@ EMPTY: Mapping[str, Any] = {
 }
 """What is answered where nobody said what, by what the row `gives`: what the service would say of a new account."""
 OWNERS = ("from_account", "group_id")
-
-
-class Listing(Protocol[V]):
-    """An operation that takes accounts."""
-
-    @property
-    def endpoint(self) -> Endpoint[Any, V]:
-        """Its row."""
-        ...
-
-    @property
-    def stream(self) -> Any:
-        """What the commands without accounts lack."""
-        ...
 
 
 class _Answers:
@@ -155,15 +145,11 @@ class FakeClient(Client):
     @overload
     def when(self, operation: str) -> CallAnswers[dict[str, Any]]: ...
     @overload
-    def when(self, operation: GetNames) -> CallAnswers[AttributeNames]: ...
-    @overload
-    def when(self, operation: Send) -> CallAnswers[str]: ...
-    @overload
-    def when(self, operation: SetNames | Revoke) -> CallAnswers[None]: ...
+    def when(self, operation: PlainCommand[V]) -> CallAnswers[V]: ...
     @overload
     def when(self, operation: SendTo) -> AccountAnswers[str]: ...
     @overload
-    def when(self, operation: Listing[V]) -> AccountAnswers[V]: ...
+    def when(self, operation: Operation[Any, V]) -> AccountAnswers[V]: ...
     def when(self, operation: Any) -> Any:
         """A command, to say what is answered to it from now on. Where nothing is said all is `Ok`, with empty values.
 
@@ -185,7 +171,7 @@ class FakeClient(Client):
             endpoint = getattr(operation, "endpoint", None)
         if not isinstance(endpoint, Endpoint):
             raise TypeError(f"an operation is needed, such as tim.accounts.delete, not {type(operation).__name__}")
-        bound = operation._options if isinstance(operation, Operation) else None  # noqa: SLF001 - of one house
+        bound = operation._options if isinstance(operation, Command) else None  # noqa: SLF001 - of one house
         key = _name(endpoint), endpoint.path, _owner(_named(endpoint, bound))
         return (CallAnswers if endpoint.plain else AccountAnswers)(self._answers, key)
 
@@ -194,25 +180,7 @@ class FakeClient(Client):
             raise ClientClosed
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # nothing of a fake is bound to one: a test has its loop, and the next another
-            self._loop, self._dispatchers = loop, {}
-
-    def dispatcher(self, endpoint: Endpoint[Any, Any]) -> Dispatcher:
-        """As of every client; it sends nothing."""
-        self._open()
-        found = self._dispatchers.get(endpoint.lane)
-        if found is None:
-            found = self._dispatchers[endpoint.lane] = _Desk(
-                _Answering(endpoint, self),
-                self._transport,
-                None,
-                self._rates,
-                sdk_app_id=self.sdk_app_id,
-                max_in_flight=self.max_in_flight,
-                hooks=self._hooks,
-                stop_all=self._stop_all,
-                wake_all=self._wake_all,
-            )
-        return found
+            self._loop, self._dispatchers = loop, _Desks(self)
 
     async def aclose(self) -> None:
         """As of every client."""
@@ -259,11 +227,36 @@ class _Desk(Dispatcher):
         return Answer(0, "", None, {})
 
 
+class _Desks(Dispatchers):
+    """Those of a fake client."""
+
+    def __init__(self, client: FakeClient) -> None:
+        transport, rates = client._transport, client._rates  # noqa: SLF001 - a part of it
+        app, most = client.sdk_app_id, client.max_in_flight
+        super().__init__(transport, rates, sdk_app_id=app, max_in_flight=most, attempts=1, linger=0.0, hooks=())
+        self._client = client
+
+    def add(self, endpoint: Endpoint[Any, Any], limiter: Limiter | None) -> Dispatcher:
+        """As in `Dispatchers`."""
+        desk = self[endpoint.lane] = _Desk(
+            _Answering(endpoint, self._health, self._client),
+            self._transport,
+            None,
+            self._rates,
+            sdk_app_id=self._sdk_app_id,
+            max_in_flight=self._max_in_flight,
+            hooks=(),
+            stop_all=self._stop_all,
+            wake_all=self._wake_all,
+        )
+        return desk
+
+
 class _Answering(Lane):
     """Gives each item the outcome that the client was told."""
 
-    def __init__(self, endpoint: Endpoint[Any, Any], client: FakeClient) -> None:
-        super().__init__(endpoint, client._health)  # noqa: SLF001 - a part of it
+    def __init__(self, endpoint: Endpoint[Any, Any], health: Health, client: FakeClient) -> None:
+        super().__init__(endpoint, health)
         self._client = client
 
     def settle(self, chunk: Chunk, answer: Answer | RequestError, now: float, *, resigned: bool = False) -> Effect:
