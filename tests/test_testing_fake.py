@@ -96,6 +96,15 @@ async def test_accounts_get_what_was_said_of_them(tim: FakeClient) -> None:
         await tim.push.get_tags.one("Bob")
 
 
+async def test_what_a_caller_does_to_a_value_is_not_seen_by_the_next(tim: FakeClient) -> None:
+    tim.when(tim.push.get_attributes).answer({"Mary": {"city": "Oslo"}})
+    for account, value in {"Mary": {"city": "Oslo"}, "Bob": {}}.items():
+        for _ in range(2):
+            got = await tim.push.get_attributes.one(account)
+            assert got == value
+            got["city"] = "Rome"
+
+
 async def test_an_inferred_yes_is_one(tim: FakeClient) -> None:
     tim.when(tim.accounts.delete).answer({"Mary": Ok(0, "Mary", None, assumed=True)})
     assert (await tim.accounts.delete(["Mary"])).outcomes == [Ok(0, "Mary", None, assumed=True)]

@@ -52,24 +52,53 @@ def test_a_client_whose_loop_stands_still_is_closed_there(tim_emulator: Emulator
         assert "closed" in repr(client)
 
 
-@pytest.mark.usefixtures("tim_environment")
-def test_programs_make_their_clients_from_the_environment(tim_emulator: Emulator) -> None:
-    async def check() -> bool:
-        async with Client.from_env() as tim:
-            return await tim.accounts.check.one("Mary")
+def test_a_client_whose_loop_runs_in_another_thread_is_closed_there(tim_emulator: Emulator) -> None:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    with client_of(tim_emulator, {}, {}) as client:
+        asyncio.run_coroutine_threadsafe(client.accounts.check(["Mary"]), loop).result()
+    assert "closed" in repr(client)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
 
-    tim_emulator.accounts.add("Mary")
-    assert asyncio.run(check())
+
+def test_a_client_that_was_never_used_needs_no_closing(tim_emulator: Emulator) -> None:
+    with client_of(tim_emulator, {}, {}) as client:
+        assert "not opened" in repr(client)
 
 
-def test_an_address_that_is_taken_is_told_where_the_emulator_was_wanted() -> None:
+class TestPrograms:
+    @pytest.fixture(autouse=True)
+    def _of_the_developer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TIM_IDENTIFIER", "somebody")
+        monkeypatch.setenv("TIM_SECRET_KEY", "s" * 64)
+
+    def test_make_their_clients_from_the_environment(
+        self, tim_emulator: Emulator, request: pytest.FixtureRequest
+    ) -> None:
+        async def check() -> bool:
+            async with Client.from_env() as tim:
+                return await tim.accounts.check.one("Mary")
+
+        request.getfixturevalue("tim_environment")
+        tim_emulator.accounts.add("Mary")
+        assert asyncio.run(check())
+
+
+def test_an_emulator_that_cannot_listen_is_told_where_it_was_wanted() -> None:
+    threads = threading.active_count()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        threads = threading.active_count()
         with pytest.raises(OSError, match="in use"), running_emulator(port=taken.getsockname()[1]):
             pass
-        assert threading.active_count() == threads
+    with pytest.raises(TypeError), running_emulator(host=7):
+        pass
+    with pytest.raises(ValueError, match="latency"), running_emulator(latency=-1):
+        pass
+    assert threading.active_count() == threads
 
 
 class TestOnAnotherBackend:

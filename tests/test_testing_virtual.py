@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvloop
 
 from tim_async import Client, Unknown
 from tim_async.emulator import Faults
@@ -62,9 +63,10 @@ async def test_an_error_within_ends_the_virtual_time_too() -> None:
 
 
 def test_a_loop_of_another_make_is_refused() -> None:
-    foreign: Any = SimpleNamespace()
-    with pytest.raises(RuntimeError, match="virtual time needs one of asyncio's own event loops, not types's"):
+    foreign = uvloop.new_event_loop()
+    with pytest.raises(RuntimeError, match="virtual time needs one of asyncio's own event loops, not uvloop's"):
         VirtualClock(foreign, 0.0)
+    foreign.close()
     with pytest.raises(RuntimeError, match="no running event loop"), virtual_clock():
         pass
 

@@ -203,7 +203,8 @@ class Faults:
         self.plan.rules.append(rule)
         place = len(self._rules) - len(self.plan.chances)
         since = None if rule.call is None else rule.call + self._calls[rule.path]
-        self._rules.insert(place, msgspec.structs.replace(rule, call=since))
+        # A new list, for another thread may be reading the old one.
+        self._rules = [*self._rules[:place], msgspec.structs.replace(rule, call=since), *self._rules[place:]]
 
     def strike(self, path: str) -> Fault | None:
         """Count a call, and say what happens to it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from tim_async.client import Client
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.limits.local import LocalLimiter
+from tim_async.service.settings import VARIABLES
 
 __all__ = ["client_of", "environment_of"]
 
@@ -17,12 +19,17 @@ CLOSE_TIMEOUT = 1.0
 
 
 class _Closed(Client):
-    """A client that can be closed after the test, while its loop stands still."""
+    """A client that can be closed after the test, from outside of its loop."""
 
     def close(self) -> None:
         """Close it, unless its loop was closed, and the client with it."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.run_until_complete(self.aclose())
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        if loop.is_running():  # in another thread, as that of a web application
+            asyncio.run_coroutine_threadsafe(self.aclose(), loop).result()
+        else:
+            loop.run_until_complete(self.aclose())
 
 
 def _key(made_with: Mapping[str, Any]) -> str:
@@ -53,10 +60,7 @@ def client_of(emulator: Emulator, made_with: Mapping[str, Any], options: Mapping
         client.close()
 
 
-def environment_of(emulator: Emulator, made_with: Mapping[str, Any]) -> dict[str, str]:
-    """What ``Client.from_env()`` reads, for a client of an emulator."""
-    return {
-        "TIM_SDK_APP_ID": str(emulator.sdk_app_id),
-        "TIM_SECRET_KEY": _key(made_with),
-        "TIM_BASE_URL": emulator.url,
-    }
+def environment_of(emulator: Emulator, made_with: Mapping[str, Any]) -> dict[str, str | None]:
+    """What ``Client.from_env()`` reads, for a client of an emulator; None for what must not be set."""
+    told = {"sdk_app_id": str(emulator.sdk_app_id), "secret_key": _key(made_with), "base_url": emulator.url}
+    return {variable: told.get(name) for name, variable in VARIABLES.items()}

@@ -27,13 +27,13 @@ def running_emulator(**options: Any) -> Generator[Emulator]:
         OSError: its address is taken.
     """
     emulator = Emulator(**options)
-    told: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Event] | OSError] = SimpleQueue()
+    told: SimpleQueue[tuple[asyncio.AbstractEventLoop, asyncio.Event] | Exception] = SimpleQueue()
 
     async def main() -> None:
         over = asyncio.Event()
         try:
             await emulator.__aenter__()
-        except OSError as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is raised where the emulator was wanted
             told.put(exc)
             return
         told.put((asyncio.get_running_loop(), over))
@@ -43,7 +43,7 @@ def running_emulator(**options: Any) -> Generator[Emulator]:
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="tim_async emulator", daemon=True)
     thread.start()
     answer = told.get()
-    if isinstance(answer, OSError):
+    if isinstance(answer, Exception):
         thread.join()
         raise answer
     loop, over = answer

@@ -200,9 +200,13 @@ class FakeClient(Client):
         if isinstance(answer, APIError | RequestError):
             return answer
         if answer is None or (not endpoint.plain and account not in answer):
-            return deepcopy(EMPTY[endpoint.gives])
-        value = answer if endpoint.plain else answer[account]
-        return msgspec.structs.replace(value, argument=argument) if isinstance(value, Failure) else value
+            answer, account = EMPTY, endpoint.gives
+        elif endpoint.plain:
+            answer = {account: answer}
+        value = answer[account]
+        if isinstance(value, Failure):
+            return msgspec.structs.replace(value, argument=argument)
+        return deepcopy(value)  # the caller may change what he gets
 
 
 def _name(endpoint: Endpoint[Any, Any]) -> str:

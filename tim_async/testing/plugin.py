@@ -64,4 +64,7 @@ def tim_environment(
     from .clients import environment_of  # noqa: PLC0415 - as above
 
     for name, value in environment_of(tim_emulator, tim_emulator_options).items():
-        monkeypatch.setenv(name, value)
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
