@@ -1,7 +1,8 @@
 """Which command is meant: an operation of some client, or a path. The emulator knows none of the clients."""
 
 import difflib
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol, TypedDict
 
 from .table import COMMANDS
 
@@ -15,6 +16,17 @@ class Scriptable(Protocol):
     def endpoint(self) -> Any:
         """Its row, with a ``path``: ``service/command``."""
         ...
+
+
+class Options(TypedDict, total=False):
+    """What may be said of a fault beside what it does, to which command and when: see `Fault`."""
+
+    times: int
+    chance: float
+    seconds: float | None
+    applied: bool | None
+    code: int | None
+    accounts: Iterable[str]
 
 
 def path_of(command: object) -> str:

@@ -4,10 +4,10 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from ssl import SSLContext
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import msgspec
 from aiohttp import web
@@ -21,7 +21,7 @@ from .gateway import Gateway
 from .rates import Arrival, PathStatistics, Traffic, Window
 from .refusals import Refusal
 from .replies import base, encode
-from .scripting import Scriptable, path_of
+from .scripting import Options, Scriptable, path_of
 from .service import Service
 from .sockets import Sockets
 from .store import Accounts, Store
@@ -187,19 +187,7 @@ class Emulator:
     def faults(self, faults: Faults) -> None:
         self._service.faults = faults
 
-    def script(
-        self,
-        command: str | Scriptable,
-        do: Kind,
-        *,
-        call: int | None = 1,
-        times: int = 1,
-        chance: float = 1.0,
-        seconds: float | None = None,
-        applied: bool | None = None,
-        code: int | None = None,
-        accounts: Iterable[str] = (),
-    ) -> None:
+    def script(self, command: str | Scriptable, do: Kind, *, call: int | None = 1, **options: Unpack[Options]) -> None:
         """Let something go wrong with a command, beside what goes wrong already.
 
         ``emulator.script(tim.accounts.delete, "hang")`` lets the next deletion hang; see `Fault` for what there is.
@@ -208,30 +196,13 @@ class Emulator:
             command: An operation of a client, or ``service/command``.
             do: What happens.
             call: The first call of the command to strike, counted from one from now on; None strikes each.
-            times: How many calls in a row, from ``call`` on.
-            chance: How probable it is for each of these calls.
-            seconds: How long it lasts, see `Fault`.
-            applied: Whether what was asked is done all the same, see `Fault`.
-            code: What to answer.
-            accounts: The accounts concerned.
+            **options: ``times``, ``chance``, ``seconds``, ``applied``, ``code``, ``accounts``; see `Fault`.
 
         Raises:
             TypeError: *command* is neither.
             ValueError: There is no such command, or the options make no sense together.
         """
-        self.faults.add(
-            on(
-                path_of(command),
-                do=do,
-                call=call,
-                times=times,
-                chance=chance,
-                seconds=seconds,
-                applied=applied,
-                code=code,
-                accounts=accounts,
-            )
-        )
+        self.faults.add(on(path_of(command), do=do, call=call, **options))
 
     @property
     def books(self) -> Books:
