@@ -11,6 +11,7 @@ from tim_async import (
     AttributeNames,
     BadStatus,
     BatchError,
+    CallEvent,
     ClientClosed,
     ConnectError,
     CredentialsError,
@@ -199,6 +200,13 @@ async def test_a_stream_gives_what_was_said_and_tells_before_it_sends(tim: FakeC
         kinds = [type(outcome) async for outcome in outcomes]
     assert (kinds.count(Rejected), kinds.count(Ok)) == (1, 249)
     assert sorted(places) == list(range(250))
+
+
+async def test_hooks_are_told_of_calls_that_nobody_made() -> None:
+    told: list[CallEvent] = []
+    tim = FakeClient(hooks=[told.append])
+    await tim.accounts.delete(["Mary"])
+    assert [(event.path, event.items, event.code) for event in told] == [("im_open_login_svc/account_delete", 1, 0)]
 
 
 async def test_a_source_that_fails_does_so_as_ever(tim: FakeClient) -> None:

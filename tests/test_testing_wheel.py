@@ -80,7 +80,16 @@ def test_who_has_the_plugin_and_does_not_use_it_pays_nothing(python: Path, tmp_p
     assert told.returncode == 0, told.stdout + told.stderr
 
 
-def test_the_wheel_is_what_these_tests_run(python: Path) -> None:
-    script = "import json, tim_async; print(json.dumps(tim_async.__file__))"
-    told = subprocess.run([str(python), "-c", script], cwd="/", capture_output=True, text=True, check=True)
-    assert Path(json.loads(told.stdout)).is_relative_to(python.parents[1])
+def test_the_wheel_is_what_these_tests_run_and_says_where_its_plugin_is(python: Path) -> None:
+    script = """
+import importlib.metadata, json, tim_async
+wheel = importlib.metadata.distribution("tim-async")
+plugins = [point.value for point in wheel.entry_points if point.group == "pytest11"]
+print(json.dumps([tim_async.__file__, str(wheel.locate_file("")), *plugins]))
+"""
+    told = subprocess.run([str(python), "-I", "-c", script], cwd="/", capture_output=True, text=True, check=True)
+    package, wheel, *plugins = json.loads(told.stdout)
+    home = python.parents[1]
+    assert Path(package).is_relative_to(home)
+    assert Path(wheel).is_relative_to(home)
+    assert plugins == ["tim_async.testing.plugin"]

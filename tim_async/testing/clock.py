@@ -7,6 +7,7 @@ network) is not on this clock: it is waited for in real time, and only while no 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -86,7 +87,8 @@ def virtual_clock() -> Generator[VirtualClock]:
         RuntimeError: no loop of asyncio's own runs here.
     """
     loop = asyncio.get_running_loop()
-    clock = VirtualClock(loop, loop.time())
+    # At a whole second: aiohttp rounds long timeouts up to one, and what that adds must be the same in every run.
+    clock = VirtualClock(loop, math.ceil(loop.time()))
     try:
         yield clock
     finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, 
 import msgspec
 
 from tim_async.client import Client
-from tim_async.dispatch import Dispatcher
+from tim_async.dispatch import Dispatcher, Hook
 from tim_async.emulator import DEMO_KEY
 from tim_async.errors import AccountError, APIError, ClientClosed, RequestError
 from tim_async.lane.health import Health
@@ -138,6 +138,7 @@ class FakeClient(Client):
     def __init__(self, **options: Any) -> None:
         usual: dict[str, Any] = {"sdk_app_id": 1400000000, "secret_key": DEMO_KEY, "limiter": None}
         super().__init__(**(usual | options))
+        self._dispatchers = _Desks(self, options.get("hooks", ()))
         self.asked: list[Asked] = []
         """What would have been sent, item by item, in the order of the calls."""
         self._answers: dict[Key, Any] = {}
@@ -180,7 +181,8 @@ class FakeClient(Client):
             raise ClientClosed
         loop = asyncio.get_running_loop()
         if loop is not self._loop:  # nothing of a fake is bound to one: a test has its loop, and the next another
-            self._loop, self._dispatchers = loop, _Desks(self)
+            self._loop = loop
+            self._dispatchers.clear()
 
     async def aclose(self) -> None:
         """As of every client."""
@@ -234,10 +236,10 @@ class _Desk(Dispatcher):
 class _Desks(Dispatchers):
     """Those of a fake client."""
 
-    def __init__(self, client: FakeClient) -> None:
+    def __init__(self, client: FakeClient, hooks: Sequence[Hook]) -> None:
         transport, rates = client._transport, client._rates  # noqa: SLF001 - a part of it
         app, most = client.sdk_app_id, client.max_in_flight
-        super().__init__(transport, rates, sdk_app_id=app, max_in_flight=most, attempts=1, linger=0.0, hooks=())
+        super().__init__(transport, rates, sdk_app_id=app, max_in_flight=most, attempts=1, linger=0.0, hooks=hooks)
         self._client = client
 
     def add(self, endpoint: Endpoint[Any, Any], limiter: Limiter | None) -> Dispatcher:
@@ -249,7 +251,7 @@ class _Desks(Dispatchers):
             self._rates,
             sdk_app_id=self._sdk_app_id,
             max_in_flight=self._max_in_flight,
-            hooks=(),
+            hooks=self._hooks,
             stop_all=self._stop_all,
             wake_all=self._wake_all,
         )
