@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tim_async.bulk.records import first_record, records
 from tim_async.bulk.rows import RECORD_MOST, Row
-from tim_async.bulk.tables import first_record, table_rows
+from tim_async.bulk.tables import table
 
 QUOTES = "the quotes make no sense (one is not closed, or stands inside of a cell)"
 
 
 def rows(text: str) -> list[Row]:
     lines = io.StringIO(text, newline="\n")
-    return list(table_rows(["account,notes\n"], lines, column="account", needs=(), name="accounts.csv"))
+    return list(table(["account,notes\n"], lines, column="account", needs=(), name="accounts.csv")[1])
 
 
 def accounts(text: str) -> list[str]:
@@ -114,7 +115,7 @@ def test_a_record_is_only_so_long() -> None:
 def test_the_limit_of_the_csv_module_is_as_before_whatever_was_read() -> None:
     before = csv.field_size_limit()
     lines = [f'Mary,"{"x" * 200_000}"\n', "Bob,x\n"]
-    records = table_rows(["account,notes\n"], lines, column="account", needs=(), name="")
+    records = table(["account,notes\n"], lines, column="account", needs=(), name="")[1]
     for record in records:
         assert not record.problem
         assert csv.field_size_limit() == before
@@ -146,7 +147,7 @@ def test_the_first_record_is_that_of_the_first_line_that_is_not_blank() -> None:
 
 def test_a_file_of_spreadsheets_from_before_2001_has_its_own_line_ends() -> None:
     head, lines = ["account,notes\r"], ['Mary,"a\nb"\r', "Bob,x\r"]
-    got = list(table_rows(head, lines, column="account", needs=(), name=""))
+    got = list(table(head, lines, column="account", needs=(), name="")[1])
     assert got == [Row(2, "Mary", {"notes": "a\nb"}), Row(3, "Bob", {"notes": "x"})]
 
 
@@ -164,6 +165,19 @@ def test_no_account_comes_from_inside_of_a_cell_and_no_line_is_lost(text: str) -
     assert given_rows == expected[: len(given_rows)]
     numbers = [row.number for row in rows(text)]
     assert all(first < second for first, second in pairwise(numbers))
+
+
+@given(parts, st.integers(0, 9))
+def test_records_are_the_same_wherever_a_block_of_lines_ends(text: str, place: int) -> None:
+    lines = list(io.StringIO(text, newline="\n"))
+    assert list(records(lines[:place], lines[place:], ",")) == list(records((), lines, ","))
+
+
+def test_a_note_of_two_lines_may_stand_anywhere_in_a_long_file() -> None:
+    lines = [f'user{number},"{"x" * (number % 90)}\ny"\n' for number in range(5_000)]
+    assert [(row.number, row.account) for row in rows("".join(lines))] == [
+        (2 + 2 * number, f"user{number}") for number in range(5_000)
+    ]
 
 
 def test_what_stands_in_quotes_stays_there_in_a_thousand_made_up_notes() -> None:

@@ -26,6 +26,7 @@ from tim_async import (
 from tim_async.emulator import Emulator
 from tim_async.operations.operation import AccountsOperation
 from tim_async.service.endpoints import ENDPOINTS
+from tim_async.testing import virtual_clock
 from tim_async.testing.fake import EMPTY, FakeClient
 
 ARGUMENTS: dict[str, Any] = {
@@ -203,10 +204,20 @@ async def test_a_stream_gives_what_was_said_and_tells_before_it_sends(tim: FakeC
 
 
 async def test_hooks_are_told_of_calls_that_nobody_made() -> None:
-    told: list[CallEvent] = []
+    told: list[Any] = []
     tim = FakeClient(hooks=[told.append])
-    await tim.accounts.delete(["Mary"])
-    assert [(event.path, event.items, event.code) for event in told] == [("im_open_login_svc/account_delete", 1, 0)]
+    tim.when(tim.accounts.delete).answer({"Bob": AccountError.of("Bob", 70107)})
+    await tim.accounts.delete(["Mary", "Bob", "Jim"])
+    (event,) = (each for each in told if isinstance(each, CallEvent))
+    assert (event.path, event.items, event.code) == ("im_open_login_svc/account_delete", 3, 0)
+    assert event.kinds == {"Ok": 2, "Rejected": 1}
+
+
+async def test_it_may_be_asked_again_after_hours(tim: FakeClient) -> None:
+    with virtual_clock():
+        for _ in range(3):
+            assert (await tim.accounts.delete(["Mary"])).ok
+            await asyncio.sleep(7200)
 
 
 async def test_a_source_that_fails_does_so_as_ever(tim: FakeClient) -> None:

@@ -12,7 +12,7 @@ from tim_async import Client, Unknown
 from tim_async.emulator import Faults
 from tim_async.limits.gates import clock_of
 from tim_async.testing import VirtualClock, VirtualLoop, virtual_clock, virtual_time
-from tim_async.testing.clock import run
+from tim_async.testing.clock import go_by, run
 
 DELETE = "im_open_login_svc/account_delete"
 
@@ -48,7 +48,8 @@ def test_where_no_timer_is_set_what_comes_from_outside_is_waited_for() -> None:
 
     selector = SimpleNamespace(select=select)
     loop: Any = SimpleNamespace(_selector=selector)
-    clock = VirtualClock(loop, 7.0)
+    clock = VirtualClock(7.0)
+    go_by(loop, clock)
     assert selector.select(None) == []
     assert (waited, clock.now) == ([0, None], 7.0)
     selector.select(5.0)
@@ -65,7 +66,7 @@ async def test_an_error_within_ends_the_virtual_time_too() -> None:
 def test_a_loop_of_another_make_is_refused() -> None:
     foreign = uvloop.new_event_loop()
     with pytest.raises(RuntimeError, match="virtual time needs one of asyncio's own event loops, not uvloop's"):
-        VirtualClock(foreign, 0.0)
+        go_by(foreign, VirtualClock())
     foreign.close()
     with pytest.raises(RuntimeError, match="no running event loop"), virtual_clock():
         pass

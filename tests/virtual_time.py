@@ -12,9 +12,10 @@ import asyncio
 import selectors
 import time
 
-from tim_async.testing.clock import VirtualLoop, run
+from tim_async.testing.clock import TURN, VirtualLoop, run
+from tim_async.testing.clock import VirtualClock as Clock
 
-__all__ = ["PatientLoop", "VirtualLoop", "run"]
+__all__ = ["TURN", "Clock", "PatientLoop", "VirtualLoop", "run"]
 
 # Seconds that each turn of the loop costs, about as much as on a quick machine: a task that never waits must not stop
 # time.

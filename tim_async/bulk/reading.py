@@ -11,10 +11,10 @@ from itertools import chain
 
 from .jsons import array_rows, json_rows
 from .lists import is_drawn, list_rows
-from .rows import InputError, Row, RowError
-from .tables import table_rows
+from .rows import InputError, Reading, Row, RowError
+from .tables import table
 
-__all__ = ["InputError", "Row", "RowError", "read_rows"]
+__all__ = ["InputError", "Row", "RowError", "read", "read_rows"]
 
 _JSON = re.compile(r'\{|\[\s*(["{\[\]]|$)')
 _HEAD = 64 * 1024  # characters that are looked at before it is decided what a file is
@@ -23,7 +23,19 @@ _HEAD = 64 * 1024  # characters that are looked at before it is decided what a f
 def read_rows(
     lines: Iterable[str], *, column: str | None = None, needs: Sequence[str] = (), name: str = "the input"
 ) -> Iterator[Row]:
-    """Read the rows of a file of accounts.
+    """The rows of a file of accounts; see `read`."""
+    return read(lines, column=column, needs=needs, name=name).rows
+
+
+def read(
+    lines: Iterable[str],
+    *,
+    column: str | None = None,
+    needs: Sequence[str] = (),
+    name: str = "the input",
+    accounts_only: bool = False,
+) -> Reading:
+    """Read a file of accounts.
 
     Blank lines are skipped. Empty, over-long and repeated accounts are rows like any other: what becomes of them is
     judged further on, by the rules of the command.
@@ -35,24 +47,46 @@ def read_rows(
             JSON array of accounts or such objects: the first line tells which of them it is.
         needs: other columns that must be there.
         name: what error messages call the input.
+        accounts_only: the rows may come without their other columns.
 
-    Yields:
-        Every row, in order; a broken one with its `problem`.
+    Returns:
+        Its columns, and every row, in order; a broken one with its `problem`.
 
     Raises:
-        InputError: there is no such column, or it is there twice, or the input is nothing that could be read.
+        InputError: also while iterating: there is no such column, or it is there twice, or the input is nothing that
+            could be read.
     """
-    rest = iter(lines)
+    watched = _Lines(lines)
+    rest = iter(watched)
     head = _head(rest)
     begin = next((line.lstrip() for line in head if line.strip()), "")
-    if column is None:
-        if begin.startswith("{"):
-            return json_rows(chain(head, rest), name=name)
-        if begin.startswith("["):
-            return array_rows(chain(head, rest), name=name)
-        return list_rows(head, rest, name=name)
-    _check(column, begin, head, name)
-    return table_rows(head, rest, column=column, needs=needs, name=name)
+    if column is not None:
+        _check(column, begin, head, name)
+        columns, rows = table(head, rest, column=column, needs=needs, name=name, accounts_only=accounts_only)
+        return Reading(columns, rows, watched.unterminated)
+    if begin.startswith("{"):
+        return Reading((), json_rows(chain(head, rest), name=name), watched.unterminated)
+    if begin.startswith("["):
+        return Reading((), array_rows(chain(head, rest), name=name))
+    return Reading((), list_rows(head, rest, name=name), watched.unterminated)
+
+
+class _Lines:
+    """Lines, of which the last is remembered."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self._last = ""
+
+    def __iter__(self) -> Iterator[str]:
+        line = ""
+        for line in self._lines:
+            yield line
+        self._last = line
+
+    def unterminated(self) -> bool:
+        """Whether the last line has no line end, not even the half of one, and is not blank."""
+        return bool(self._last.strip()) and not self._last.endswith(("\n", "\r"))
 
 
 def _head(lines: Iterator[str]) -> list[str]:

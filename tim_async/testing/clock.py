@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-__all__ = ["TURN", "VirtualClock", "VirtualLoop", "run", "virtual_clock"]
+__all__ = ["TURN", "VirtualClock", "VirtualLoop", "go_by", "run", "virtual_clock"]
 
 T = TypeVar("T")
 
@@ -22,27 +22,14 @@ TURN = 1e-6
 
 
 class VirtualClock:
-    """The clock of one loop, which it goes by from now on.
+    """A time that goes only where loops let it; one loop has it, or several of one process share it.
 
     Args:
-        loop: one of asyncio's own.
-        now: the time at which it begins, seconds.
-
-    Raises:
-        RuntimeError: the loop is of another make.
+        now: at which it begins, seconds.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
-        selector = getattr(loop, "_selector", None)
-        if selector is None:
-            raise RuntimeError(f"virtual time needs one of asyncio's own event loops, not {type(loop).__module__}'s")
+    def __init__(self, now: float = 0.0) -> None:
         self.began = self.now = now
-        self._select: Callable[[float | None], list[Any]] = selector.select
-        self._selector = selector
-        self._loop = loop
-        # In the instances, which shadows what their classes have until it is taken out again.
-        vars(selector)["select"] = self._wait
-        vars(loop)["time"] = self.time
 
     def time(self) -> float:
         """The time that it is, seconds."""
@@ -53,28 +40,52 @@ class VirtualClock:
         """Seconds that have passed on it since it began."""
         return self.now - self.began
 
-    def _wait(self, timeout: float | None = None) -> list[Any]:
+
+def go_by(loop: asyncio.AbstractEventLoop, clock: VirtualClock) -> Callable[[], None]:
+    """Let a loop go by a virtual clock.
+
+    Args:
+        loop: one of asyncio's own.
+        clock: its clock from now on.
+
+    Returns:
+        What lets it go by its own clock again; timers that are set then come as much later as they would have.
+
+    Raises:
+        RuntimeError: the loop is of another make.
+    """
+    selector = getattr(loop, "_selector", None)
+    if selector is None:
+        raise RuntimeError(f"virtual time needs one of asyncio's own event loops, not {type(loop).__module__}'s")
+    select: Callable[[float | None], list[Any]] = selector.select
+
+    def wait(timeout: float | None = None) -> list[Any]:
         """Ask for what is ready now, and let the time pass that was to be waited."""
-        ready = self._select(0)
+        ready = select(0)
         if not ready and timeout is None:
-            return self._select(None)
-        self.now += TURN if ready else max(timeout or 0.0, TURN)
+            return select(None)
+        clock.now += TURN if ready else max(timeout or 0.0, TURN)
         return ready
 
-    def stop(self) -> None:
-        """Let the loop go by its own clock again; timers that are set come as much later as they would have."""
-        del vars(self._selector)["select"], vars(self._loop)["time"]
-        passed = self.now - self._loop.time()
-        for timer in vars(self._loop)["_scheduled"]:
+    def stop() -> None:
+        del vars(selector)["select"], vars(loop)["time"]
+        passed = clock.now - loop.time()
+        for timer in vars(loop)["_scheduled"]:
             timer._when -= passed  # noqa: SLF001 - there is no public way to move a timer
+
+    # In the instances, which shadows what their classes have until it is taken out again.
+    vars(selector)["select"] = wait
+    vars(loop)["time"] = clock.time
+    return stop
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop on virtual time, which starts at 0.0 seconds."""
+    """An event loop on virtual time, which starts at 0.0 seconds, or where the other loops of *clock* are."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock | None = None) -> None:
         super().__init__()
-        self.clock = VirtualClock(self, 0.0)
+        self.clock = clock or VirtualClock()
+        go_by(self, self.clock)
 
 
 @contextmanager
@@ -88,11 +99,12 @@ def virtual_clock() -> Generator[VirtualClock]:
     """
     loop = asyncio.get_running_loop()
     # At a whole second: aiohttp rounds long timeouts up to one, and what that adds must be the same in every run.
-    clock = VirtualClock(loop, math.ceil(loop.time()))
+    clock = VirtualClock(math.ceil(loop.time()))
+    stop = go_by(loop, clock)
     try:
         yield clock
     finally:
-        clock.stop()
+        stop()
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, 
 import msgspec
 
 from tim_async.client import Client
-from tim_async.dispatch import Dispatcher, Hook
+from tim_async.dispatch.dispatcher import Dispatcher
+from tim_async.dispatch.events import Hook
 from tim_async.emulator import DEMO_KEY
 from tim_async.errors import AccountError, APIError, ClientClosed, RequestError
 from tim_async.lane.health import Health
-from tim_async.lane.judging import Effect, Lane
+from tim_async.lane.watched import WatchedLane
 from tim_async.operations.command import Command
 from tim_async.operations.dispatchers import Dispatchers
 from tim_async.operations.operation import Operation
@@ -183,6 +184,7 @@ class FakeClient(Client):
         if loop is not self._loop:  # nothing of a fake is bound to one: a test has its loop, and the next another
             self._loop = loop
             self._dispatchers.clear()
+            self._dispatchers.listen_to(None)
 
     async def aclose(self) -> None:
         """As of every client."""
@@ -258,28 +260,27 @@ class _Desks(Dispatchers):
         return desk
 
 
-class _Answering(Lane):
+class _Answering(WatchedLane):
     """Gives each item the outcome that the client was told."""
 
     def __init__(self, endpoint: Endpoint[Any, Any], health: Health, client: FakeClient) -> None:
         super().__init__(endpoint, health)
         self._client = client
 
-    def settle(self, chunk: Chunk, answer: Answer | RequestError, now: float, *, resigned: bool = False) -> Effect:
+    def _all_done(self, chunk: Chunk, answer: Answer | RequestError, now: float) -> bool:
         """As in `Lane`, but nothing is judged."""
         if isinstance(answer, RequestError):  # cut short, as the client was closed
-            return super().settle(chunk, answer, now)
-        self.in_flight -= 1
-        self.health.in_flight -= 1
-        items: Sequence[Item] = chunk.items if chunk.bundle is None else self.open(chunk.bundle)
-        for item in items:
+            return False
+        if chunk.bundle is not None:
+            chunk.items = self.open(chunk.bundle)
+        for item in chunk.items:
             told = self._client.told(self.endpoint, item)
             if isinstance(told, APIError | RequestError):
                 self._refuse(item, told, now)
             else:
                 self.end(item, told)
-        self.tell(now)
-        return Effect()
+        self._useful(now)
+        return True
 
     def _refuse(self, item: Item, error: APIError | RequestError, now: float) -> None:
         """The whole call got an error: items end by it, and what makes every further call pointless stops the rest."""
