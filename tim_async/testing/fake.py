@@ -194,7 +194,7 @@ class FakeClient(Client):
 
     def told(self, endpoint: Endpoint[Any, Any], item: Item) -> Any:
         """Remember an item, and give what is kept of its outcome; or the error of the whole call (for the lane)."""
-        options = _named(endpoint, item.feed.options)
+        options = _named(endpoint, item.owner.options)
         argument, account = item.argument, item.account
         if endpoint.plain:
             argument, account = msgspec.json.decode(argument), ""
@@ -291,8 +291,8 @@ class _Answering(WatchedLane):
         else:
             pointless = error.final
             outcome = (Unknown if error.may_have_happened else NotSent)(0, item.account, reason=error.detail)
-        feeds = [feed for feed, _ in item.places]
+        owners = [owner for owner, _ in item.places]
         self.end(item, msgspec.structs.replace(kept_of(item.account, outcome), argument=item.argument))
         if pointless:
-            for feed in feeds:
-                self.stop(feed, error, now)
+            for owner in owners:
+                self.stop(owner, error, now)
