@@ -10,9 +10,13 @@ import msgspec
 from tim_async.outcomes import Ok, Outcome
 from tim_async.printable import escaped, shown
 
-__all__ = ["Format", "Record", "Writer", "make_writer", "record"]
+__all__ = ["ASSUMED", "Format", "Record", "Writer", "make_writer", "record"]
 
 Format: TypeAlias = Literal["jsonl", "csv"]
+
+
+ASSUMED = "it was already so when it was asked again: done by us before, or so from the beginning"
+"""The reason of an `Ok` that was inferred."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -35,7 +39,8 @@ class Record(msgspec.Struct, frozen=True):
 def record(row: int, outcome: Outcome[Any]) -> Record:
     """The line for the outcome of a row."""
     if isinstance(outcome, Ok):
-        return Record(row, outcome.account, "Ok", value=outcome.value)
+        reason = ASSUMED if outcome.assumed else ""
+        return Record(row, outcome.account, "Ok", reason=reason, value=outcome.value)
     return Record(row, outcome.account, type(outcome).__name__, outcome.code, outcome.info, outcome.reason)
 
 
