@@ -128,9 +128,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unread: bool
     """Whether there may be rows after that."""
     stopped_by: Exception | None
-    """What ended it early: `ClientClosed`, an `APIError`, a `JournalFull`, an `InputError` about the source, or what the
-    sink raised. None: every row was taken, and has an outcome."""
+    """What ended it early: `ClientClosed`, an `APIError`, a `JournalFull`, an `InputError` about the source, or an
+    `OSError` of the sink. None: every row was taken, and has an outcome."""
     journal: Path | None
+    """Where its journal is; None for a run without one."""
 
     @property
     def ok(self) -> bool:

@@ -45,8 +45,8 @@ async def run(
     """Send every row of a source through an operation.
 
     With a journal a run can be stopped and killed at any moment: the same call with the same journal goes on. What may
-    have been sent is asked again first, as such; what must not be sent twice is not, and ends `Unknown`. A journal whose
-    rows are all done sends nothing.
+    have been sent is asked again first, as such; what must not be sent twice is not, and ends `Unknown`. Where all rows
+    are done already, nothing is sent.
 
         async with Client.from_env() as tim:
             with AccountFile("users.csv", column="account") as users:

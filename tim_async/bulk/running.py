@@ -79,7 +79,7 @@ class Running:
 
     def __init__(self, task: Task, opened: Opened | None) -> None:
         self._task = task
-        self._opened = opened
+        self._journal = None if opened is None else (opened, _recorder(task, opened))
         self._tally = Tally()
         self._progress = Progress(task.source.count, self._tally)
         self._next = 0.0
@@ -87,8 +87,7 @@ class Running:
         self._taken = 0
         self._last_row = 0
         self._unread = True
-        self._waiting: set[int] = set()
-        self._recorder = None if opened is None else _recorder(task, opened)
+        self._waiting: dict[int, str] = {}  # place -> what became of it earlier, for rows that are still to be sent
 
     async def go(self) -> Report:
         """Send what is to be sent.
@@ -109,20 +108,22 @@ class Running:
                 how, stopped_by = _in_words(exc), exc
             self._tell(last=True)
         finally:
-            if self._recorder is not None:
-                await self._recorder.close(how)
-        if stopped_by is None and self._recorder is not None:
-            stopped_by = self._recorder.failure
+            if self._journal is not None:
+                await self._journal[1].close(how)
+        if stopped_by is None and self._journal is not None:
+            stopped_by = self._journal[1].failure
         return self._report(stopped_by)
 
     async def _send_all(self) -> None:
-        if self._opened is None or self._opened.is_new:
+        if self._journal is None:
             await self._send(_numbered(self._task.source.rows()))
+        elif self._journal[0].is_new:
+            await self._send(_numbered(self._task.source.rows()), self._journal[1])
         else:
-            await self._resume(self._opened)
+            await self._resume(*self._journal)
         self._task.source.check()
 
-    async def _resume(self, opened: Opened) -> None:
+    async def _resume(self, opened: Opened, recorder: Recorder) -> None:
         source, states = self._task.source, opened.states
         accounts = partial(_accounts, source) if self._task.ordered else None
         planned = await asyncio.to_thread(plan, states, accounts)
@@ -131,13 +132,12 @@ class Running:
             self._unread = False
             return
         await asyncio.sleep(opened.pause)
-        assert self._recorder is not None
-        self._recorder.reopen(planned.again, again=True)
-        self._recorder.reopen(planned.idle, again=False)
+        recorder.reopen(planned.again, again=True)
+        recorder.reopen(planned.idle, again=False)
         if planned.first:
-            await self._send(_at(source, planned.first), maybe_sent=True)
+            await self._send(_at(source, planned.first), recorder, maybe_sent=True)
         self._unread = True
-        await self._send(_rest(source, states, planned.first))
+        await self._send(_rest(source, states, planned.first), recorder)
 
     def _recall(self, opened: Opened, planned: Plan) -> None:
         """Count what earlier starts did, and will not be done once more."""
@@ -153,10 +153,17 @@ class Running:
             if (number := states[place]) in failed:
                 one = endings[number]
                 self._tally.add(Record(row.number, row.account, one.outcome, one.code, one.info, one.reason))
-        self._waiting = {*planned.first, *planned.idle}
+        for place in (*planned.first, *planned.idle):
+            self._waiting[place] = endings[states[place]].outcome if states[place] in endings else ""
 
-    async def _send(self, rows: Iterator[Placed] | AsyncIterator[Placed], *, maybe_sent: bool = False) -> None:
-        task, recorder = self._task, self._recorder
+    async def _send(
+        self,
+        rows: Iterator[Placed] | AsyncIterator[Placed],
+        recorder: Recorder | None = None,
+        *,
+        maybe_sent: bool = False,
+    ) -> None:
+        task = self._task
         sending = Sending(rows, item=task.item, settle=self._settle, lose=self._count)
         try:
             await sending.run(
@@ -169,11 +176,11 @@ class Running:
             self._unread = sending.unread
 
     def _settle(self, place: int, row: Row, outcome: Outcome[Any]) -> None:
-        if self._recorder is not None:
-            self._recorder.note(place, outcome)
+        if self._journal is not None:
+            self._journal[1].note(place, outcome)
         self._finals += outcome.final
         if self._waiting:
-            self._waiting.discard(place)
+            self._waiting.pop(place, None)
         self._count(place, row, outcome)
 
     def _count(self, _place: int, row: Row, outcome: Outcome[Any]) -> None:
@@ -195,10 +202,9 @@ class Running:
             on_progress(self._progress)
 
     def _report(self, stopped_by: Exception | None) -> Report:
-        task, opened, counts = self._task, self._opened, dict(self._tally.counts)
-        for place in self._waiting if opened is not None else ():
-            if (ending := opened.endings.by_number.get(opened.states[place])) is not None:
-                counts[ending.outcome] += 1
+        task, counts = self._task, dict(self._tally.counts)
+        for outcome in filter(None, self._waiting.values()):
+            counts[outcome] += 1
         total, endpoint = task.source.count, task.operation.endpoint
         return Report(
             command=f"{endpoint.group}.{endpoint.method}",
@@ -211,7 +217,7 @@ class Running:
             last_row=self._last_row,
             unread=self._unread,
             stopped_by=stopped_by,
-            journal=None if opened is None else opened.store.path,
+            journal=None if self._journal is None else self._journal[0].store.path,
         )
 
 
@@ -224,6 +230,7 @@ def _recorder(task: Task, opened: Opened) -> Recorder:
         call=endpoint.limit,
         exact=not endpoint.repeatable,
         promised=opened.states.first_untold(),
+        total=task.source.count,
     )
 
 

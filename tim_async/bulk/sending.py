@@ -109,11 +109,11 @@ class Sending:
         place, row = placed
         self.last_row = row.number
         try:
-            if row.problem:
-                raise RowError(row.problem)
-            item = self._item(row)
+            item, problem = (None, row.problem) if row.problem else (self._item(row), "")
         except RowError as exc:
-            self._settle(place, row, NotSent(self._taken, row.account, None, "", str(exc), final=True))
+            item, problem = None, str(exc)
+        if problem:
+            self._settle(place, row, NotSent(self._taken, row.account, None, "", problem, final=True))
             return None
         self._open[self._taken] = placed
         self._taken += 1

@@ -10,7 +10,7 @@ import msgspec
 from tim_async.outcomes import Ok, Outcome
 from tim_async.printable import escaped, shown
 
-__all__ = ["ASSUMED", "Format", "Record", "Writer", "make_writer", "record"]
+__all__ = ["ASSUMED", "UTF8", "Format", "Record", "Sink", "Writer", "make_writer", "record"]
 
 Format: TypeAlias = Literal["jsonl", "csv"]
 
@@ -69,22 +69,22 @@ class _JSONLines:
         self._sink.write(escaped(self._encoder.encode(record)) + b"\n")
 
 
-class _UTF8:
+class UTF8:
     """What the csv module writes lines to. Always UTF-8: the locale of a cron job is no reason to lose a name."""
+
+    END = "\r\n"
+    """As the csv module is told, so that each Python puts a cell with either of them into quotes."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
     def write(self, text: str) -> None:
-        self._sink.write(text.removesuffix(_END).encode() + b"\n")
-
-
-_END = "\r\n"  # as the csv module is told, so that each Python puts a cell with either of them into quotes
+        self._sink.write(text.removesuffix(self.END).encode() + b"\n")
 
 
 class _CSV:
     def __init__(self, sink: Sink, *, seen: bool) -> None:
-        self._rows = csv.writer(_UTF8(sink), lineterminator=_END)
+        self._rows = csv.writer(UTF8(sink), lineterminator=UTF8.END)
         self._seen = seen
         self._rows.writerow(Record.__struct_fields__)
 

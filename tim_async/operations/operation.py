@@ -35,6 +35,7 @@ class Host(Protocol):
     """What an operation needs of its client."""
 
     max_in_flight: int
+    sdk_app_id: int
 
     def dispatcher(self, endpoint: Endpoint[Any, Any]) -> Dispatcher:
         """The one dispatcher of a command; opens the client."""
@@ -88,6 +89,16 @@ class Operation(Generic[V]):
     @sturdy
     def __repr__(self) -> str:
         return f"<{self.endpoint.group}.{self.endpoint.method}: {self.endpoint.path}>"
+
+    @property
+    def options(self) -> Hashable:
+        """What all its items share: a tuple in the order of the names in the row's ``options``; None for nothing."""
+        return self._options
+
+    @property
+    def sdk_app_id(self) -> int:
+        """The app of its client."""
+        return self._host.sdk_app_id
 
     def _source(self, batch: object) -> Source:
         """The items of a batch."""

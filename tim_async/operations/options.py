@@ -77,7 +77,12 @@ class AddTags:
     def __repr__(self) -> str:
         return repr(self._add)
 
-    def _of(self, replace: bool) -> PairsOperation[Sequence[str], None]:
+    def of(self, *, replace: bool = False) -> PairsOperation[Sequence[str], None]:
+        """The operation that does one of the two.
+
+        Args:
+            replace: put the tags in place of all that the account has.
+        """
         return self._replace if replace else self._add
 
     async def __call__(
@@ -97,7 +102,7 @@ class AddTags:
         Raises:
             Exception: as every operation.
         """
-        return await self._of(replace)(batch, priority=priority, timeout=timeout)
+        return await self.of(replace=replace)(batch, priority=priority, timeout=timeout)
 
     async def one(
         self,
@@ -122,7 +127,7 @@ class AddTags:
         Raises:
             Exception: as every operation.
         """
-        await self._of(replace).one(account, argument, priority=priority, timeout=timeout, max_wait=max_wait)
+        await self.of(replace=replace).one(account, argument, priority=priority, timeout=timeout, max_wait=max_wait)
 
     def stream(self, batch: TagsBatch, *, replace: bool = False, priority: Priority = "bulk") -> OutcomeStream[None]:
         """Outcomes as they come, in bounded memory.
@@ -135,7 +140,7 @@ class AddTags:
         Returns:
             An async context manager that gives an async iterator of outcomes.
         """
-        return self._of(replace).stream(batch, priority=priority)
+        return self.of(replace=replace).stream(batch, priority=priority)
 
 
 class ImportAccounts(Operation[None]):

@@ -16,7 +16,7 @@ import msgspec
 
 from .errors import JournalError, JournalFull, JournalHeld
 
-__all__ = ["Holder", "Lock", "holder_of"]
+__all__ = ["Holder", "Lock", "holder_of", "is_held"]
 
 _LINE = 512  # bytes; always written whole, and over the same place
 
@@ -52,6 +52,22 @@ def holder_of(path: Path) -> Holder | None:
     return None
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process works with the journal at this moment.
+
+    Args:
+        path: of the journal.
+    """
+    try:
+        number = os.open(_beside(path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not _lock(number, shared=True)
+    finally:
+        os.close(number)
+
+
 class Lock:
     """Holds a journal until `release`.
 
@@ -77,14 +93,11 @@ class Lock:
                 number = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except OSError as exc:
                 raise JournalError(f"the journal {self._path} cannot be written: {exc.strerror}") from None
-            try:
-                if not _lock(number):
-                    raise JournalHeld(f"{self._path} is held by {holder_of(self._path) or 'another process'}")
-                if _is_at(number, beside):
-                    return number
-            except BaseException:
+            if not _lock(number):
                 os.close(number)
-                raise
+                raise JournalHeld(f"{self._path} is held by {holder_of(self._path) or 'another process'}")
+            if _is_at(number, beside):
+                return number
             os.close(number)  # whoever held it removed it a moment ago
 
     def tell(self, journal: str, commits: int) -> None:
@@ -115,11 +128,11 @@ class Lock:
         os.close(self._file)
 
 
-def _lock(number: int) -> bool:
+def _lock(number: int, *, shared: bool = False) -> bool:
     import fcntl  # noqa: PLC0415 - there is none on Windows, where only journals are missing
 
     try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(number, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

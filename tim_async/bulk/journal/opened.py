@@ -83,7 +83,7 @@ def open_journal(
                 _check_rest(found)
         return _begun(path, lock, is_new=is_new, pause=pause)
     except BaseException:
-        lock.release(whole=False)
+        lock.release(whole=lock.before is None)
         raise
 
 

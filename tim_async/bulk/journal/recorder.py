@@ -37,9 +37,20 @@ class Recorder:
         call: most rows of a call.
         exact: whether only the rows of a call are promised, because none may be sent twice.
         promised: from this place on nothing was promised before.
+        total: rows in all; None where nobody knows.
     """
 
-    def __init__(self, store: Store, lock: Lock, endings: Endings, *, call: int, exact: bool, promised: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lock: Lock,
+        endings: Endings,
+        *,
+        call: int,
+        exact: bool,
+        promised: int,
+        total: int | None,
+    ) -> None:
         self._store = store
         self._lock = lock
         self._id: str = store.meta["id"]
@@ -47,6 +58,7 @@ class Recorder:
         self._lead = 0 if exact else _LEAD * call
         self._exact = exact
         self._promised = promised
+        self._total = total
         self._unpromised: set[int] = set()
         self._runs = Runs()
         self._results: list[Result] = []
@@ -97,7 +109,7 @@ class Recorder:
             self._runs.add(MAYBE, first, count)
         self._unpromised.difference_update(new)
         if (end := max(places) + 1) > self._promised and not self._exact:
-            end += self._lead
+            end = end + self._lead if self._total is None else min(end + self._lead, self._total)
             self._runs.add(MAYBE, self._promised, end - self._promised)
             self._promised = end
             return True
@@ -117,8 +129,8 @@ class Recorder:
 
     def _keep(self, place: int, value: str) -> None:
         last = self._results[-1] if self._results else None
-        if last is not None and last.value == value and last.first + last.count == place:
-            self._results[-1] = Result(last.first, last.count + 1, value)
+        if last is not None and last.value == value and last.first + last.rows == place:
+            self._results[-1] = Result(last.first, last.rows + 1, value)
         else:
             self._results.append(Result(place, 1, value))
 

@@ -149,7 +149,8 @@ class States:
     """
 
     def __init__(self, endings: Endings) -> None:
-        self._endings = endings
+        self.endings = endings
+        """What the numbers mean."""
         self._of = array("H")
 
     def __len__(self) -> int:
@@ -169,7 +170,7 @@ class States:
             number, first, count = flat[at : at + 3]
             if number == MAYBE:
                 self._promise(first, first + count)
-            elif number not in self._endings.by_number:
+            elif number not in self.endings.by_number:
                 raise ValueError(f"there is no ending {number}")
             else:
                 self._set(number, first, first + count)
@@ -193,15 +194,15 @@ class States:
 
     def is_final(self, number: int) -> bool:
         """Whether a resume leaves rows of this state alone."""
-        return number > MAYBE and self._endings.by_number[number].final
+        return number > MAYBE and self.endings.by_number[number].final
 
     def is_unsure(self, number: int) -> bool:
         """Whether rows of this state may have been sent, and nobody knows what became of them."""
-        return number == MAYBE or (number > MAYBE and self._endings.by_number[number].unsure)
+        return number == MAYBE or (number > MAYBE and self.endings.by_number[number].unsure)
 
     def is_ok(self, number: int) -> bool:
         """Whether rows of this state are `Ok`."""
-        return number > MAYBE and self._endings.by_number[number].outcome == "Ok"
+        return number > MAYBE and self.endings.by_number[number].outcome == "Ok"
 
     def counts(self) -> Counter[int]:
         """State -> how many rows."""

@@ -1,4 +1,4 @@
-"""The file of a journal: SQLite in WAL mode with ``synchronous = FULL``, so what is committed survives all but the disk.
+"""The file of a journal: SQLite in WAL mode, ``synchronous = FULL``, so what is committed survives all but the disk.
 
 | table | holds |
 |---|---|
@@ -41,7 +41,7 @@ CREATE TABLE starts (number INTEGER PRIMARY KEY, began REAL NOT NULL, pid INTEGE
 CREATE TABLE endings (number INTEGER PRIMARY KEY, outcome TEXT NOT NULL, code INTEGER, info TEXT NOT NULL,
     reason TEXT NOT NULL, final INTEGER NOT NULL, assumed INTEGER NOT NULL);
 CREATE TABLE log (number INTEGER PRIMARY KEY, at REAL NOT NULL, runs BLOB NOT NULL);
-CREATE TABLE results (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, value TEXT NOT NULL);
+CREATE TABLE results (first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, value TEXT NOT NULL);
 CREATE TABLE seconds (at INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
 """
 _ADD_ENDING = "INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -64,7 +64,7 @@ class Result(NamedTuple):
     """What reads gave to rows side by side."""
 
     first: int
-    count: int
+    rows: int
     value: str
     """JSON."""
 
