@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, TypeAlias
 from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
 from tim_async.lane.feeds import CallFeed, Singles, StreamFeed
 from tim_async.lane.health import Health
-from tim_async.lane.items import FLYING, GONE, BatchFeed, Bundle, Chunk, Feed, Item
+from tim_async.lane.items import EVERY_ACCOUNT, FLYING, GONE, BatchFeed, Bundle, Chunk, Feed, Item
 from tim_async.lane.judging import Effect, Lane
-from tim_async.outcomes import Failure, NotSent, Ok, Rejected, Unknown
+from tim_async.outcomes import NotSent, Ok, Rejected, Unknown, outcome_of
 from tim_async.service.checks import Problems
 from tim_async.service.endpoints import Answer, Endpoint
 
@@ -141,6 +141,10 @@ class Service:
         return None
 
 
+async def _not_awaited(places: Sequence[int]) -> None:
+    """Stands for whoever is told; the world looks at what he would be told of."""
+
+
 class _Batch(CallFeed):
     """Numbered, so that sets of feeds have the same order in every run."""
 
@@ -188,6 +192,8 @@ class Place(NamedTuple):
     """Of the item on which it hangs; None if it had its outcome at once."""
     version: int
     """Of what a read may give: not less than what was there when it was given."""
+    maybe_sent: bool = False
+    """Whether it was given as one that somebody may have sent before."""
 
 
 @dataclass(eq=False)
@@ -227,6 +233,10 @@ class World:
     """Those that were not opened, or not seen to be."""
     made: int = 0
     """Calls so far."""
+    announced: set[Origin] = field(default_factory=set[Origin])
+    """The places of which somebody was told before they were sent."""
+    handed_over: dict[tuple[Feed, str], int] = field(default_factory=dict[tuple[Feed, str], int])
+    """The last place of an account whose outcome a stream gave."""
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -240,21 +250,38 @@ class World:
 
     # What callers do
 
-    def batch(self, priority: int, options: Any = None, *, patient: bool = False) -> CallFeed:
+    def batch(self, priority: int, options: Any = None, *, patient: bool = False, maybe_sent: bool = False) -> CallFeed:
         feed = _Batch(priority, options, now=self.now, patient=patient)
+        feed.maybe_sent = EVERY_ACCOUNT if maybe_sent else frozenset()
         feed.number = len(self.feeds)
         self.feeds.append(feed)
         return feed
 
-    def stream(self, priority: int, options: Any = None) -> StreamFeed:
+    def stream(
+        self, priority: int, options: Any = None, *, maybe_sent: bool = False, announces: bool = False
+    ) -> StreamFeed:
         feed = _Stream(priority, options, now=self.now, most_open=25_600)
+        feed.maybe_sent = EVERY_ACCOUNT if maybe_sent else frozenset()
+        feed.before_send = _not_awaited if announces else None
         feed.number = len(self.feeds)
         self.feeds.append(feed)
         return feed
 
-    def ask(self, priority: int, account: str, argument: Any, options: Any = None, *, patient: bool = False) -> None:
+    def ask(
+        self,
+        priority: int,
+        account: str,
+        argument: Any,
+        options: Any = None,
+        *,
+        patient: bool = False,
+        maybe_sent: bool = False,
+    ) -> None:
         """One single request."""
-        feed = self.lane._singles.setdefault((priority, options, patient), _Singles(priority, options, patient=patient))
+        feed = self.lane._singles.setdefault(
+            (priority, options, patient, maybe_sent),
+            _Singles(priority, options, patient=patient, maybe_sent=maybe_sent),
+        )
         if isinstance(feed, _Singles) and feed not in self.feeds:
             feed.number = len(self.feeds)
             self.feeds.append(feed)
@@ -275,7 +302,8 @@ class World:
     def _remember(self, feed: Feed, place: Any, account: str, argument: Any, held: Item | Bundle | None) -> None:
         origin = None if held is None else self._origin(held, (feed, place))
         self._open[feed][place] = None
-        self.places[feed, place] = Place(account, argument, origin, self.service.version)
+        maybe_sent = account in feed.maybe_sent
+        self.places[feed, place] = Place(account, argument, origin, self.service.version, maybe_sent)
         if origin is not None and origin not in self.truths:
             self.truths[origin] = Truth(len(self.truths))
 
@@ -351,9 +379,26 @@ class World:
         chunk = self.lane.seal(self.now)
         assert chunk is not None, "the lane said that something could be sent now"
         self._check_chunk(chunk)
+        self._announce(chunk)
         self.calls[chunk] = self.service.version
         self.made += 1
         return chunk
+
+    def _announce(self, chunk: Chunk) -> None:
+        told = {(feed, place) for feed, places in self.lane.first_sendings(chunk) for place in places}
+        assert not told & self.announced, "nobody is told twice"
+        self.announced |= told
+        for item in chunk.items:
+            for feed, place in item.places:
+                if isinstance(feed, StreamFeed) and feed.before_send is not None:
+                    assert (feed, place) in self.announced
+
+    def call_off(self, chunk: Chunk, feed: Feed) -> None:
+        """Whoever was told of a call forbids it."""
+        del self.calls[chunk]
+        self.lane.stop(feed, "before_send failed", self.now)
+        self.lane.call_off(chunk, self.now)
+        self.look()
 
     def answer(self, chunk: Chunk, fault: Fault = Fault.NONE, *, resigned: bool = False) -> Effect:
         """Let the service answer a call, or not."""
@@ -418,7 +463,8 @@ class World:
         assert self.lane.in_flight == self.health.in_flight == len(self.calls)
         assert self.lane.order.joined == sum(1 for item in self.items if item.joined is not None)
         for feed in self.feeds:
-            assert feed.open == len(feed.unsettled())
+            early = len(feed._early) if isinstance(feed, StreamFeed) else 0
+            assert feed.open == len(feed.unsettled()) + early
             assert feed.finished or feed in self.lane.feeds
 
     def look(self) -> None:
@@ -427,7 +473,12 @@ class World:
             if isinstance(feed, StreamFeed):
                 while feed.outcomes:
                     outcome = feed.outcomes.popleft()
-                    assert outcome.account == self.places[feed, outcome.index].account
+                    account = self.places[feed, outcome.index].account
+                    assert outcome.account == account
+                    if self.endpoint.writes:
+                        before = self.handed_over.get((feed, account), -1)
+                        assert before < outcome.index, "outcomes of one account in the order of its writes"
+                        self.handed_over[feed, account] = outcome.index
                     self._settled(feed, outcome.index, outcome)
                 continue
             for place in list(self._open[feed]):
@@ -439,7 +490,7 @@ class World:
                     settled = not isinstance(value, Item | Bundle)
                 if settled:
                     del self._open[feed][place]
-                    self._settled(feed, place, value.outcome(0, "") if isinstance(value, Failure) else Ok(0, "", value))
+                    self._settled(feed, place, outcome_of(value, 0, ""))
 
     def _settled(self, feed: Feed, index: Any, outcome: Ok[Any] | Rejected | Unknown | NotSent) -> None:
         assert (feed, index) not in self.outcomes, "one outcome for every place"
@@ -457,11 +508,14 @@ class World:
             truth = self.knew[key]
             if isinstance(outcome, NotSent):
                 assert not truth.delivered
+                assert not place.maybe_sent or place.origin is None
             elif isinstance(outcome, Rejected):
                 assert truth.delivered
                 assert not truth.applied
+                assert not (place.maybe_sent and self.endpoint.is_echo(outcome.code or 0, outcome.info))
             elif isinstance(outcome, Unknown):
-                assert truth.delivered or truth.left_in_flight
+                assert truth.delivered or truth.left_in_flight or place.maybe_sent
+                assert outcome.final != self.endpoint.repeatable
             elif not self.endpoint.writes:
                 assert truth.applied
                 assert outcome.value >= place.version, "a read must not miss a write that was made before it"

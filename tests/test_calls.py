@@ -377,7 +377,7 @@ async def test_an_error_that_is_not_of_this_call_carries_no_reply(puppet: Puppet
 
 
 async def test_what_stopped_a_call_does_not_carry_what_was_answered_to_it_before(puppet: Puppet) -> None:
-    before = Failure(Unknown, 91000, "busy", "", again=True, reply={**refuse(91000)})
+    before = Failure(Unknown, 91000, "busy", "", final=False, reply={**refuse(91000)})
     async with client_of(puppet) as tim:
         error = tim._calls.of("a/b", repeat=True)._error_of(before, CredentialsError(70003, "no", "c/d"))
     assert isinstance(error, CredentialsError)
@@ -422,7 +422,7 @@ async def test_a_recall_whose_answer_was_lost_is_done_when_the_repeat_says_so(pu
 
 async def test_a_call_that_was_stopped_tells_no_reply_that_belongs_to_another_code(tim: Client) -> None:
     operation = tim._calls.of("openim/sendmsg", repeat=True)
-    busy = Failure(Unknown, 91000, "busy", "stopped", again=True, reply={"ErrorCode": 91000})
+    busy = Failure(Unknown, 91000, "busy", "stopped", final=False, reply={"ErrorCode": 91000})
     stopped = operation._error_of(busy, CredentialsError(70003, "no", "openim/sendmsg"))
     assert isinstance(stopped, CredentialsError)
     assert stopped.reply is None

@@ -32,8 +32,8 @@ from tim_async.service.codes import code
 from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 STATS = Stats(2, 0, 3, 0.5, 0.0)
-GONE = Failure(Rejected, 70107, "no such user", "the account does not exist", again=False)
-LOST = Failure(Unknown, None, "", "gave up after 6 attempts", again=True)
+GONE = Failure(Rejected, 70107, "no such user", "the account does not exist", final=True)
+LOST = Failure(Unknown, None, "", "gave up after 6 attempts", final=False)
 
 
 def result_of(*values: Failure | None) -> BatchResult[None]:
@@ -180,7 +180,7 @@ def test_an_account_error_tells_what_its_outcome_tells(kind: type[Rejected | Unk
 
 
 def test_a_batch_error_tells_only_the_three_commonest_kinds() -> None:
-    values = [Failure(Rejected, number, "", "no", again=False) for number in (1, 2, 2, 3, 3, 4, 4)]
+    values = [Failure(Rejected, number, "", "no", final=True) for number in (1, 2, 2, 3, 3, 4, 4)]
     error = BatchError(result_of(*values))
     assert str(error).startswith("7 of 7 items are not Ok: 2 Rejected 2, 2 Rejected 3, 2 Rejected 4; first: ")
     assert len(error.result) == 7
@@ -196,7 +196,7 @@ def test_no_error_prints_a_signature_even_if_the_service_echoes_the_url(endpoint
     reply = {"ErrorCode": 70003, "ErrorInfo": ECHO} | {name: [row] for name in lists}
     answer = endpoint.decode(msgspec.json.encode(reply))
     said = [(answer.code, answer.info), *answer.errors.values()]
-    result = result_of(*[Failure(Rejected, number, info, "no", again=False) for number, info in said])
+    result = result_of(*[Failure(Rejected, number, info, "no", final=True) for number, info in said])
     for error in (
         APIError(answer.code, answer.info, endpoint.path, result),
         *map(AccountError, result.errors),

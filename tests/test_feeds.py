@@ -12,8 +12,8 @@ from tim_async.lane.items import BULK, NORMAL, BatchFeed, Bundle, Item, Line
 from tim_async.operations.operation import result_of
 from tim_async.outcomes import Failure, NotSent, Ok, Outcome, Rejected, Stats
 
-NO = Failure(Rejected, 70107, "no such user", "the account does not exist", again=False)
-LATE = Failure(NotSent, None, "", "its timeout was over", again=True, argument="x")
+NO = Failure(Rejected, 70107, "no such user", "the account does not exist", final=True)
+LATE = Failure(NotSent, None, "", "its timeout was over", final=False, argument="x")
 
 
 def call_feed() -> CallFeed:

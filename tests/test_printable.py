@@ -97,7 +97,7 @@ WORDS = "no\x1b[31m\r\nERROR forged line\u202e\u2028"
         AccountError(Rejected(0, "Mary", 70107, WORDS, "")),
         AccountError(NotSent(0, WORDS, None, "", WORDS)),
         BatchError(
-            BatchResult([WORDS], [Failure(Rejected, 70107, WORDS, WORDS, again=False)], Stats(1, 0, 1, 0.0, 0.0))
+            BatchResult([WORDS], [Failure(Rejected, 70107, WORDS, WORDS, final=True)], Stats(1, 0, 1, 0.0, 0.0))
         ),
     ],
     ids=lambda error: type(error).__name__,

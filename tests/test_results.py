@@ -16,10 +16,10 @@ from tim_async.results import BatchResult
 Kept: TypeAlias = str | Failure | None
 
 STATS = Stats(calls=3, retries=1, items=4, seconds=1.5, seconds_waited=0.25)
-LOST = Failure(Unknown, 60008, "timeout", "gave up after 6 attempts", again=True, argument={"city": "Oslo"})
-GUILTY = Failure(Rejected, 70107, "unknown", "the account does not exist", again=False, argument={"city": "Rome"})
-UNSENT = Failure(NotSent, None, "", "its timeout was over", again=True, argument={"city": "Lima"})
-REFUSED_HERE = Failure(NotSent, 70402, "", "the account is empty", again=False)
+LOST = Failure(Unknown, 60008, "timeout", "gave up after 6 attempts", final=False, argument={"city": "Oslo"})
+GUILTY = Failure(Rejected, 70107, "unknown", "the account does not exist", final=True, argument={"city": "Rome"})
+UNSENT = Failure(NotSent, None, "", "its timeout was over", final=False, argument={"city": "Lima"})
+REFUSED_HERE = Failure(NotSent, 70402, "", "the account is empty", final=True)
 
 kept_values = st.one_of(st.text(), st.none(), st.sampled_from([LOST, GUILTY, UNSENT, REFUSED_HERE]))
 books = st.lists(st.tuples(st.text(max_size=3), kept_values), max_size=20)
@@ -222,6 +222,7 @@ JSON: dict[str, Any] = {
             "code": 60008,
             "info": "timeout",
             "reason": "gave up after 6 attempts",
+            "final": False,
         },
         {
             "outcome": "Rejected",
@@ -230,6 +231,7 @@ JSON: dict[str, Any] = {
             "code": 70107,
             "info": "unknown",
             "reason": "the account does not exist",
+            "final": True,
         },
         {
             "outcome": "NotSent",
@@ -238,6 +240,7 @@ JSON: dict[str, Any] = {
             "code": None,
             "info": "",
             "reason": "its timeout was over",
+            "final": False,
         },
         {
             "outcome": "NotSent",
@@ -246,6 +249,7 @@ JSON: dict[str, Any] = {
             "code": 70402,
             "info": "",
             "reason": "the account is empty",
+            "final": True,
         },
     ],
     "stats": {"calls": 3, "retries": 1, "items": 4, "seconds": 1.5, "seconds_waited": 0.25},

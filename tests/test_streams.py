@@ -283,6 +283,32 @@ async def test_a_stream_of_a_closed_client_is_refused(client: Client) -> None:
         await anext(stream)
 
 
+# In the order of its writes
+
+
+async def test_outcomes_of_one_account_come_in_the_order_of_its_writes(puppet: Puppet) -> None:
+    """Also if a later one is refused here, or the stream is stopped while the first is in flight."""
+    writes: list[tuple[str, Any]] = [("Mary", {"n": "1"}), ("Mary", 7), ("Mary", {"n": "2"}), ("Tom", {"n": "1"})]
+    got: list[Outcome[None]] = []
+    later = [("Mary", {"n": str(n)}) for n in range(9)]
+    async with (
+        client_of(puppet, max_in_flight=1) as tim,
+        tim.push.set_attributes.stream([*writes, *later]) as outcomes,
+    ):
+        call = await puppet.call()
+        assert call.accounts == ["Mary", "Tom"]
+        task = asyncio.create_task(into(got, outcomes))
+        await settle()
+        assert not got
+        call.answer({"ErrorCode": 0, "ErrorInfo": "", "ActionStatus": "OK"})
+        (await puppet.call()).answer({"ErrorCode": 70009, "ErrorInfo": "wrong key", "ActionStatus": "FAIL"})
+        with pytest.raises(CredentialsError):
+            await task
+    mary = [outcome for outcome in got if outcome.account == "Mary"]
+    assert [outcome.index for outcome in mary] == [0, 1, 2, *range(4, 13)]
+    assert [type(outcome) for outcome in mary] == [Ok, NotSent, Rejected, *[NotSent] * 9]
+
+
 # Closed under it
 
 
@@ -293,7 +319,9 @@ async def test_when_the_client_closes_every_item_that_was_taken_has_its_outcome(
     async with tim.accounts.delete.stream(getattr(source, form)()) as outcomes:
         await puppet.call()
         await tim.aclose()
-        got = await all_of(outcomes)
+        got: list[Outcome[None]] = []
+        with pytest.raises(ClientClosed):
+            await into(got, outcomes)
         assert outcomes.unread
     assert sorted(outcome.index for outcome in got) == list(range(source.taken))
     assert {type(outcome) for outcome in got} == {Unknown, NotSent}

@@ -293,6 +293,9 @@ class Dispatcher:
         began = self._clock()
         told = bool(self._hooks) or log.isEnabledFor(logging.DEBUG)
         attempt = 1 + max((item.attempts for item in chunk.items), default=0) if told else 0
+        if not await self._announced(chunk):
+            self._call_off(chunk, permit)
+            return
         signer = self._transport.signer
         signer.current(time.time())  # signs now if it is time to, so that the version is the call's own
         version = signer.version
@@ -300,6 +303,24 @@ class Dispatcher:
         self._settle(chunk, permit, answer, version)
         if told:
             self._tell(answer, (len(chunk.accounts), attempt, self._clock() - began, waited))
+
+    async def _announced(self, chunk: Chunk) -> bool:
+        """Tell those who want to know what is about to be sent; False if one of them forbade it."""
+        told = self.lane.first_sendings(chunk)
+        for feed, places in told:
+            if feed.before_send is not None:
+                try:
+                    await feed.before_send(places)
+                except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything; he gets it back
+                    feed.failure = feed.failure or exc
+                    self.stop(feed, f"before_send failed: {type(exc).__name__}")
+        return all(feed.failure is None for feed, _ in told)
+
+    def _call_off(self, chunk: Chunk, permit: Permit) -> None:
+        chunk.settled = True
+        self._report(permit)
+        self.lane.call_off(chunk, self._clock())
+        self.wake()
 
     def _settle(self, chunk: Chunk, permit: Permit, answer: Answer | RequestError, version: int) -> None:
         """Hand the answer to the lane, the permit back to the limiter, and wake whoever may go on now."""

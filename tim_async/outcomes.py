@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-__all__ = ["Failure", "NotSent", "Ok", "Outcome", "Rejected", "Result", "Stats", "Unknown"]
+__all__ = [
+    "ASSUMED",
+    "Assumed",
+    "Failure",
+    "NotSent",
+    "Ok",
+    "Outcome",
+    "Rejected",
+    "Result",
+    "Stats",
+    "Unknown",
+    "bare",
+    "outcome_of",
+]
 
 V = TypeVar("V")
 
 
-class Ok(msgspec.Struct, Generic[V], frozen=True, gc=False, tag_field="outcome"):
+class Ok(msgspec.Struct, Generic[V], frozen=True, gc=False, omit_defaults=True, tag_field="outcome"):
     """The service said yes."""
 
     index: int
@@ -21,6 +35,14 @@ class Ok(msgspec.Struct, Generic[V], frozen=True, gc=False, tag_field="outcome")
     """The account, as the caller wrote it."""
     value: V
     """What was asked for; None for a write."""
+    assumed: bool = False
+    """Whether the yes was inferred: the service refused a repeat as one does whose effect is there already, and an
+    earlier call whose answer was lost may have been the cause. An account that never existed looks the same."""
+
+    @property
+    def final(self) -> bool:
+        """True: there is nothing left to do."""
+        return True
 
 
 class _NotOk(msgspec.Struct, frozen=True, gc=False, tag_field="outcome"):
@@ -34,18 +56,29 @@ class _NotOk(msgspec.Struct, frozen=True, gc=False, tag_field="outcome"):
     """The service's own words; may be empty."""
     reason: str = ""
     """Ours: what it means."""
+    final: bool = False
+    """Whether sending it again would change nothing; else it may fare better another time."""
 
 
 class Rejected(_NotOk, frozen=True, gc=False, tag_field="outcome"):
     """The service said no, with a code that is final."""
 
+    final: bool = True
+    """False where the whole app was refused, so that nobody judged this account: a wrong key, a missing right."""
+
 
 class Unknown(_NotOk, frozen=True, gc=False, tag_field="outcome"):
     """It may have reached the service, and neither a yes nor a final no came to the end."""
 
+    final: bool = False
+    """True for a command that must not be repeated."""
+
 
 class NotSent(_NotOk, frozen=True, gc=False, tag_field="outcome"):
     """No call with it can have reached the service."""
+
+    final: bool = False
+    """True where it was refused before sending, such as an account that is empty."""
 
 
 Outcome: TypeAlias = Ok[V] | Rejected | Unknown | NotSent
@@ -62,15 +95,36 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     code: int | None
     info: str
     reason: str
-    again: bool
-    """Whether the same item may fare better when it is sent again."""
+    final: bool
+    """Whether sending the same item again would change nothing."""
     argument: Any = None
     reply: Any = None
     """All that was answered, where the item is a call without accounts."""
 
     def outcome(self, index: int, account: str) -> Rejected | Unknown | NotSent:
         """The outcome that it stands for."""
-        return self.kind(index, account, self.code, self.info, self.reason)
+        return self.kind(index, account, self.code, self.info, self.reason, self.final)
+
+
+class Assumed(enum.Enum):
+    """What is kept of an item that is `Ok` by inference."""
+
+    ASSUMED = enum.auto()
+
+
+ASSUMED: Final[Literal[Assumed.ASSUMED]] = Assumed.ASSUMED
+
+
+def bare(value: V | Assumed) -> V:
+    """The value that a caller gets."""
+    return None if value is ASSUMED else value  # type: ignore[return-value]  # what is assumed is a write, whose V is None
+
+
+def outcome_of(value: V | Failure | Assumed, index: int, account: str) -> Outcome[V]:
+    """The outcome that a kept value stands for."""
+    if isinstance(value, Failure):
+        return value.outcome(index, account)
+    return Ok(index, account, bare(value), value is ASSUMED)
 
 
 class Stats(msgspec.Struct, frozen=True):

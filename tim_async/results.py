@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 
 from .errors import AccountError, BatchError
-from .outcomes import Failure, NotSent, Ok, Outcome, Rejected, Stats, Unknown
+from .outcomes import Assumed, Failure, NotSent, Outcome, Rejected, Stats, Unknown, bare, outcome_of
 from .printable import sturdy
 
-__all__ = ["BatchResult"]
+__all__ = ["BatchResult", "Retryable"]
 
 V = TypeVar("V")
 
@@ -22,6 +22,32 @@ class _Shape:
     outcomes: list[Outcome[Any]]
     stats: Stats
     unread: bool
+
+
+class Retryable(list[Any]):
+    """Items worth sending again: a list like any other, which also knows which of them may have been sent.
+
+    The operation to which it is given needs that knowledge: an account that may be deleted already and is not found any
+    more was deleted. Slices keep it; what is built anew of the items, such as a comprehension, does not, and takes
+    ``maybe_sent=True`` for what is `Unknown`.
+    """
+
+    def __init__(self, items: list[Any], maybe_sent: frozenset[str]) -> None:
+        super().__init__(items)
+        self.maybe_sent = maybe_sent
+        """The accounts of which a call may have been applied."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Retryable: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> Any:
+        """An item, or some of them that remember the same."""
+        found = super().__getitem__(index)
+        return Retryable(found, self.maybe_sent) if isinstance(index, slice) else found
+
+    def __reduce__(self) -> tuple[type[Retryable], tuple[list[Any], frozenset[str]]]:
+        return Retryable, (list(self), self.maybe_sent)
 
 
 class BatchResult(Generic[V]):
@@ -40,7 +66,13 @@ class BatchResult(Generic[V]):
     """Whether the source may hold more items, which were never taken."""
 
     def __init__(
-        self, accounts: list[str], values: list[V | Failure], stats: Stats, *, unread: bool = False, pairs: bool = False
+        self,
+        accounts: list[str],
+        values: Sequence[V | Failure | Assumed],
+        stats: Stats,
+        *,
+        unread: bool = False,
+        pairs: bool = False,
     ) -> None:
         self._accounts = accounts
         self._values = values
@@ -49,10 +81,7 @@ class BatchResult(Generic[V]):
         self.unread = unread
 
     def _outcome(self, index: int) -> Outcome[V]:
-        value = self._values[index]
-        if isinstance(value, Failure):
-            return value.outcome(index, self._accounts[index])
-        return Ok(index, self._accounts[index], value)
+        return outcome_of(self._values[index], index, self._accounts[index])
 
     def __len__(self) -> int:
         return len(self._accounts)
@@ -96,7 +125,7 @@ class BatchResult(Generic[V]):
         value = self._values[place]
         if isinstance(value, Failure):
             raise AccountError(value.outcome(place, self._accounts[place]))
-        return value
+        return bare(value)
 
     @property
     def values(self) -> dict[str, V]:
@@ -106,7 +135,7 @@ class BatchResult(Generic[V]):
     @cached_property
     def _good(self) -> dict[str, V]:
         pairs = zip(self._accounts, self._values, strict=True)
-        return {account: value for account, value in pairs if not isinstance(value, Failure)}
+        return {account: bare(value) for account, value in pairs if not isinstance(value, Failure)}
 
     @property
     def errors(self) -> list[Rejected | Unknown | NotSent]:
@@ -136,19 +165,22 @@ class BatchResult(Generic[V]):
             raise BatchError(self)
         return self
 
-    def retryable(self) -> list[Any]:
+    def retryable(self) -> Retryable:
         """The items worth sending again, ready to be passed to the same operation.
 
         Accounts, or (account, argument) pairs for an operation that takes arguments. Left out are the items that the
-        service refused for good, and those that were refused here because no call with them could succeed.
+        service refused for good, those that were refused here because no call with them could succeed, and those that
+        may have been sent and must not be sent twice. What is `Unknown` counts as maybe sent when it is sent again: an
+        account that is not there any more was deleted.
         """
         failed = [
             (account, value)
             for account, value in zip(self._accounts, self._values, strict=True)
-            if isinstance(value, Failure) and value.again
+            if isinstance(value, Failure) and not value.final
         ]
         # Copies, for items that were given one object share one, and the caller may change what he gets.
-        return [(account, copy(value.argument)) if self._pairs else account for account, value in failed]
+        items = [(account, copy(value.argument)) if self._pairs else account for account, value in failed]
+        return Retryable(items, frozenset(account for account, value in failed if value.kind is Unknown))
 
     @sturdy
     def __repr__(self) -> str:

@@ -8,15 +8,18 @@ a hole in the book.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from tim_async.outcomes import Failure, Ok, Outcome
+from tim_async.outcomes import Ok, Outcome, outcome_of
 
-from .items import BatchFeed, Bundle, Feed, Item
+from .items import EVERY_ACCOUNT, BatchFeed, Bundle, Feed, Item
 
-__all__ = ["CallFeed", "Singles", "StreamFeed", "Waiter"]
+__all__ = ["BeforeSend", "CallFeed", "Singles", "StreamFeed", "Waiter"]
+
+BeforeSend: TypeAlias = Callable[[Sequence[int]], Awaitable[object]]
+"""Told the places of items that are about to go out for the first time; see `Operation.stream`."""
 
 ROOM_LEAST = 100  # of a stream; asked for each item that was handed over, a source would make calls of one item
 
@@ -43,8 +46,9 @@ class Singles(Feed):
     __slots__ = ("waiting",)
     single = True
 
-    def __init__(self, priority: int, options: Any, *, patient: bool = False) -> None:
+    def __init__(self, priority: int, options: Any, *, patient: bool = False, maybe_sent: bool = False) -> None:
         super().__init__(priority, options, now=0.0, patient=patient)
+        self.maybe_sent = EVERY_ACCOUNT if maybe_sent else frozenset()
         self.waiting: dict[Waiter, Item] = {}
 
     def enter(self, item: Item) -> None:
@@ -119,7 +123,7 @@ class CallFeed(BatchFeed):
 class StreamFeed(BatchFeed):
     """The book of a stream: outcomes leave it as they come, so only the open items are kept."""
 
-    __slots__ = ("most_open", "outcomes", "places")
+    __slots__ = ("_early", "_lined_up", "announced", "before_send", "failure", "most_open", "outcomes", "places")
     hands_over = True
 
     def __init__(self, priority: int, options: Any, *, now: float, most_open: int, pairs: bool = False) -> None:
@@ -129,6 +133,15 @@ class StreamFeed(BatchFeed):
         """What has not been handed over yet, in the order of completion."""
         self.places: dict[int, Item | Bundle] = {}
         """The open items by their place, and the bundles by the place of their first."""
+        self.before_send: BeforeSend | None = None
+        self.announced: set[int] = set()
+        """The open places of which `before_send` was told."""
+        self.failure: Exception | None = None
+        """What `before_send` raised."""
+        self._lined_up: dict[str, deque[int]] = {}
+        """Accounts with several open places -> these, in the order of the input."""
+        self._early: dict[int, Outcome[Any]] = {}
+        """Of these, what is known before an earlier one of the same account is: it is handed over after that."""
 
     @property
     def wants_items(self) -> int:
@@ -163,13 +176,46 @@ class StreamFeed(BatchFeed):
     def put(self, place: int, account: str, value: Any) -> None:
         """As in `Feed`."""
         del self.places[place]
-        self.open -= 1
-        outcome = value.outcome(place, account) if isinstance(value, Failure) else Ok(place, account, value)
-        self.outcomes.append(outcome)
+        if self.before_send is not None:
+            self.announced.discard(place)
+        outcome = outcome_of(value, place, account)
+        if account in self._lined_up:
+            self._early[place] = outcome
+            self._hand_over_lined_up(account)
+        else:
+            self.open -= 1
+            self.outcomes.append(outcome)
+
+    def line_up(self, item: Item, ahead: Iterable[Item]) -> None:
+        """As in `Feed`: their outcomes are to come in this order, whatever each meets."""
+        account = item.account
+        if account not in self._lined_up:
+            places = [place for other in ahead for feed, place in other.places if feed is self]
+            own = [place for place in places if place != item.place and place in self.places]
+            if not own:
+                return
+            self._lined_up[account] = deque(sorted(own))
+        self._lined_up[account].append(item.place)
+
+    def _hand_over_lined_up(self, account: str) -> None:
+        places = self._lined_up[account]
+        while places and places[0] in self._early:
+            self.outcomes.append(self._early.pop(places.popleft()))
+            self.open -= 1
+        if not places:
+            del self._lined_up[account]
+
+    def unannounced(self, places: Iterable[int]) -> list[int]:
+        """Those of these places that `before_send` has not been told of; from now on it has."""
+        new = [place for place in places if place not in self.announced]
+        self.announced.update(new)
+        return new
 
     def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
         """As in `Feed`."""
         del self.places[bundle.place]
+        if self.before_send is not None:
+            self.announced.difference_update(range(bundle.place, bundle.place + bundle.size))
         self.open -= bundle.size
         self.outcomes.extend(map(Ok, count(bundle.place), bundle.accounts, values))
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,7 @@ from tim_async.outcomes import Stats
 
 __all__ = [
     "BULK",
+    "EVERY_ACCOUNT",
     "FLYING",
     "GONE",
     "INTERACTIVE",
@@ -26,6 +27,7 @@ __all__ = [
     "PRIORITIES",
     "WAITING_LOW",
     "WAITING_MOST",
+    "Accounts",
     "BatchFeed",
     "Bundle",
     "Chunk",
@@ -45,6 +47,18 @@ WAITING_LOW = 500  # below this the source is asked again
 
 def nobody() -> None:
     """Nobody listens."""
+
+
+class _EveryAccount:
+    def __contains__(self, account: object) -> bool:
+        return True
+
+    def __bool__(self) -> bool:
+        return True
+
+
+EVERY_ACCOUNT = _EveryAccount()
+Accounts: TypeAlias = "frozenset[str] | _EveryAccount"
 
 
 class Line:
@@ -128,6 +142,7 @@ class Feed(Line, ABC):
         "error",
         "finished_at",
         "guilty_chunks",
+        "maybe_sent",
         "notify",
         "open",
         "patient",
@@ -144,6 +159,8 @@ class Feed(Line, ABC):
 
     def __init__(self, priority: int, options: Any, *, now: float, patient: bool = False) -> None:
         super().__init__(priority, options)
+        self.maybe_sent: Accounts = frozenset()
+        """The accounts whose items somebody may have sent before, so that a repeat may meet its own first effect."""
         self.patient = patient
         """Whether it has a timeout of its own, and so waits however long the service is silent."""
         self.open = 0
@@ -174,6 +191,9 @@ class Feed(Line, ABC):
         """Whether more items may come from the source."""
         return False
 
+    def line_up(self, item: Item, ahead: Iterable[Item]) -> None:
+        """An item is not the first of its account; *ahead* are those before it, first come first."""
+
     @property
     def refuses(self) -> bool:
         """Whether what still comes is not sent any more."""
@@ -183,6 +203,11 @@ class Feed(Line, ABC):
     def hurried(self) -> bool:
         """Whether it is stopped when the service is silent for long."""
         return not self.patient and self.stop_reason is None
+
+    def item(self, account: str, argument: Any, place: Any, line: Line | None = None) -> Item:
+        """A new item of it."""
+        unsure = account in self.maybe_sent
+        return Item(account, argument, place, self, line, self.priority, unsure=unsure)
 
     @abstractmethod
     def rebook(self, place: Any, item: Item) -> None:
@@ -262,7 +287,7 @@ class Item(msgspec.Struct, gc=False, eq=False):
     reached: bool = False
     """Whether a call with it can have reached the service."""
     unsure: bool = False
-    """Whether such a call may have been applied without our knowing."""
+    """Whether a call with it may have been applied without our knowing; one of ours, or of those before us."""
     refused: bool = False
     """Whether the last word about it was a definite no."""
     code: int | None = None
@@ -301,7 +326,7 @@ class Bundle(msgspec.Struct, gc=False, eq=False):
         """Make its items, each as it stands."""
         feed, line = self.feed, self.line
         self.items = [
-            Item(account, argument, place, feed, line, feed.priority)
+            feed.item(account, argument, place, line)
             for place, (account, argument) in enumerate(zip(self.accounts, self.arguments, strict=True), self.place)
         ]
         return self.items

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tim_async.errors import APIError, BadStatus, InvalidRequest, RequestError
-from tim_async.outcomes import Failure, Rejected, Unknown
+from tim_async.outcomes import ASSUMED, Failure, Rejected, Unknown
 from tim_async.service.codes import Action, Code, code, is_known
 from tim_async.service.endpoints import Answer
 
@@ -169,7 +169,7 @@ class Lane(Waiting):
             return _NOTHING
         if verdict.action in (Action.STOP, Action.RESIGN):
             for item in chunk.items:
-                self._reject(item, verdict, again=True)
+                self._reject(item, verdict)
             return self._pointless(verdict, answer.info, now)
         return self._final(chunk, answer, verdict, now)
 
@@ -212,7 +212,7 @@ class Lane(Waiting):
         alone = len(chunk.items) == 1
         for item in items:
             if alone and self.endpoint.is_echo(verdict.number, info) and item.unsure:
-                self.end(item, None)
+                self.end(item, ASSUMED)
             else:
                 self._reject(item, verdict, of_all=True)
         error = InvalidRequest(verdict.number, info, self.endpoint.path)
@@ -259,7 +259,7 @@ class Lane(Waiting):
         """This item alone was refused."""
         feed = item.feed
         if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
-            self.end(item, item.reply)
+            self.end(item, ASSUMED if item.reply is None and verdict.action is not Action.DONE else item.reply)
             return
         self._reject(item, verdict, trial)
         if trial is None:
@@ -325,8 +325,11 @@ class Lane(Waiting):
         item.code, item.info = verdict.number or None, said.info
         item.unsure = item.unsure or verdict.unsure
         item.refused = False
-        if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
+        if verdict.action is Action.DONE:
             self.end(item, said.value)
+            return True
+        if self._done_all_the_same(item, verdict):
+            self.end(item, ASSUMED)
             return True
         if verdict.action in (Action.RETRY, Action.PAUSE, Action.RESIGN):
             return False
@@ -340,16 +343,15 @@ class Lane(Waiting):
         """Whether this "no" is only the echo of an earlier call whose answer was lost."""
         return item.unsure and self.endpoint.is_echo(verdict.number, item.info)
 
-    def _reject(
-        self, item: Item, verdict: Code, trial: Trial | None = None, *, again: bool = False, of_all: bool = False
-    ) -> None:
+    def _reject(self, item: Item, verdict: Code, trial: Trial | None = None, *, of_all: bool = False) -> None:
         if trial is not None:
             self.trials.decided(item, guilty=trial.code == verdict.number)
         # That nothing may be sent now does not tell what became of an earlier call whose answer was lost.
-        stop = of_all or verdict.action in (Action.STOP, Action.RESIGN)
-        kind = Unknown if stop and item.unsure else Rejected
+        stop = verdict.action in (Action.STOP, Action.RESIGN)
+        kind = Unknown if (stop or of_all) and item.unsure else Rejected
+        final = not stop and (kind is Rejected or not self.endpoint.repeatable)
         reason = self.endpoint.of_all(verdict) if of_all else verdict.meaning
-        failure = Failure(kind, item.code, item.info, reason, again=again, argument=item.argument, reply=item.reply)
+        failure = Failure(kind, item.code, item.info, reason, final=final, argument=item.argument, reply=item.reply)
         self.end(item, failure)
 
     # Not yet

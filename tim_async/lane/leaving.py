@@ -57,17 +57,17 @@ class Leaving:
         if isinstance(feed, Singles):
             self._retire(feed)
 
-    def singles(self, priority: int, options: Hashable, *, patient: bool) -> Singles:
+    def singles(self, priority: int, options: Hashable, *, patient: bool, maybe_sent: bool = False) -> Singles:
         """The standing feed of single requests of a kind."""
-        key = (priority, options, patient)
+        key = (priority, options, patient, maybe_sent)
         feed = self._singles.get(key)
         if feed is None:
-            feed = self._singles[key] = Singles(priority, options, patient=patient)
+            feed = self._singles[key] = Singles(priority, options, patient=patient, maybe_sent=maybe_sent)
         return feed
 
     def _retire(self, feed: Singles) -> None:
         """Whoever comes from now on gets another feed: this one is empty, or stopped."""
-        key = (feed.priority, feed.options, feed.patient)
+        key = (feed.priority, feed.options, feed.patient, bool(feed.maybe_sent))
         if self._singles.get(key) is feed:
             del self._singles[key]
 
@@ -202,23 +202,31 @@ class Leaving:
             self._close(item)
 
     def goes_on(self, item: Item, why: str) -> bool:
-        """Whether an item that was answered with "not yet" is still wanted; stopped feeds leave it now."""
+        """Whether an item that is to wait again is still wanted; feeds that were stopped leave it now.
+
+        Args:
+            item: neither in flight any more nor waiting yet.
+            why: what it was answered with; empty if it was not sent after all.
+        """
         self._returned = True
         if not item.wanted:
             self._close(item)
             return False
         for feed, place in item.places:
             if feed.stop_reason is not None:
-                self._end_place(item, feed, place, f"{feed.stop_reason}; before that: {why}")
+                self._end_place(
+                    item, feed, place, f"{feed.stop_reason}; before that: {why}" if why else feed.stop_reason
+                )
         return item.line is not GONE
 
     def failure_of(self, item: Item, feed: Feed, reason: str) -> Failure:
         """What is to be said to a feed of an item that ends as things stand."""
         kind: type[Unknown | Rejected | NotSent] = Unknown
         number = item.code
-        if not item.reached and item.line is not FLYING:
+        if not item.reached and not item.unsure and item.line is not FLYING:
             kind = NotSent
             number = feed.error.code if isinstance(feed.error, APIError) else None
         elif item.refused and not item.unsure and item.line is not FLYING:
             kind = Rejected
-        return Failure(kind, number, item.info, reason, again=True, argument=item.argument, reply=item.reply)
+        final = kind is Unknown and not self.endpoint.repeatable
+        return Failure(kind, number, item.info, reason, final=final, argument=item.argument, reply=item.reply)

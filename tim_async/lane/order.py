@@ -6,7 +6,7 @@ Nearly always nobody else wants the accounts of a bundle; then it is enough to k
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from .items import FLYING, Bundle, Item
@@ -125,10 +125,19 @@ class Order:
         return head
 
     def _may_join(self, item: Item, last: Item) -> bool:
+        if item.feed is not last.feed and (item.feed.maybe_sent or last.feed.maybe_sent):
+            return False  # what ends unsent was never sent for the one, and may have been for the other
         if self._writes:
             return last.feed is item.feed and not item.feed.single and last.argument == item.argument
         # A read that was sent may miss a write that was made since.
         return last.line is not FLYING
+
+    def of(self, account: str, options: Any) -> Iterator[Item]:
+        """All items of an account, first come first."""
+        key = self.key(account, options)
+        if key in self._heads:
+            yield self._heads[key]
+            yield from self._behind.get(key, ())
 
     def release(self, item: Item, options: Any) -> Item | None:
         """An item has its outcome, or was withdrawn. Returns the next head of its account, which may be sent now."""

@@ -15,7 +15,7 @@ from tim_async.printable import sturdy
 from tim_async.service.checks import Problem, Problems
 from tim_async.service.endpoints import Endpoint
 
-from .feeds import Singles, Waiter
+from .feeds import Singles, StreamFeed, Waiter
 from .health import Health
 from .items import FLYING, GONE, INTERACTIVE, WAITING_LOW, BatchFeed, Bundle, Chunk, Feed, Item
 from .leaving import Leaving
@@ -94,7 +94,7 @@ class Waiting(Leaving):
         self._admit(feed, now)
         given = [None] * len(accounts) if arguments is None else arguments
         # A source may be read while its feed is stopped: then these come too late.
-        if problems or feed.refuses or len(accounts) == 1:
+        if problems or feed.refuses or len(accounts) == 1 or (feed.maybe_sent and not self.endpoint.repeatable):
             self._add_each(feed, accounts, given, problems or {})
         else:
             self._add_in_bundles(feed, accounts, given)
@@ -103,10 +103,11 @@ class Waiting(Leaving):
     def ask(self, feed: Singles, place: Waiter, account: str, argument: Any, now: float) -> None:
         """Give a single request, for a feed from `singles`."""
         self._admit(feed, now)
-        item = Item(account, argument, place, feed, None, feed.priority)
+        item = feed.item(account, argument, place)
         feed.enter(item)
-        if feed.refuses:
-            feed.put(place, account, self.failure_of(item, feed, feed.stop_reason or CLOSED))
+        failure = self._refusal(feed, item, None)
+        if failure is not None:
+            feed.put(place, account, failure)
             self.touched.add(feed)
         else:
             self._enter(item)
@@ -151,13 +152,14 @@ class Waiting(Leaving):
         self, feed: BatchFeed, accounts: list[str], arguments: list[Any], problems: Mapping[int, Problem]
     ) -> None:
         items = [
-            Item(account, argument, place, feed, None, feed.priority)
+            feed.item(account, argument, place)
             for place, (account, argument) in enumerate(zip(accounts, arguments, strict=True), feed.taken)
         ]
         feed.enter(items)
         for place, item in enumerate(items):
             failure = self._refusal(feed, item, problems.get(place))
             if failure is not None:
+                self._line_up(item)
                 feed.put(item.place, item.account, failure)
                 self.touched.add(feed)
             else:
@@ -166,21 +168,35 @@ class Waiting(Leaving):
     def _enter(self, item: Item) -> None:
         """Let one item wait: in its line, behind another of its account, or as one with an equal one."""
         options = item.feed.options
-        if self.order.bundles and (bundle := self.order.bundle_of(item.account, options)) is not None:
-            self.open(bundle)
+        self._open_bundle_of(item.account, options)
         head = self.order.claim(item, options)
         if head is None:
             self._ready(item)
-        elif head.priority > item.priority:
+            return
+        self._line_up(item)
+        if head.priority > item.priority:
             self._lend(head, item.priority)
+
+    def _open_bundle_of(self, account: str, options: Any) -> None:
+        if self.order.bundles and (bundle := self.order.bundle_of(account, options)) is not None:
+            self.open(bundle)
+
+    def _line_up(self, item: Item) -> None:
+        """Outcomes of one account come in the order of its writes, to whoever gets them one by one."""
+        feed = item.feed
+        if feed.hands_over and self.endpoint.writes:
+            self._open_bundle_of(item.account, feed.options)
+            feed.line_up(item, self.order.of(item.account, feed.options))
 
     def _refusal(self, feed: Feed, item: Item, problem: Problem | None) -> Failure | None:
         """Why an item does not enter, if it does not."""
         if problem is not None:
             # Without the argument, which is the caller's own object still: it may hold the result, and so itself.
-            return Failure(NotSent, problem.code, "", problem.reason, again=False)
+            return Failure(NotSent, problem.code, "", problem.reason, final=True)
         if feed.refuses:
             return self.failure_of(item, feed, feed.stop_reason or CLOSED)
+        if item.unsure and not self.endpoint.repeatable:
+            return self.failure_of(item, feed, "it may have been sent before, and must not be sent twice")
         return None
 
     def _lend(self, head: Item, priority: int) -> None:
@@ -244,6 +260,39 @@ class Waiting(Leaving):
         if health.full or (self.in_flight and (self.suspect or self.failures >= FAILURES_MOST)):
             return math.inf
         return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at, self.throttle.next_at)
+
+    def first_sendings(self, chunk: Chunk) -> list[tuple[StreamFeed, list[int]]]:
+        """Whom to tell before a sealed call is made, and of which places: those that go out for the first time."""
+        asking = [feed for feed in chunk.feeds if isinstance(feed, StreamFeed) and feed.before_send is not None]
+        if not asking:
+            return []
+        if chunk.bundle is not None:
+            places = range(chunk.bundle.place, chunk.bundle.place + chunk.bundle.size)
+            return [(feed, feed.unannounced(places)) for feed in asking]
+        by_feed: dict[Feed, list[int]] = {}
+        for item in chunk.items:
+            for feed, place in item.places:
+                by_feed.setdefault(feed, []).append(place)
+        found = [(feed, feed.unannounced(by_feed.get(feed, ()))) for feed in asking]
+        return [(feed, new) for feed, new in found if new]
+
+    def call_off(self, chunk: Chunk, now: float) -> None:
+        """A sealed call is not made after all: its items wait again as before, those of stopped feeds end."""
+        self.in_flight -= 1
+        self.health.in_flight -= 1
+        self.calls -= 1
+        for feed in chunk.feeds:
+            feed.calls -= 1
+        items = chunk.items if chunk.bundle is None else self.open(chunk.bundle)
+        for item in items:
+            item.line = None
+        waiting = [item for item in items if self.goes_on(item, "")]
+        if chunk.trial is not None:
+            self.trials.set_apart(waiting, chunk.trial)
+        else:
+            for item in reversed(waiting):
+                self._ready(item, first=True)
+        self.tell(now)
 
     def closed_for(self, now: float) -> float:
         """Seconds until a call may leave, as far as that is a matter of time."""

@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, overload
 
 from tim_async.errors import AccountError, BatchError
-from tim_async.lane.feeds import CallFeed, StreamFeed
-from tim_async.lane.items import PRIORITIES, BatchFeed, nobody
-from tim_async.outcomes import Failure, NotSent
+from tim_async.lane.feeds import BeforeSend, CallFeed, StreamFeed
+from tim_async.lane.items import EVERY_ACCOUNT, PRIORITIES, Accounts, BatchFeed, nobody
+from tim_async.outcomes import Assumed, Failure, NotSent
 from tim_async.printable import sturdy
-from tim_async.results import BatchResult
+from tim_async.results import BatchResult, Retryable
 from tim_async.service.checks import Problems, check_account, check_accounts, prepare
 
 from .single import Single
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tim_async.dispatch import Dispatcher
     from tim_async.service.endpoints import Endpoint
 
-__all__ = ["AccountsOperation", "Host", "Operation", "OutcomeStream", "PairsOperation", "Priority"]
+__all__ = ["AccountsOperation", "BeforeSend", "Host", "Operation", "OutcomeStream", "PairsOperation", "Priority"]
 
 A = TypeVar("A")
 V = TypeVar("V")
@@ -77,6 +77,13 @@ def result_of(feed: CallFeed) -> BatchResult[Any]:
     return BatchResult(feed.accounts, feed.values, feed.stats(), unread=not feed.exhausted, pairs=feed.pairs)
 
 
+def _maybe_sent(batch: object, *, every: bool) -> Accounts:
+    """The accounts of a batch of which a call may have been applied before."""
+    if every:
+        return EVERY_ACCOUNT
+    return batch.maybe_sent if isinstance(batch, Retryable) else frozenset()
+
+
 class Operation(Generic[V]):
     """What the operations have in common."""
 
@@ -113,13 +120,16 @@ class Operation(Generic[V]):
         dispatcher.lane.add(feed, accounts, arguments, asyncio.get_running_loop().time(), problems)
         dispatcher.wake()
 
-    async def _run(self, batch: object, options: Any, priority: Priority, timeout: float | None) -> BatchResult[V]:
+    async def _run(
+        self, batch: object, options: Any, priority: Priority, timeout: float | None, *, maybe_sent: bool = False
+    ) -> BatchResult[V]:
         source = self._source(batch)
         level = level_of(priority)
         check_seconds("timeout", timeout)
         dispatcher = self._host.dispatcher(self.endpoint)
         loop = asyncio.get_running_loop()
         feed = CallFeed(level, options, now=loop.time(), pairs=self._pairs, patient=timeout is not None)
+        feed.maybe_sent = _maybe_sent(batch, every=maybe_sent)
         owed = isinstance(batch, Sized)
         pump = Pump(source, feed, partial(self._give, dispatcher, feed), pairs=self._pairs, owed=owed)
         # Known to the lane before it has an item: a client that closes must reach a source that gave nothing yet.
@@ -156,6 +166,7 @@ class Operation(Generic[V]):
         *,
         timeout: float | None,
         max_wait: float | None = None,
+        maybe_sent: bool = False,
     ) -> Single[V]:
         """A single request that waits from now on."""
         level = level_of(priority)
@@ -168,8 +179,8 @@ class Operation(Generic[V]):
             reason = f"about {ahead:.2f} s of waiting are ahead, more than max_wait allows"
             raise AccountError(NotSent(0, str(account), None, "", reason))
         account, argument = self._prepared(account, argument)
-        singles = dispatcher.lane.singles(level, options, patient=timeout is not None)
-        waiter: asyncio.Future[V | Failure] = asyncio.get_running_loop().create_future()
+        singles = dispatcher.lane.singles(level, options, patient=timeout is not None, maybe_sent=maybe_sent)
+        waiter: asyncio.Future[V | Failure | Assumed] = asyncio.get_running_loop().create_future()
         dispatcher.ask(singles, waiter, account, argument)
         asked = Single(dispatcher, singles, waiter, account, self._pairs)
         if timed:
@@ -189,18 +200,30 @@ class Operation(Generic[V]):
             (argument,) = prepare(endpoint.prepare, [argument], problems)
             problem = problems.get(0)
         if problem is not None:
-            raise AccountError(NotSent(0, account, problem.code, "", problem.reason))
+            raise AccountError(NotSent(0, account, problem.code, "", problem.reason, final=True))
         return account, argument
 
-    def _stream(self, batch: object, options: Any, priority: Priority) -> OutcomeStream[V]:
+    def _stream(
+        self,
+        batch: object,
+        options: Any,
+        priority: Priority,
+        *,
+        maybe_sent: bool = False,
+        before_send: BeforeSend | None = None,
+    ) -> OutcomeStream[V]:
         source = self._source(batch)
         level = level_of(priority)
+        if before_send is not None and not callable(before_send):
+            raise TypeError(f"before_send must be an async function, not {type(before_send).__name__}")
 
         def begin() -> tuple[Dispatcher, StreamFeed, Pump]:
             dispatcher = self._host.dispatcher(self.endpoint)
             most = 2 * self._host.max_in_flight * 100
             now = asyncio.get_running_loop().time()
             feed = StreamFeed(level, options, now=now, most_open=most, pairs=self._pairs)
+            feed.maybe_sent = _maybe_sent(batch, every=maybe_sent)
+            feed.before_send = before_send
             return dispatcher, feed, Pump(source, feed, partial(self._give, dispatcher, feed), pairs=self._pairs)
 
         return OutcomeStream(begin, self._host.hold)
@@ -223,6 +246,7 @@ class AccountsOperation(Operation[V]):
         *,
         priority: Priority = "normal",
         timeout: float | None = None,
+        maybe_sent: bool = False,
     ) -> BatchResult[V]:
         """Send the command for every account of a batch.
 
@@ -230,6 +254,9 @@ class AccountsOperation(Operation[V]):
             batch: accounts, any number of them; read as they can be sent.
             priority: who goes first when the limit is reached.
             timeout: seconds for the whole batch; what is not settled by then is `NotSent` or `Unknown`.
+            maybe_sent: whether the items may have been sent before, by somebody whose answers are lost: what a repeat
+                answers is then understood so, and what ends without an answer is `Unknown`. What must not be sent twice
+                is not sent, and `Unknown`.
 
         Returns:
             One outcome for every account, in the order of the batch.
@@ -241,7 +268,7 @@ class AccountsOperation(Operation[V]):
             BatchError: reading the batch failed; raised from that error, with ``.result``.
             ClientClosed: the client has been closed.
         """
-        return await self._run(batch, self._options, priority, timeout)
+        return await self._run(batch, self._options, priority, timeout, maybe_sent=maybe_sent)
 
     async def one(
         self,
@@ -250,6 +277,7 @@ class AccountsOperation(Operation[V]):
         priority: Priority = "interactive",
         timeout: float | None = None,
         max_wait: float | None = None,
+        maybe_sent: bool = False,
     ) -> V:
         """Send the command for one account, in one call with whatever else waits.
 
@@ -258,6 +286,7 @@ class AccountsOperation(Operation[V]):
             priority: who goes first when the limit is reached.
             timeout: seconds until the answer.
             max_wait: seconds of waiting for its turn; if more are known to be ahead it raises at once.
+            maybe_sent: whether it may have been sent before, as for a batch.
 
         Returns:
             The value.
@@ -267,27 +296,41 @@ class AccountsOperation(Operation[V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        asked = self._ask(account, None, self._options, priority, timeout=timeout, max_wait=max_wait)
+        asked = self._ask(
+            account, None, self._options, priority, timeout=timeout, max_wait=max_wait, maybe_sent=maybe_sent
+        )
         try:
             return asked.value(await asked.waiter)
         finally:
             asked.leave()
 
-    def stream(self, batch: Iterable[str] | AsyncIterable[str], *, priority: Priority = "bulk") -> OutcomeStream[V]:
+    def stream(
+        self,
+        batch: Iterable[str] | AsyncIterable[str],
+        *,
+        priority: Priority = "bulk",
+        maybe_sent: bool = False,
+        before_send: BeforeSend | None = None,
+    ) -> OutcomeStream[V]:
         """Outcomes as they come, in bounded memory.
 
         Args:
             batch: accounts, any number of them.
             priority: who goes first when the limit is reached.
+            maybe_sent: whether the items may have been sent before, as for a batch.
+            before_send: an async function, called with the places (from 0) of the items of a call that go out for the
+                first time, and awaited before a byte of it is written. If it raises, these items end `NotSent` and the
+                stream stops: it raises `BatchError` from that error after the last outcome.
 
         Returns:
-            An async context manager that gives an async iterator of outcomes, in the order of completion.
+            An async context manager that gives an async iterator of outcomes, in the order of completion; those of one
+            account come in the order of its writes.
 
         Raises:
-            TypeError: *batch* is no batch.
+            TypeError: *batch* is no batch, or *before_send* is no function.
             ValueError: *priority* is impossible.
         """
-        return self._stream(batch, self._options, priority)
+        return self._stream(batch, self._options, priority, maybe_sent=maybe_sent, before_send=before_send)
 
 
 class PairsOperation(Operation[V], Generic[A, V]):
@@ -295,7 +338,12 @@ class PairsOperation(Operation[V], Generic[A, V]):
 
     @overload
     async def __call__(
-        self, batch: Mapping[str, A], *, priority: Priority = "normal", timeout: float | None = None
+        self,
+        batch: Mapping[str, A],
+        *,
+        priority: Priority = "normal",
+        timeout: float | None = None,
+        maybe_sent: bool = False,
     ) -> BatchResult[V]: ...
 
     @overload
@@ -305,6 +353,7 @@ class PairsOperation(Operation[V], Generic[A, V]):
         *,
         priority: Priority = "normal",
         timeout: float | None = None,
+        maybe_sent: bool = False,
     ) -> BatchResult[V]: ...
 
     # Two overloads, because mypy finds the type of {"Bob": {...}} only where it has but one type to look for.
@@ -314,6 +363,7 @@ class PairsOperation(Operation[V], Generic[A, V]):
         *,
         priority: Priority = "normal",
         timeout: float | None = None,
+        maybe_sent: bool = False,
     ) -> BatchResult[V]:
         """Send the command for every account of a batch.
 
@@ -321,6 +371,9 @@ class PairsOperation(Operation[V], Generic[A, V]):
             batch: account -> argument, or (account, argument) pairs, any number of them; read as they can be sent.
             priority: who goes first when the limit is reached.
             timeout: seconds for the whole batch; what is not settled by then is `NotSent` or `Unknown`.
+            maybe_sent: whether the items may have been sent before, by somebody whose answers are lost: what a repeat
+                answers is then understood so, and what ends without an answer is `Unknown`. What must not be sent twice
+                is not sent, and `Unknown`.
 
         Returns:
             One outcome for every item, in the order of the batch.
@@ -332,7 +385,7 @@ class PairsOperation(Operation[V], Generic[A, V]):
             BatchError: reading the batch failed; raised from that error, with ``.result``.
             ClientClosed: the client has been closed.
         """
-        return await self._run(batch, self._options, priority, timeout)
+        return await self._run(batch, self._options, priority, timeout, maybe_sent=maybe_sent)
 
     async def one(
         self,
@@ -342,6 +395,7 @@ class PairsOperation(Operation[V], Generic[A, V]):
         priority: Priority = "interactive",
         timeout: float | None = None,
         max_wait: float | None = None,
+        maybe_sent: bool = False,
     ) -> V:
         """Send the command for one account, in one call with whatever else waits.
 
@@ -351,6 +405,7 @@ class PairsOperation(Operation[V], Generic[A, V]):
             priority: who goes first when the limit is reached.
             timeout: seconds until the answer.
             max_wait: seconds of waiting for its turn; if more are known to be ahead it raises at once.
+            maybe_sent: whether it may have been sent before, as for a batch.
 
         Returns:
             The value.
@@ -360,18 +415,32 @@ class PairsOperation(Operation[V], Generic[A, V]):
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
-        asked = self._ask(account, argument, self._options, priority, timeout=timeout, max_wait=max_wait)
+        asked = self._ask(
+            account, argument, self._options, priority, timeout=timeout, max_wait=max_wait, maybe_sent=maybe_sent
+        )
         try:
             return asked.value(await asked.waiter)
         finally:
             asked.leave()
 
     @overload
-    def stream(self, batch: Mapping[str, A], *, priority: Priority = "bulk") -> OutcomeStream[V]: ...
+    def stream(
+        self,
+        batch: Mapping[str, A],
+        *,
+        priority: Priority = "bulk",
+        maybe_sent: bool = False,
+        before_send: BeforeSend | None = None,
+    ) -> OutcomeStream[V]: ...
 
     @overload
     def stream(
-        self, batch: Iterable[tuple[str, A]] | AsyncIterable[tuple[str, A]], *, priority: Priority = "bulk"
+        self,
+        batch: Iterable[tuple[str, A]] | AsyncIterable[tuple[str, A]],
+        *,
+        priority: Priority = "bulk",
+        maybe_sent: bool = False,
+        before_send: BeforeSend | None = None,
     ) -> OutcomeStream[V]: ...
 
     def stream(
@@ -379,18 +448,25 @@ class PairsOperation(Operation[V], Generic[A, V]):
         batch: Mapping[str, A] | Iterable[tuple[str, A]] | AsyncIterable[tuple[str, A]],
         *,
         priority: Priority = "bulk",
+        maybe_sent: bool = False,
+        before_send: BeforeSend | None = None,
     ) -> OutcomeStream[V]:
         """Outcomes as they come, in bounded memory.
 
         Args:
             batch: account -> argument, or (account, argument) pairs, any number of them.
             priority: who goes first when the limit is reached.
+            maybe_sent: whether the items may have been sent before, as for a batch.
+            before_send: an async function, called with the places (from 0) of the items of a call that go out for the
+                first time, and awaited before a byte of it is written. If it raises, these items end `NotSent` and the
+                stream stops: it raises `BatchError` from that error after the last outcome.
 
         Returns:
-            An async context manager that gives an async iterator of outcomes, in the order of completion.
+            An async context manager that gives an async iterator of outcomes, in the order of completion; those of one
+            account come in the order of its writes.
 
         Raises:
-            TypeError: *batch* is no batch.
+            TypeError: *batch* is no batch, or *before_send* is no function.
             ValueError: *priority* is impossible.
         """
-        return self._stream(batch, self._options, priority)
+        return self._stream(batch, self._options, priority, maybe_sent=maybe_sent, before_send=before_send)

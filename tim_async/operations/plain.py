@@ -15,7 +15,7 @@ import msgspec
 
 from tim_async.errors import APIError, ConnectError, RequestError, TIMError
 from tim_async.lane.verdicts import error_for
-from tim_async.outcomes import Failure, NotSent
+from tim_async.outcomes import Failure, NotSent, bare
 from tim_async.service.checks import MOST_VALUE_BYTES
 from tim_async.service.codes import code
 from tim_async.service.endpoints import PUSH_REVOKE, PUSH_SEND, Endpoint, any_command
@@ -67,7 +67,7 @@ class PlainOperation(Operation[V]):
             asked.leave()
         if isinstance(value, Failure):
             raise self._error_of(value, asked.singles.error)
-        return value
+        return bare(value)
 
     def _error_of(self, failure: Failure, stopped_by: APIError | RequestError | None) -> TIMError:
         """Of the call, for nobody has heard of the account that its item has."""

@@ -11,7 +11,7 @@ import msgspec
 from tim_async.errors import AccountError
 from tim_async.lane.feeds import Singles
 from tim_async.lane.items import FLYING
-from tim_async.outcomes import Failure, NotSent, Stats
+from tim_async.outcomes import Assumed, Failure, NotSent, Stats, bare
 from tim_async.results import BatchResult
 
 from .streams import with_result
@@ -32,7 +32,7 @@ class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
 
     dispatcher: Dispatcher
     singles: Singles
-    waiter: asyncio.Future[V | Failure]
+    waiter: asyncio.Future[V | Failure | Assumed]
     account: str
     pairs: bool
     timers: list[asyncio.TimerHandle] | None = None
@@ -60,7 +60,7 @@ class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
         if self.waiter in self.singles.waiting:
             self.dispatcher.withdraw_one(self.singles, self.waiter, "the caller was cancelled")
 
-    def value(self, value: V | Failure) -> V:
+    def value(self, value: V | Failure | Assumed) -> V:
         """The value that came.
 
         Raises:
@@ -68,7 +68,7 @@ class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
             APIError: the failure is that every further call would be pointless.
         """
         if not isinstance(value, Failure):
-            return value
+            return bare(value)
         if self.singles.error is not None:
             raise with_result(self.singles.error, self._result(value))
         raise AccountError(value.outcome(0, self.account))

@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from tim_async.errors import APIError, BatchError, RequestError
+from tim_async.errors import APIError, BatchError, ClientClosed, RequestError
 from tim_async.lane.feeds import ROOM_LEAST, StreamFeed
 from tim_async.lane.items import nobody
 from tim_async.outcomes import Outcome
@@ -94,7 +94,8 @@ class OutcomeStream(Generic[V]):
         Raises:
             APIError: what made every further call pointless, after the last outcome.
             RequestError: the same, where it is not the service that said it: a wrong address, a closed session.
-            BatchError: the source failed; raised from its error, after the last outcome.
+            BatchError: the source or ``before_send`` failed; raised from that error, after the last outcome.
+            ClientClosed: the client was closed before all was read and sent; after the last outcome.
             TypeError: the first item of the source has not the form that the operation takes.
         """
         if self._parts is None or self._reader is None:
@@ -121,5 +122,9 @@ class OutcomeStream(Generic[V]):
             raise pump.failure
         if pump.failure is not None or (cancelled and not feed.cut):
             raise BatchError(BatchResult([], [], feed.stats(), unread=True)) from pump.failure
+        if feed.failure is not None:
+            raise BatchError(BatchResult([], [], feed.stats(), unread=not feed.exhausted)) from feed.failure
         if feed.error is not None:
             raise with_result(feed.error, None)
+        if feed.cut and (feed.stop_reason is not None or not feed.exhausted):
+            raise ClientClosed
