@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from tim_async.bulk.job import Job
 
 from tim_async import BatchError, Client, CredentialsError
-from tim_async.bulk.job import Job
 from tim_async.bulk.reading import InputError, Row, RowError
 from tim_async.bulk.writing import Record
 from tim_async.emulator import DEMO_KEY, Emulator

@@ -7,7 +7,6 @@ import heapq
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -97,13 +96,21 @@ class Tally:
         return f"{_count(self.done)}: {', '.join(parts)}"
 
 
-class Progress(NamedTuple):
-    """How a run stands."""
+class Progress:
+    """How a run stands; it changes while the run goes on.
 
-    total: int | None
-    """Rows of the source; None where nobody knows."""
-    tally: Tally
-    """What became of those that are done; it changes while the run goes on."""
+    Args:
+        total: rows of the source; None where nobody knows.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        self.total = total
+        self.tally = Tally()
+        """What became of those that are done: of the whole job, where a journal knows what earlier starts did."""
+        self.last_row = 0
+        """The number of the last row that was taken; 0 before the first."""
+        self.unread = True
+        """Whether there may be more rows."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from .running import Operation, Running, Task
 from .source import Source
 from .writing import Record
 
-__all__ = ["item_of", "run"]
+__all__ = ["item_of", "job_of", "run"]
 
 _DELETES = ("delete", "remove", "clear")
 _BY_CHANCE = {"msg_random"}  # another one at each start
@@ -81,7 +81,7 @@ async def run(
     opened = await asyncio.to_thread(
         open_journal,
         Path(journal),
-        _job(operation, source, settings),
+        job_of(operation, source, settings),
         {"source": {"name": source.name, "count": source.count, **_opening(source)}, "memo": dict(memo or {})},
         window=max(1.0, 1.0 / endpoint.rate),
         rested_ok=rested_ok,
@@ -94,7 +94,14 @@ def _opening(source: Source) -> dict[str, Any]:
     return {"description": dict(source.description), "columns": list(source.columns), "column": source.column}
 
 
-def _job(operation: Operation, source: Source, settings: Mapping[str, Any] | None) -> Job:
+def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | None = None) -> Job:
+    """What a run would do to what: a journal belongs to one such job.
+
+    Args:
+        operation: see `run`.
+        source: see `run`.
+        settings: see `run`.
+    """
     endpoint, mark = operation.endpoint, source.fingerprint
     shared = dict(zip(endpoint.options, operation.options or (), strict=False))
     options = {name: value for name, value in shared.items() if name not in _BY_CHANCE}

@@ -18,7 +18,7 @@ from .journal.opened import Opened
 from .journal.order import Plan, plan
 from .journal.recorder import Recorder
 from .journal.runs import States
-from .report import Progress, Report, Tally
+from .report import Progress, Report
 from .rows import InputError, Row
 from .sending import Placed, Sending
 from .source import Source
@@ -80,13 +80,11 @@ class Running:
     def __init__(self, task: Task, opened: Opened | None) -> None:
         self._task = task
         self._journal = None if opened is None else (opened, _recorder(task, opened))
-        self._tally = Tally()
-        self._progress = Progress(task.source.count, self._tally)
+        self._progress = Progress(task.source.count)
+        self._tally = self._progress.tally
         self._next = 0.0
         self._finals = 0
         self._taken = 0
-        self._last_row = 0
-        self._unread = True
         self._waiting: dict[int, str] = {}  # place -> what became of it earlier, for rows that are still to be sent
 
     async def go(self) -> Report:
@@ -102,11 +100,12 @@ class Running:
         how, stopped_by = "cancelled, or failed", None
         try:
             try:
+                self._tell(always=True)
                 await self._send_all()
+                self._tell(always=True)
                 how = "all rows sent"
             except (TIMError, InputError, OSError) as exc:
                 how, stopped_by = _in_words(exc), exc
-            self._tell(last=True)
         finally:
             if self._journal is not None:
                 await self._journal[1].close(how)
@@ -129,14 +128,13 @@ class Running:
         planned = await asyncio.to_thread(plan, states, accounts)
         await asyncio.to_thread(self._recall, opened, planned)
         if self._finals == source.count:
-            self._unread = False
+            self._progress.unread = False
             return
         await asyncio.sleep(opened.pause)
         recorder.reopen(planned.again, again=True)
         recorder.reopen(planned.idle, again=False)
         if planned.first:
             await self._send(_at(source, planned.first), recorder, maybe_sent=True)
-        self._unread = True
         await self._send(_rest(source, states, planned.first), recorder)
 
     def _recall(self, opened: Opened, planned: Plan) -> None:
@@ -172,8 +170,8 @@ class Running:
                 promise=None if recorder is None else recorder.promise,
             )
         finally:
-            self._last_row = max(self._last_row, sending.last_row)
-            self._unread = sending.unread
+            self._progress.last_row = max(self._progress.last_row, sending.last_row)
+            self._progress.unread = sending.unread or maybe_sent
 
     def _settle(self, place: int, row: Row, outcome: Outcome[Any]) -> None:
         if self._journal is not None:
@@ -195,9 +193,9 @@ class Running:
                 sink(told)
         self._tell()
 
-    def _tell(self, *, last: bool = False) -> None:
+    def _tell(self, *, always: bool = False) -> None:
         on_progress = self._task.on_progress
-        if on_progress is not None and (last or time.monotonic() >= self._next):
+        if on_progress is not None and (always or time.monotonic() >= self._next):
             self._next = time.monotonic() + _EVERY
             on_progress(self._progress)
 
@@ -214,8 +212,8 @@ class Running:
             assumed=self._tally.assumed,
             open=(self._taken if total is None else total) - self._finals,
             troubles=self._tally.troubles(),
-            last_row=self._last_row,
-            unread=self._unread,
+            last_row=self._progress.last_row,
+            unread=self._progress.unread,
             stopped_by=stopped_by,
             journal=None if self._journal is None else self._journal[0].store.path,
         )

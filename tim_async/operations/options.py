@@ -26,7 +26,7 @@ from tim_async.service.endpoints import PUSH_ADD_TAGS, PUSH_SEND_TO
 from tim_async.service.endpoints.push import TAGS_MOST
 from tim_async.service.endpoints.values import NewAccount
 
-from .operation import AccountsOperation, Host, Operation, PairsOperation, Priority
+from .operation import AccountsOperation, BeforeSend, Host, Operation, PairsOperation, Priority
 from .sources import Source, source_of
 from .streams import OutcomeStream
 
@@ -197,17 +197,26 @@ class ImportAccounts(Operation[None]):
         finally:
             asked.leave()
 
-    def stream(self, batch: ImportBatch, *, priority: Priority = "bulk") -> OutcomeStream[None]:
+    def stream(
+        self,
+        batch: ImportBatch,
+        *,
+        priority: Priority = "bulk",
+        maybe_sent: bool = False,
+        before_send: BeforeSend | None = None,
+    ) -> OutcomeStream[None]:
         """Outcomes as they come, in bounded memory.
 
         Args:
             batch: accounts, account -> `NewAccount`, or (account, `NewAccount`) pairs, any number of them.
             priority: as of every operation.
+            maybe_sent: as of every operation.
+            before_send: as of every operation.
 
         Returns:
             An async context manager that gives an async iterator of outcomes.
         """
-        return self._stream(batch, None, priority)
+        return self._stream(batch, None, priority, maybe_sent=maybe_sent, before_send=before_send)
 
 
 def _pair(item: Any) -> Any:

@@ -17,7 +17,7 @@ from .lock import Lock
 from .runs import Endings, States
 from .store import Store, create
 
-__all__ = ["REST", "Job", "Opened", "open_journal"]
+__all__ = ["REST", "Job", "Opened", "check_same", "open_journal"]
 
 REST = 3600.0
 """Seconds after which a deletion is not resumed before somebody has said yes."""
@@ -77,7 +77,7 @@ def open_journal(
         # First only looked at: to close a journal for writing would tidy away what shows that a run was killed.
         with closing(Store(path, writes=False)) as found:
             if not is_new:
-                _check_same(path, msgspec.convert(found.meta["job"], Job), job)
+                check_same(path, msgspec.convert(found.meta["job"], Job), job)
                 pause = _pause(found, window)
             if deletes and not rested_ok:
                 _check_rest(found)
@@ -99,7 +99,17 @@ def _begun(path: Path, lock: Lock, *, is_new: bool, pause: float) -> Opened:
     return Opened(store, lock, endings, states, is_new, pause)
 
 
-def _check_same(path: Path, then: Job, now: Job) -> None:
+def check_same(path: Path, then: Job, now: Job) -> None:
+    """Compare what a journal was made for with what is to be done.
+
+    Args:
+        path: of the journal.
+        then: what it was made for.
+        now: what is to be done.
+
+    Raises:
+        JournalUnlike: it is something else.
+    """
     if then.command != now.command:
         raise JournalUnlike(f"{path} is the journal of {then.command}, not of {now.command}")
     if then.app != now.app:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import anyio
 import msgspec
 
 from tim_async.outcomes import Ok, Outcome
@@ -183,7 +184,8 @@ class Recorder:
         self._gather()
         loop = asyncio.get_running_loop()
         try:
-            await asyncio.shield(loop.run_in_executor(self._thread, self._end, how))
+            with anyio.CancelScope(shield=True):  # milliseconds, also for whoever is cancelled
+                await loop.run_in_executor(self._thread, self._end, how)
         finally:
             self._thread.shutdown(wait=False)
 
