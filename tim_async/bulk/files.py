@@ -8,27 +8,24 @@ says that the file was changed. Neither pass keeps rows in memory.
 from __future__ import annotations
 
 import difflib
-import io
-import shutil
 import sys
-import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
+from .copying import copied_for_a_while, copied_to
 from .looking import Look
-from .reading import InputError, Row, read_rows
-from .recognising import check_bytes, check_encoding, first_wrong_byte, line_end, unpacked
+from .reading import InputError, Row
+from .recognising import check_encoding
 from .repeats import Repeat, Repeats
-from .rows import RECORD_MOST
 from .sealing import SealedFile
+from .source import Fingerprint
+from .texts import read_text
 
 __all__ = ["AccountFile"]
 
-_SPOOLED = 16 * 1024 * 1024  # bytes of standard input kept in memory; the rest goes to a temporary file
 _STANDARD_INPUT = "-"
 
 
@@ -36,12 +33,14 @@ class AccountFile:
     """A file of accounts; open it with ``with``, which makes the first pass.
 
     Args:
-        source: a path, or ``-`` for standard input. What can be read only once (a pipe) is copied to a temporary file
-            first, because all of it is checked before anything is sent. What is compressed with gzip or zstd is read
-            as what it holds.
+        source: a path, or ``-`` for standard input. What can be read only once (a pipe) is copied first, because all of
+            it is checked before anything is sent. What is compressed with gzip or zstd is read as what it holds.
         column: the column with the accounts, or None for one account per line or JSON; see `read_rows`.
         needs: other columns that must be there.
         encoding: that of the text.
+        copy: the file to which standard input, or what else can be read only once, is copied: with mode 0600, and whole
+            before ``with`` goes on. It stays, and another process can read it by `description`. What an earlier start
+            copied there is never overwritten. None: a temporary file, gone afterwards.
         stdin: what ``-`` stands for; None for the standard input of the process.
 
     Raises:
@@ -50,20 +49,25 @@ class AccountFile:
 
     look: Look
     """What the first pass found."""
+    columns: Sequence[str] = ()
+    """The names of all columns in their order, that of the accounts too; empty where there are none."""
 
     def __init__(
         self,
-        source: str,
+        source: str | Path,
         *,
         column: str | None = None,
         needs: Sequence[str] = (),
         encoding: str = "utf-8",
+        copy: str | Path | None = None,
         stdin: IO[bytes] | None = None,
     ) -> None:
         self.name = "standard input" if source == _STANDARD_INPUT else Path(source).name
-        self._source = source
+        self.column = column
+        self._source = str(source)
+        self._path = None if source == _STANDARD_INPUT else Path(source)
+        self._copy = None if copy is None else Path(copy)
         self._stdin = stdin
-        self._column = column
         self._needs = needs
         self._encoding = encoding
         self._opened = ExitStack()
@@ -74,12 +78,30 @@ class AccountFile:
         """Rows, sound and broken."""
         return self.look.count
 
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of all bytes as they stand on the disk, compressed ones as they are."""
+        return self._sealed.fingerprint
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """How `open_source` opens it again; empty for what was read from a pipe and has no copy."""
+        if self._path is None:
+            return {}
+        return {
+            "kind": "file",
+            "path": str(self._path.absolute()),
+            "column": self.column,
+            "needs": list(self._needs),
+            "encoding": self._encoding,
+        }
+
     def __enter__(self) -> Self:
         check_encoding(self._encoding)
         with ExitStack() as opened:
             stream = self._open(opened)
-            copied = not stream.seekable()
-            self._sealed = SealedFile(_copied(stream, opened) if copied else stream, self.name, ours=copied)
+            again = self._again(stream, opened)
+            self._sealed = SealedFile(again, self.name, ours=self._path is None and again is not stream)
             self._repeats = opened.enter_context(Repeats())
             self.look = Look(self.rows(), self._repeats)
             self._opened = opened.pop_all()
@@ -111,17 +133,10 @@ class AccountFile:
         self._sealed.check()
 
     def _read(self) -> Generator[Row, None, None]:
-        stream = unpacked(self._sealed.open(), self.name)
-        head = stream.peek()
-        check_bytes(head, self._encoding, self.name)
-        # Never translated, and only of one kind: all others stand inside of quotes, or are no line ends at all.
-        text = io.TextIOWrapper(stream, self._encoding, newline=line_end(head, self._encoding))
-        lines = iter(partial(text.readline, RECORD_MOST + 1), "")
-        try:
-            yield from read_rows(lines, column=self._column, needs=self._needs, name=self.name)
-        except UnicodeDecodeError:
-            wrong = first_wrong_byte(unpacked(self._sealed.open(), self.name), self._encoding, self.name)
-            raise InputError(wrong) from None
+        self.columns, rows = read_text(
+            self._sealed, column=self.column, needs=self._needs, encoding=self._encoding, name=self.name
+        )
+        yield from rows
 
     def repeats(self) -> Iterator[Repeat]:
         """The rows whose account stands in an earlier row too, in no particular order."""
@@ -138,26 +153,22 @@ class AccountFile:
         except (OSError, ValueError) as exc:  # a NUL in a path is a ValueError
             raise InputError(f"{self._source} cannot be read: {getattr(exc, 'strerror', exc)}") from None
 
+    def _again(self, stream: IO[bytes], opened: ExitStack) -> IO[bytes]:
+        """The stream, or a copy of it, that can be read more than once."""
+        if self._copy is not None and (self._path is None or not stream.seekable()):
+            copied_to(self._copy, stream)
+            self._path = self._copy
+            return opened.enter_context(self._copy.open("rb"))
+        if stream.seekable():
+            return stream
+        self._path = None
+        return copied_for_a_while(stream, opened)
+
 
 def _standard_input() -> IO[bytes]:
     if sys.stdin is None:
         raise InputError("standard input is closed")
     return sys.stdin.buffer
-
-
-def _copied(stream: IO[bytes], opened: ExitStack) -> IO[bytes]:
-    with ExitStack() as stack:
-        copy = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_SPOOLED, mode="w+b"))
-        try:
-            shutil.copyfileobj(stream, copy)
-        except OSError as exc:
-            where = f"{tempfile.gettempdir()} ({exc.strerror})"
-            raise InputError(
-                f"the input cannot be copied to {where}; set TMPDIR to a directory with more room, or give a file"
-            ) from None
-        copy.seek(0)
-        opened.push(stack.pop_all())
-    return copy
 
 
 def _near(path: Path) -> str:

@@ -11,10 +11,10 @@ from itertools import chain
 
 from .jsons import array_rows, json_rows
 from .lists import is_drawn, list_rows
-from .rows import InputError, Row, RowError
-from .tables import table_rows
+from .rows import InputError, Reading, Row, RowError
+from .tables import table
 
-__all__ = ["InputError", "Row", "RowError", "read_rows"]
+__all__ = ["InputError", "Row", "RowError", "read", "read_rows"]
 
 _JSON = re.compile(r'\{|\[\s*(["{\[\]]|$)')
 _HEAD = 64 * 1024  # characters that are looked at before it is decided what a file is
@@ -23,7 +23,14 @@ _HEAD = 64 * 1024  # characters that are looked at before it is decided what a f
 def read_rows(
     lines: Iterable[str], *, column: str | None = None, needs: Sequence[str] = (), name: str = "the input"
 ) -> Iterator[Row]:
-    """Read the rows of a file of accounts.
+    """The rows of a file of accounts; see `read`."""
+    return read(lines, column=column, needs=needs, name=name).rows
+
+
+def read(
+    lines: Iterable[str], *, column: str | None = None, needs: Sequence[str] = (), name: str = "the input"
+) -> Reading:
+    """Read a file of accounts.
 
     Blank lines are skipped. Empty, over-long and repeated accounts are rows like any other: what becomes of them is
     judged further on, by the rules of the command.
@@ -36,23 +43,24 @@ def read_rows(
         needs: other columns that must be there.
         name: what error messages call the input.
 
-    Yields:
-        Every row, in order; a broken one with its `problem`.
+    Returns:
+        Its columns, and every row, in order; a broken one with its `problem`.
 
     Raises:
-        InputError: there is no such column, or it is there twice, or the input is nothing that could be read.
+        InputError: also while iterating: there is no such column, or it is there twice, or the input is nothing that
+            could be read.
     """
     rest = iter(lines)
     head = _head(rest)
     begin = next((line.lstrip() for line in head if line.strip()), "")
-    if column is None:
-        if begin.startswith("{"):
-            return json_rows(chain(head, rest), name=name)
-        if begin.startswith("["):
-            return array_rows(chain(head, rest), name=name)
-        return list_rows(head, rest, name=name)
-    _check(column, begin, head, name)
-    return table_rows(head, rest, column=column, needs=needs, name=name)
+    if column is not None:
+        _check(column, begin, head, name)
+        return table(head, rest, column=column, needs=needs, name=name)
+    if begin.startswith("{"):
+        return Reading((), json_rows(chain(head, rest), name=name))
+    if begin.startswith("["):
+        return Reading((), array_rows(chain(head, rest), name=name))
+    return Reading((), list_rows(head, rest, name=name))
 
 
 def _head(lines: Iterator[str]) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["NO_COLUMNS", "RECORD_MOST", "InputError", "Row", "RowError", "named", "start_of", "unseen"]
+__all__ = ["NO_COLUMNS", "RECORD_MOST", "InputError", "Reading", "Row", "RowError", "named", "start_of", "unseen"]
 
 RECORD_MOST = 4 * 1024 * 1024
 """Bytes of one record: whoever writes more into it has forgotten a quote or a line end."""
@@ -39,6 +39,14 @@ class Row(NamedTuple):
     """Why the row cannot be used; empty when it is sound."""
     argument: Any = None
     """What a JSON line says of the account; None if it says nothing, and in other files."""
+
+
+class Reading(NamedTuple):
+    """One reading of a file, from its first row on."""
+
+    columns: Sequence[str]
+    """The names of all columns in their order; empty where there are none."""
+    rows: Iterator[Row]
 
 
 def unseen(text: str) -> str:

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import IO, Any
 
 from .rows import InputError
+from .source import Fingerprint
 
 __all__ = ["SealedFile"]
 
@@ -36,6 +37,8 @@ class SealedFile:
         self._name = name
         self._hashes: list[bytes] = []
         self._whole = False
+        self._size = 0
+        self._digest = blake2b(digest_size=16)
         self._shape = self._now()
 
     def open(self) -> io.BufferedReader:
@@ -45,6 +48,13 @@ class SealedFile:
         """
         return io.BufferedReader(_Blocks(self._blocks()), _BUFFER)
 
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of all bytes; what was not yet read is read for it."""
+        if not self._whole:
+            self._read_all()
+        return Fingerprint(self._size, self._digest.hexdigest())
+
     def check(self) -> None:
         """Compare all of the file with what was read for the first time.
 
@@ -53,6 +63,9 @@ class SealedFile:
         """
         if self._now() != self._shape:
             raise self._changed()
+        self._read_all()
+
+    def _read_all(self) -> None:
         for _ in self._blocks():
             pass
 
@@ -64,6 +77,8 @@ class SealedFile:
             digest = blake2b(block, digest_size=16).digest()
             if place == len(self._hashes) and not self._whole:
                 self._hashes.append(digest)
+                self._digest.update(block)
+                self._size += len(block)
                 self._whole = not block  # the empty end has its hash, too: nothing may stand behind it
             elif digest != self._hashes[place]:
                 raise self._changed()

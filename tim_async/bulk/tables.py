@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import eq
 
-from .rows import NO_COLUMNS, RECORD_MOST, InputError, Row, named, start_of
+from .rows import NO_COLUMNS, RECORD_MOST, InputError, Reading, Row, named, start_of
 
-__all__ = ["DELIMITERS", "first_record", "table_rows"]
+__all__ = ["DELIMITERS", "first_record", "place_of", "table"]
 
 DELIMITERS = ",;\t"  # the comma, what spreadsheets write where the comma is the decimal sign, and a pasted table
 _MOST_NEAR = 5  # columns that are named where there are many
@@ -105,10 +105,8 @@ def first_record(head: Sequence[str], delimiter: str) -> list[str]:
     return cells if isinstance(cells, list) else []
 
 
-def table_rows(
-    head: Sequence[str], lines: Iterable[str], *, column: str, needs: Sequence[str], name: str
-) -> Iterator[Row]:
-    """The rows of a table.
+def table(head: Sequence[str], lines: Iterable[str], *, column: str, needs: Sequence[str], name: str) -> Reading:
+    """The columns and rows of a table.
 
     Args:
         head: its first lines.
@@ -118,12 +116,17 @@ def table_rows(
         name: what error messages call the file.
 
     Raises:
-        InputError: while iterating: a column is not there, or is there twice.
+        InputError: a column is not there, or is there twice.
     """
     delimiter, header = _header(head, column)
-    place, *_ = (_place(needed, header, name) for needed in (column, *needs))
-    records, width = _records(_Lines(chain(head, lines)), delimiter), len(header)
+    place, *_ = (place_of(needed, header, name) for needed in (column, *needs))
+    records = _records(_Lines(chain(head, lines)), delimiter)
     next(records)
+    return Reading(header, _rows(records, header, place))
+
+
+def _rows(records: Iterable[tuple[int, list[str] | str]], header: Sequence[str], place: int) -> Iterator[Row]:
+    width, column = len(header), header[place]
     for number, cells in records:
         if isinstance(cells, str):
             yield Row(number, "", NO_COLUMNS, cells)
@@ -155,7 +158,12 @@ def _header(head: Sequence[str], column: str) -> tuple[str, list[str]]:
     return mark, headers[mark]
 
 
-def _place(column: str, header: list[str], name: str) -> int:
+def place_of(column: str, header: Sequence[str], name: str) -> int:
+    """Where a column stands.
+
+    Raises:
+        InputError: nowhere, or in two places.
+    """
     times = header.count(column)
     if times > 1:
         raise InputError(f"{name} has {times} columns {column!r}; give all but one another name")
@@ -164,7 +172,7 @@ def _place(column: str, header: list[str], name: str) -> int:
     return header.index(column)
 
 
-def _suggestion(column: str, found: list[str]) -> str:
+def _suggestion(column: str, found: Sequence[str]) -> str:
     by_plain_name = {cell.casefold(): cell for cell in reversed(found)}
     near = difflib.get_close_matches(column.casefold(), by_plain_name, n=1)
     there = f"it has {named(found) or 'none that can be read'}"

@@ -1,0 +1,42 @@
+"""A source opened again by what its description says, as another process must that goes on with a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .files import AccountFile
+from .rows import InputError
+
+__all__ = ["open_source"]
+
+
+class _File(msgspec.Struct, tag_field="kind", tag="file", forbid_unknown_fields=True):
+    """The description of an `AccountFile`."""
+
+    path: str
+    column: str | None = None
+    needs: list[str] = []
+    encoding: str = "utf-8"
+
+
+def open_source(description: Mapping[str, Any]) -> AccountFile:
+    """The file that was described, to be opened with ``with``.
+
+    Whether it is still the same file, its `AccountFile.fingerprint` tells.
+
+    Args:
+        description: what `AccountFile.description` said, perhaps to another process.
+
+    Raises:
+        InputError: nothing can be opened by it: the program must give the accounts once more.
+    """
+    if not description:
+        raise InputError("the accounts did not come from a file, so only the program that gave them can go on")
+    try:
+        file = msgspec.convert(description, _File)
+    except msgspec.ValidationError as exc:
+        raise InputError(f"no source can be opened by this description: {exc}") from None
+    return AccountFile(file.path, column=file.column, needs=file.needs, encoding=file.encoding)
