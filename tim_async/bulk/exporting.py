@@ -26,7 +26,7 @@ _ADDED = ("code", "reason")
 
 
 def export_outcomes(known: Known, source: Source, sink: Sink, to_format: Format = "jsonl") -> int:
-    """Write the outcome of every row that has one, in the order of the input, as `tim_async.bulk.run` tells it to a sink.
+    """Write the outcome of every row that has one, in the order of the input, as `run` tells a sink.
 
     Args:
         known: what the journal knows.

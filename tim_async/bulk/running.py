@@ -103,7 +103,7 @@ class Running:
                 self._tell(always=True)
                 await self._send_all()
                 self._tell(always=True)
-                how = "all rows sent"
+                how = "stopped: no useful answer came" if self._progress.unread else "all rows sent"
             except (TIMError, InputError, OSError) as exc:
                 how, stopped_by = _in_words(exc), exc
         finally:

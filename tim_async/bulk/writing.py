@@ -79,6 +79,7 @@ class UTF8:
         self._sink = sink
 
     def write(self, text: str) -> None:
+        """Write one line."""
         self._sink.write(text.removesuffix(self.END).encode() + b"\n")
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from tim_async.bulk.reading import InputError
 from tim_async.bulk.writing import Format
 from tim_async.lane.items import PRIORITIES
-from tim_async.operations.operation import Priority
 from tim_async.service.keys import Key, Sealed, sealed
+
+if TYPE_CHECKING:
+    from tim_async.operations.operation import Priority
 
 __all__ = [
     "CONNECTION",
@@ -126,8 +128,8 @@ JOURNAL: tuple[click.Option, ...] = (
         ["--journal"],
         metavar="FILE",
         help="Where it is written down what became of each row, so that the command can be stopped or killed, and "
-        "goes on by tim-async resume FILE or by the same command again. On a local disk.  [default: beside the file that "
-        "is read, for commands that write]",
+        "goes on by tim-async resume FILE or by the same command again. On a local disk.  [default: beside the file "
+        "that is read, for commands that write]",
     ),
     click.Option(["--no-journal"], is_flag=True, help="Keep none: after a stop nobody knows what was done."),
 )
