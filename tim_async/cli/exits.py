@@ -50,8 +50,8 @@ def code_of(report: Report) -> int:
     error = report.stopped_by
     if isinstance(error, TIMError | InputError) and not isinstance(error, ClientClosed):
         return of_error(error)
-    if report.ok:
-        return 0
     if report.resumable:
         return RESUMABLE
-    return NOT_ALL_OK if error is None or isinstance(error, TIMError) else WRONG
+    if isinstance(error, OSError):
+        return WRONG
+    return 0 if report.ok else NOT_ALL_OK

@@ -206,7 +206,7 @@ def options_from(values: dict[str, Any]) -> Options:
     """
     take = values.pop
     connection = connection_from(values)
-    if values["journal"] is not None and values["no_journal"]:
+    if values.get("journal") is not None and values["no_journal"]:
         raise click.UsageError("--journal and --no-journal contradict each other")
     return Options(
         source=take("source"),
@@ -218,8 +218,8 @@ def options_from(values: dict[str, Any]) -> Options:
         connection=connection,
         encoding=take("encoding"),
         force=take("force"),
-        journal=take("journal"),
-        no_journal=take("no_journal"),
+        journal=take("journal", None),
+        no_journal=take("no_journal", False),
         yes=take("yes", False),
     )
 

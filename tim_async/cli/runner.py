@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from tim_async.bulk.exporting import export_outcomes
@@ -209,8 +210,9 @@ class _Run:
             report = await self._send(client, stop, rested_ok=rested_ok)
         except JournalRested as exc:
             raise JournalRested(f"{exc}; if you want that, add --yes") from None
-        finally:
-            self._flush()
+        failure = self._flushed()
+        if report is not None and report.stopped_by is None and failure is not None:
+            report = replace(report, stopped_by=failure)
         code = self._end(report, stop)
         if report is None or report.resumable:
             self._tell_how_to_go_on()
@@ -247,10 +249,14 @@ class _Run:
             self._bar = self._bars.begin(self._command.endpoint.method, self._file.count, progress.tally)
         self._bar.moved()
 
-    def _flush(self) -> None:
-        if self._bar is not None:
-            with suppress(OSError):  # which the run has met before, or the next write meets
+    def _flushed(self) -> OSError | None:
+        """The last of the outcomes is written; why it is not, if it cannot be."""
+        try:
+            if self._bar is not None:
                 self._bar.draw()
+        except OSError as exc:
+            return exc
+        return None
 
     def _end(self, report: Report | None, stop: Stop) -> int:
         """Tell how it ended, in one line and what went wrong; the exit code."""

@@ -145,7 +145,7 @@ class Store:
         before = holder_of(path)
         had_wal = path.with_name(path.name + "-wal").exists()
         _check_head(path)
-        self._database = _opened(path, writes=writes)
+        self._database = _opened(path, "rw" if writes else "ro" if had_wal else "ro&immutable=1")
         try:
             self._check(before, had_wal=had_wal)
         except sqlite3.Error as exc:
@@ -311,13 +311,13 @@ def _check_head(path: Path) -> None:
         raise JournalBroken(f"{path} is no journal of tim-async, or only a part of one")
 
 
-def _opened(path: Path, *, writes: bool) -> sqlite3.Connection:
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
+    """A file without a WAL is read as what cannot change: so nothing is left beside it."""
     try:
-        mode = "rw" if writes else "ro"
         database = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
         )
-        if writes:
+        if mode == "rw":
             database.execute("PRAGMA synchronous = FULL")
             database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
     except sqlite3.Error as exc:
