@@ -385,7 +385,7 @@ class World:
         return chunk
 
     def _announce(self, chunk: Chunk) -> None:
-        told = {(feed, place) for feed, places in self.lane.first_sendings(chunk) for place in places}
+        told = {(feed, place) for feed, _, places in self.lane.first_sendings(chunk) for place in places}
         assert not told & self.announced, "nobody is told twice"
         self.announced |= told
         for item in chunk.items:

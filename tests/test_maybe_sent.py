@@ -1,6 +1,7 @@
 """Items that somebody may have sent before: a repeat that meets its own first effect is no refusal."""
 
 import asyncio
+import pickle
 from typing import Any
 
 import pytest
@@ -136,6 +137,7 @@ async def test_a_part_of_what_is_retryable_knows_the_same(client: Client) -> Non
     assert [type(outcome) for outcome in outcomes] == [Ok, Rejected]
     async with client.accounts.delete.stream(again) as stream:
         kinds = {outcome.account: type(outcome) async for outcome in stream}
+    assert pickle.loads(pickle.dumps(again)).maybe_sent == again.maybe_sent  # noqa: S301 - our own
     assert kinds == {"gone": Ok, "there": Ok, "away": Rejected}
 
 

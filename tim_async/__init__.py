@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .lane.statistics import LaneStatistics
     from .limits.file import FileLimiter
     from .outcomes import NotSent, Ok, Outcome, Rejected, Stats, Unknown
-    from .results import BatchResult
+    from .results import BatchResult, Retryable
     from .service.endpoints.values import (
         AttributeNames,
         Device,
@@ -67,6 +67,7 @@ __all__ = [
     "Rejected",
     "RequestError",
     "RequestTimeout",
+    "Retryable",
     "ServiceBusy",
     "Stats",
     "TIMError",
@@ -91,7 +92,7 @@ _ROOMS = {
     ),
     "limits.file": ("FileLimiter",),
     "outcomes": ("NotSent", "Ok", "Outcome", "Rejected", "Stats", "Unknown"),
-    "results": ("BatchResult",),
+    "results": ("BatchResult", "Retryable"),
     "lane.statistics": ("LaneStatistics",),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}

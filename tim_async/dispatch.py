@@ -307,14 +307,13 @@ class Dispatcher:
     async def _announced(self, chunk: Chunk) -> bool:
         """Tell those who want to know what is about to be sent; False if one of them forbade it."""
         told = self.lane.first_sendings(chunk)
-        for feed, places in told:
-            if feed.before_send is not None:
-                try:
-                    await feed.before_send(places)
-                except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything; he gets it back
-                    feed.failure = feed.failure or exc
-                    self.stop(feed, f"before_send failed: {type(exc).__name__}")
-        return all(feed.failure is None for feed, _ in told)
+        for feed, before_send, places in told:
+            try:
+                await before_send(places)
+            except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything; he gets it back
+                feed.failure = feed.failure or exc
+                self.stop(feed, f"before_send failed: {type(exc).__name__}")
+        return all(feed.failure is None for feed, _, _ in told)
 
     def _call_off(self, chunk: Chunk, permit: Permit) -> None:
         chunk.settled = True

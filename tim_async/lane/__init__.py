@@ -11,8 +11,8 @@ In: items, then the answer to each call. Out: the items of the next call, then a
 
 * `items` what waits, in lines; `feeds` who brought it and is told: a batch, a stream, or single requests.
 * `waiting` who may go, and when; `turns` whose turn it is; `order` one account at a time; `leaving` who goes without.
-* `verdicts` reads off an answer what it says of one account; `judging` says what follows; `trials` finds the items for
-  which a whole call was refused.
+* `verdicts` reads off an answer what it says of one account; `judging` and `refusing` say what follows; `trials` finds
+  the items for which a whole call was refused.
 * `retry` and `throttle` when to try again, and how fast; `health` what all lanes know of the app; `statistics` what a
   lane can tell of itself.
 """

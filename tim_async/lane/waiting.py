@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -15,7 +15,7 @@ from tim_async.printable import sturdy
 from tim_async.service.checks import Problem, Problems
 from tim_async.service.endpoints import Endpoint
 
-from .feeds import Singles, StreamFeed, Waiter
+from .feeds import BeforeSend, Singles, StreamFeed, Waiter
 from .health import Health
 from .items import FLYING, GONE, INTERACTIVE, WAITING_LOW, BatchFeed, Bundle, Chunk, Feed, Item
 from .leaving import Leaving
@@ -261,20 +261,23 @@ class Waiting(Leaving):
             return math.inf
         return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at, self.throttle.next_at)
 
-    def first_sendings(self, chunk: Chunk) -> list[tuple[StreamFeed, list[int]]]:
+    def first_sendings(self, chunk: Chunk) -> list[tuple[StreamFeed, BeforeSend, list[int]]]:
         """Whom to tell before a sealed call is made, and of which places: those that go out for the first time."""
-        asking = [feed for feed in chunk.feeds if isinstance(feed, StreamFeed) and feed.before_send is not None]
+        asking = [
+            (feed, feed.before_send)
+            for feed in chunk.feeds
+            if isinstance(feed, StreamFeed) and feed.before_send is not None
+        ]
         if not asking:
             return []
+        places: dict[Feed, Iterable[int]] = {}
         if chunk.bundle is not None:
-            places = range(chunk.bundle.place, chunk.bundle.place + chunk.bundle.size)
-            return [(feed, feed.unannounced(places)) for feed in asking]
-        by_feed: dict[Feed, list[int]] = {}
-        for item in chunk.items:
-            for feed, place in item.places:
-                by_feed.setdefault(feed, []).append(place)
-        found = [(feed, feed.unannounced(by_feed.get(feed, ()))) for feed in asking]
-        return [(feed, new) for feed, new in found if new]
+            places[chunk.bundle.feed] = range(chunk.bundle.place, chunk.bundle.place + chunk.bundle.size)
+        else:
+            for feed, _ in asking:
+                places[feed] = [place for item in chunk.items for owner, place in item.places if owner is feed]
+        found = [(feed, before_send, feed.unannounced(places[feed])) for feed, before_send in asking]
+        return [each for each in found if each[2]]
 
     def call_off(self, chunk: Chunk, now: float) -> None:
         """A sealed call is not made after all: its items wait again as before, those of stopped feeds end."""

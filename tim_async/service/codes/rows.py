@@ -1,73 +1,10 @@
-"""The error codes of the service: what each means, whose fault it is, and what to do about it.
+"""The table, sorted by number, so that a number from a log is found at once."""
 
-The judge asks `code(number)` and follows its `action`; people read its `meaning`. Page of the service:
-https://trtc.io/document/34348 (and https://trtc.io/document/74196 for the push families). Where its advice and our
-verdict differ, `why` says so. The rows are sorted by number, so that a number from a log is found at once.
-"""
-
-import enum
-from collections.abc import Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
 
-import msgspec
+from .kinds import Action, Code, Fault
 
-__all__ = ["CODES", "Action", "Code", "Fault", "code", "is_known"]
-
-
-class Fault(enum.Enum):
-    """Who has to change something before the same call can succeed."""
-
-    CALLER = "caller"  # the request: its words, its form, its size
-    CREDENTIALS = "credentials"  # the secret key, the usersig, the admin account, the app's id or region
-    APP = "app"  # the app's plan, quota, switches in the console, its own webhook
-    ACCOUNT = "account"  # the account (or group, or conversation) that an item names
-    SERVICE = "service"  # nobody on this side
-    RATE = "rate"  # too much at once
-
-
-class Action(enum.Enum):
-    """What the library does next."""
-
-    DONE = "done"
-    """The item is already as wished: a success."""
-    RETRY = "retry"
-    """The same again, later; it costs an attempt."""
-    RESIGN = "resign"
-    """Sign anew, once, then the same again."""
-    PAUSE = "pause"
-    """The lane waits (with `Code.wide`, all lanes), then the same again; it costs no attempt."""
-    SPLIT = "split"
-    """Final for one item. For a whole call one item may have caused it: halve the chunk until the guilty are found."""
-    STOP = "stop"
-    """Every further call of the command (with `Code.wide`, of the app) is pointless until somebody acts."""
-
-
-class Code(msgspec.Struct, frozen=True):
-    """One error code with its verdict.
-
-    Attributes:
-        number: as in `ErrorCode` or `ResultCode` of an answer. 0 is success and has no row.
-        meaning: one line in our own words.
-        fault: who has to act.
-        action: what the library does next.
-        unsure: the command may have been applied all the same, so a repeat may meet its own first effect.
-        wide: it concerns every command of the app, not only the one that was answered so.
-        wait: seconds that at least must pass before another try.
-        why: the reason for a verdict that needs one; empty for most.
-        by_name: it follows from the names in an item's argument alone, so whoever says the same is guilty of the same.
-    """
-
-    number: int
-    meaning: str
-    fault: Fault
-    action: Action
-    unsure: bool = False
-    wide: bool = False
-    wait: float = 0.0
-    why: str = ""
-    by_name: bool = False
-
+__all__ = ["ROWS"]
 
 # The usual verdicts by name, so that each row below reads as a sentence.
 _account = partial(Code, fault=Fault.ACCOUNT, action=Action.SPLIT)
@@ -90,7 +27,7 @@ _full = partial(
     why="the quota of one account or group, not of the app: others go on",
 )
 
-_ROWS = (
+ROWS = (
     # 10xxx groups
     _key(10001, "group service: the signature is not accepted, or the caller is not logged in"),
     _busy(10002, "group service: internal error"),
@@ -410,48 +347,3 @@ _ROWS = (
     _call(91101, "web long-polling: replaced by another instance"),
     _words(93000, "request longer than 8 KB (newest: 12 KB)"),
 )
-
-
-_WEBHOOK = range(120_001, 130_001)
-"""What the app's own webhook may answer instead of a code of the service."""
-
-
-def _by_number(rows: Iterable[Code]) -> Mapping[int, Code]:
-    """The rows by their number, read-only.
-
-    Raises:
-        ValueError: a number comes twice; one of the two verdicts would be silently lost.
-    """
-    table: dict[int, Code] = {}
-    for row in rows:
-        if table.setdefault(row.number, row) is not row:
-            raise ValueError(f"error code {row.number} has two rows")
-    return MappingProxyType(table)
-
-
-CODES: Mapping[int, Code] = _by_number(_ROWS)
-"""All known codes by number, in ascending order."""
-
-
-def code(number: int) -> Code:
-    """What is known of an error code.
-
-    Args:
-        number: `ErrorCode` or `ResultCode` of an answer, other than 0 (success).
-
-    Returns:
-        Its row; for a number that is in no table a row that is final for one item and splits a call, so that a code
-        which the service invents tomorrow neither loops nor takes innocent items with it. So is one of the app's own,
-        from 120001 to 130000.
-    """
-    known = CODES.get(number)
-    if known is not None:
-        return known
-    if number in _WEBHOOK:
-        return _words(number, "the app's own webhook refused with a code of its own", fault=Fault.APP)
-    return _account(number, "unknown code")
-
-
-def is_known(number: int) -> bool:
-    """Whether anybody says what a code means, and so that nothing was applied where it is final."""
-    return number in CODES or number in _WEBHOOK
