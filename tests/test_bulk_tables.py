@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tim_async.bulk.records import first_record
 from tim_async.bulk.rows import RECORD_MOST, Row
-from tim_async.bulk.tables import first_record, table
+from tim_async.bulk.tables import table
 
 QUOTES = "the quotes make no sense (one is not closed, or stands inside of a cell)"
 
 
 def rows(text: str) -> list[Row]:
     lines = io.StringIO(text, newline="\n")
-    return list(table(["account,notes\n"], lines, column="account", needs=(), name="accounts.csv").rows)
+    return list(table(["account,notes\n"], lines, column="account", needs=(), name="accounts.csv")[1])
 
 
 def accounts(text: str) -> list[str]:
@@ -114,7 +115,7 @@ def test_a_record_is_only_so_long() -> None:
 def test_the_limit_of_the_csv_module_is_as_before_whatever_was_read() -> None:
     before = csv.field_size_limit()
     lines = [f'Mary,"{"x" * 200_000}"\n', "Bob,x\n"]
-    records = table(["account,notes\n"], lines, column="account", needs=(), name="").rows
+    records = table(["account,notes\n"], lines, column="account", needs=(), name="")[1]
     for record in records:
         assert not record.problem
         assert csv.field_size_limit() == before
@@ -146,7 +147,7 @@ def test_the_first_record_is_that_of_the_first_line_that_is_not_blank() -> None:
 
 def test_a_file_of_spreadsheets_from_before_2001_has_its_own_line_ends() -> None:
     head, lines = ["account,notes\r"], ['Mary,"a\nb"\r', "Bob,x\r"]
-    got = list(table(head, lines, column="account", needs=(), name="").rows)
+    got = list(table(head, lines, column="account", needs=(), name="")[1])
     assert got == [Row(2, "Mary", {"notes": "a\nb"}), Row(3, "Bob", {"notes": "x"})]
 
 

@@ -103,7 +103,9 @@ class AccountFile:
             again = self._again(stream, opened)
             self._sealed = SealedFile(again, self.name, ours=self._path is None and again is not stream)
             self._repeats = opened.enter_context(Repeats())
-            self.look = Look(self.rows(), self._repeats)
+            self.look = Look(self._read(accounts_only=True), self._repeats)
+            if self._unterminated:
+                self.look.unterminated = self.look.last
             self._opened = opened.pop_all()
         return self
 
@@ -132,11 +134,18 @@ class AccountFile:
         self._reading.close()
         self._sealed.check()
 
-    def _read(self) -> Generator[Row, None, None]:
-        self.columns, rows = read_text(
-            self._sealed, column=self.column, needs=self._needs, encoding=self._encoding, name=self.name
+    def _read(self, *, accounts_only: bool = False) -> Generator[Row, None, None]:
+        reading = read_text(
+            self._sealed,
+            column=self.column,
+            needs=self._needs,
+            encoding=self._encoding,
+            name=self.name,
+            accounts_only=accounts_only,
         )
-        yield from rows
+        self.columns = reading.columns
+        yield from reading.rows
+        self._unterminated = reading.unterminated()
 
     def repeats(self) -> Iterator[Repeat]:
         """The rows whose account stands in an earlier row too, in no particular order."""

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from .records import first_record
 from .rows import NO_COLUMNS, RECORD_MOST, InputError, Row, named, start_of, unseen
-from .tables import DELIMITERS, first_record
+from .tables import DELIMITERS
 
 __all__ = ["is_drawn", "list_rows"]
 

@@ -14,11 +14,12 @@ __all__ = ["Look"]
 _MOST_ROWS = 5  # named in one line
 
 _DAMAGED = re.compile(
-    r"(?P<scientific>[+-]?\d(?:[.,]\d+)?[eE][+-]\d+)"
-    r"|(?P<decimal>\d+[.,]0+)"
+    r"(?P<scientific>[+-]?[0-9](?:[.,][0-9]+)?[eE][+-][0-9]+)"
+    r"|(?P<decimal>[0-9]+[.,]0+)"
     r"|(?P<error>\#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|\#+))"
-    r"|(?P<nothing>NULL|null|None|NaN|nan|undefined|\\N|N/A)"
 )
+_NOTHING = {"NULL", "null", "None", "NaN", "nan", "undefined", "\\N", "N/A"}
+_BEGINS = frozenset("0123456789+-#")
 _DAMAGES = {
     "scientific": "in scientific notation, as a spreadsheet spoils long numbers",
     "decimal": "that is a number with a decimal point, as a program makes of whole ones",
@@ -59,6 +60,13 @@ class Look:
         """Rows, sound and broken."""
         self.has_arguments = False
         """Whether any row brings an argument of its own."""
+        self.last: Row | None = None
+        """The last row; None if there is none."""
+        self.unterminated: Row | None = None
+        """The last row again, if its line has no line end: the file may be cut there, and the account be half of one.
+
+        None for what has no lines, such as a JSON array that is closed.
+        """
         self.broken = _Rows()
         """Rows that cannot be read, with the problem of the first."""
         self._empty = 0
@@ -79,6 +87,14 @@ class Look:
             if (rows := self._damaged[kind]).count:
                 yield f"{rows} with an account {what}, the first: {shown(start_of(rows.example))}"
 
+    def question(self) -> str:
+        """What to ask before anything is sent that cannot be undone; empty if there is nothing to ask."""
+        if self.unterminated is None:
+            return ""
+        number, account = self.unterminated.number, self.unterminated.account
+        what = f"{shown(start_of(account))} may be only the beginning of an account" if account else "more may follow"
+        return f"row {number:,}, the last one, has no line end, as if the input were cut there: {what}"
+
     def _counted(self, repeats: Repeats) -> Iterator[Repeat]:
         for repeat in repeats:
             self._repeated += 1
@@ -86,7 +102,9 @@ class Look:
 
     def _take(self, rows: Iterable[Row], repeats: Repeats) -> None:
         add, damaged = repeats.add, _DAMAGED.fullmatch
-        for number, account, _, problem, argument in rows:
+        row: Row | None = None
+        for row in rows:
+            number, account, _, problem, argument = row
             self.count += 1
             if problem:
                 self.broken.add(number, problem)
@@ -97,5 +115,9 @@ class Look:
                 self._empty += 1
                 continue
             add(number, account)
-            if (found := damaged(account)) is not None:
+            if account in _NOTHING:
+                self._damaged["nothing"].add(number, account)
+            # Most accounts are told apart without the expression, which takes as long as all the rest.
+            elif account[0] in _BEGINS and not account.isdecimal() and (found := damaged(account)) is not None:
                 self._damaged[str(found.lastgroup)].add(number, account)
+        self.last = row

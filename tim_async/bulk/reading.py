@@ -28,7 +28,12 @@ def read_rows(
 
 
 def read(
-    lines: Iterable[str], *, column: str | None = None, needs: Sequence[str] = (), name: str = "the input"
+    lines: Iterable[str],
+    *,
+    column: str | None = None,
+    needs: Sequence[str] = (),
+    name: str = "the input",
+    accounts_only: bool = False,
 ) -> Reading:
     """Read a file of accounts.
 
@@ -42,6 +47,7 @@ def read(
             JSON array of accounts or such objects: the first line tells which of them it is.
         needs: other columns that must be there.
         name: what error messages call the input.
+        accounts_only: the rows may come without their other columns.
 
     Returns:
         Its columns, and every row, in order; a broken one with its `problem`.
@@ -50,17 +56,37 @@ def read(
         InputError: also while iterating: there is no such column, or it is there twice, or the input is nothing that
             could be read.
     """
-    rest = iter(lines)
+    watched = _Lines(lines)
+    rest = iter(watched)
     head = _head(rest)
     begin = next((line.lstrip() for line in head if line.strip()), "")
     if column is not None:
         _check(column, begin, head, name)
-        return table(head, rest, column=column, needs=needs, name=name)
+        columns, rows = table(head, rest, column=column, needs=needs, name=name, accounts_only=accounts_only)
+        return Reading(columns, rows, watched.unterminated)
     if begin.startswith("{"):
-        return Reading((), json_rows(chain(head, rest), name=name))
+        return Reading((), json_rows(chain(head, rest), name=name), watched.unterminated)
     if begin.startswith("["):
         return Reading((), array_rows(chain(head, rest), name=name))
-    return Reading((), list_rows(head, rest, name=name))
+    return Reading((), list_rows(head, rest, name=name), watched.unterminated)
+
+
+class _Lines:
+    """Lines, of which the last is remembered."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self._last = ""
+
+    def __iter__(self) -> Iterator[str]:
+        line = ""
+        for line in self._lines:
+            yield line
+        self._last = line
+
+    def unterminated(self) -> bool:
+        """Whether the last line has no line end, not even the half of one, and is not blank."""
+        return bool(self._last.strip()) and not self._last.endswith(("\n", "\r"))
 
 
 def _head(lines: Iterator[str]) -> list[str]:

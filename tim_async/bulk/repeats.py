@@ -8,7 +8,6 @@ parts are looked through one by one. Two accounts with the same 64-bit hash woul
 
 from __future__ import annotations
 
-import struct
 from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,7 +18,6 @@ from typing import NamedTuple, Self
 __all__ = ["Repeat", "Repeats"]
 
 _PARTS = 64
-_ENTRY = struct.Struct("=qq")
 _PENDING = 64 * 1024  # rows noted together: a write for each of them takes longer than to read it
 _MOST_IN_MEMORY = 256 * 1024  # bytes of one part, 16 MB of all: a million rows
 
@@ -70,12 +68,15 @@ class Repeats:
         self._flush()
         for part in self._parts:
             part.seek(0)
+            entries = array("q", part.read())
+            digests, numbers = entries[::2], entries[1::2]
+            if len(set(digests)) == len(digests):  # the usual case, and quicker
+                continue
             first_rows: dict[int, int] = {}
-            while block := part.read(_ENTRY.size * 4096):
-                for digest, number in _ENTRY.iter_unpack(block):
-                    first = first_rows.setdefault(digest, number)
-                    if first != number:
-                        yield Repeat(number, first)
+            for digest, number in zip(digests, numbers, strict=True):
+                first = first_rows.setdefault(digest, number)
+                if first != number:
+                    yield Repeat(number, first)
 
     def close(self) -> None:
         """Remove what is in memory and on disk."""

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-__all__ = ["NO_COLUMNS", "RECORD_MOST", "InputError", "Reading", "Row", "RowError", "named", "start_of", "unseen"]
+__all__ = [
+    "NO_COLUMNS",
+    "RECORD_MOST",
+    "InputError",
+    "Reading",
+    "Row",
+    "RowError",
+    "named",
+    "row_of",
+    "start_of",
+    "unseen",
+]
 
 RECORD_MOST = 4 * 1024 * 1024
 """Bytes of one record: whoever writes more into it has forgotten a quote or a line end."""
@@ -41,12 +53,18 @@ class Row(NamedTuple):
     """What a JSON line says of the account; None if it says nothing, and in other files."""
 
 
+row_of: Callable[[tuple[int, str, Mapping[str, str], str, Any]], Row] = partial(tuple.__new__, Row)
+"""A row of its five fields: twice as quick as to call `Row`, which counts where there are millions."""
+
+
 class Reading(NamedTuple):
     """One reading of a file, from its first row on."""
 
     columns: Sequence[str]
     """The names of all columns in their order; empty where there are none."""
     rows: Iterator[Row]
+    unterminated: Callable[[], bool] = bool
+    """Whether the last line has no line end; known when there are no more rows. `bool`, where rows are no lines: no."""
 
 
 def unseen(text: str) -> str:

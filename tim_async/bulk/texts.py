@@ -14,7 +14,9 @@ from .sealing import SealedFile
 __all__ = ["read_text"]
 
 
-def read_text(file: SealedFile, *, column: str | None, needs: Sequence[str], encoding: str, name: str) -> Reading:
+def read_text(
+    file: SealedFile, *, column: str | None, needs: Sequence[str], encoding: str, name: str, accounts_only: bool = False
+) -> Reading:
     """Read CSV, JSON, or one account per line.
 
     Args:
@@ -23,6 +25,7 @@ def read_text(file: SealedFile, *, column: str | None, needs: Sequence[str], enc
         needs: other columns that must be there.
         encoding: that of the text.
         name: what error messages call the file.
+        accounts_only: the rows may come without their other columns.
 
     Raises:
         InputError: also while iterating: it is no such file, or it was changed.
@@ -38,14 +41,14 @@ def read_text(file: SealedFile, *, column: str | None, needs: Sequence[str], enc
         return InputError(first_wrong_byte(unpacked(file.open(), name), encoding, name))
 
     try:
-        columns, rows = read(lines, column=column, needs=needs, name=name)
+        reading = read(lines, column=column, needs=needs, name=name, accounts_only=accounts_only)
     except UnicodeDecodeError:
         raise wrong() from None
 
     def decoded() -> Iterator[Row]:
         try:
-            yield from rows
+            yield from reading.rows
         except UnicodeDecodeError:
             raise wrong() from None
 
-    return Reading(columns, decoded())
+    return reading._replace(rows=decoded())
