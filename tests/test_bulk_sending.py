@@ -10,8 +10,8 @@ from tim_async import BatchError, Client, ClientClosed, CredentialsError
 from tim_async.bulk.reading import InputError, Row, RowError
 from tim_async.bulk.sending import Sending
 from tim_async.bulk.writing import Record, record
-from tim_async.outcomes import Outcome
 from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.outcomes import Outcome
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 

@@ -210,9 +210,6 @@ class _Run:
             report = await self._send(client, stop, rested_ok=rested_ok)
         except JournalRested as exc:
             raise JournalRested(f"{exc}; if you want that, add --yes") from None
-        failure = self._flushed()
-        if report is not None and report.stopped_by is None and failure is not None:
-            report = replace(report, stopped_by=failure)
         code = self._end(report, stop)
         if report is None or report.resumable:
             self._tell_how_to_go_on()
@@ -237,6 +234,9 @@ class _Run:
                     memo=_memo(command, options),
                     rested_ok=rested_ok,
                 )
+            failure = self._flushed()
+        if report is not None and report.stopped_by is None and failure is not None:
+            report = replace(report, stopped_by=failure)
         return report
 
     def _writes(self) -> Callable[[Record], object] | None:
