@@ -14,10 +14,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from tim_async.bulk.api import run
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.reading import InputError, Row
 from tim_async.bulk.report import KINDS, Progress, Tally, shown
-from tim_async.bulk.run import run
 from tim_async.client import Client
 from tim_async.emulator import DEMO_KEY
 from tim_async.errors import ClientClosed

@@ -10,13 +10,13 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 from rich.console import Console
 
+from tim_async.bulk.api import job_of, run
 from tim_async.bulk.exporting import export_outcomes
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.journal.errors import JournalRested
 from tim_async.bulk.journal.opened import REST
 from tim_async.bulk.reading import InputError
 from tim_async.bulk.report import Progress, Report, shown
-from tim_async.bulk.run import job_of, run
 from tim_async.bulk.standing import Known
 from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
