@@ -110,8 +110,8 @@ def test_an_encoding_that_nobody_knows_is_told_before_the_file_is_opened(tmp_pat
 
 def test_what_is_no_text_is_told(tmp_path: Path) -> None:
     path = tmp_path / "accounts.xlsx"
-    path.write_bytes(b"PAR1")
-    assert told(path) == "accounts.xlsx is Parquet; write its accounts as CSV, and say --column NAME"
+    path.write_bytes(b"ORC")
+    assert told(path) == "accounts.xlsx is ORC; write its accounts as CSV, and say --column NAME"
 
 
 def test_a_wrong_byte_in_what_was_compressed_is_counted_in_what_it_holds(tmp_path: Path) -> None:

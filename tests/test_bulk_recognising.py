@@ -109,7 +109,7 @@ def archive(*names: str) -> bytes:
         (archive("users.csv"), "is compressed", "unzip -p FILE | tim-async ... --from -"),
         (archive(), "is compressed", "unzip -p"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a workbook of an old Excel", "save it as CSV UTF-8"),
-        (b"PAR1\x15\x04", "is Parquet", "as CSV"),
+        (b"PAR1\x15\x04", "is Parquet", "compressed once more"),
         (b"ARROW1\0\0", "is Arrow", "as CSV"),
         (b"ORC\x08", "is ORC", "as CSV"),
         (b"Obj\x01\x04", "is Avro", "as CSV"),

@@ -89,7 +89,7 @@ def test_what_can_be_done_again_is_done_for_all_sound_rows(
             "users is not UTF-8: line 2 has the byte 0xc2; say in which encoding it is: --encoding gbk",
         ),
         ("Mary\n".encode("utf-16-le"), "users looks like UTF-16-LE, not UTF-8; say --encoding utf-16-le"),
-        (b"PAR1", "users is Parquet"),
+        (b"PAR1", "users is cut: it is Parquet"),
         (b"<html>\n", "users is HTML or XML"),
     ],
 )

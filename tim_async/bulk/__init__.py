@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .api import item_of, job_of, run
     from .exporting import export_failures, export_outcomes
     from .files import AccountFile
+    from .items import ItemSource
     from .journal.errors import (
         JournalBroken,
         JournalError,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         JournalRested,
         JournalUnlike,
     )
+    from .looking import Look
     from .opening import open_source
     from .report import Progress, Report, Tally, Trouble
     from .rows import InputError, Row, RowError
@@ -31,6 +33,7 @@ __all__ = [
     "AccountFile",
     "Fingerprint",
     "InputError",
+    "ItemSource",
     "JournalBroken",
     "JournalError",
     "JournalFull",
@@ -38,6 +41,7 @@ __all__ = [
     "JournalRested",
     "JournalUnlike",
     "Known",
+    "Look",
     "Progress",
     "Record",
     "Report",
@@ -61,6 +65,8 @@ _ROOMS = {
     "api": ("item_of", "job_of", "run"),
     "exporting": ("export_failures", "export_outcomes"),
     "files": ("AccountFile",),
+    "items": ("ItemSource",),
+    "looking": ("Look",),
     "opening": ("open_source",),
     "report": ("Progress", "Report", "Tally", "Trouble"),
     "rows": ("InputError", "Row", "RowError"),

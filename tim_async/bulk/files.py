@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -20,6 +21,7 @@ from .looking import Look
 from .reading import InputError, Row
 from .recognising import check_encoding
 from .repeats import Repeat, Repeats
+from .rows import Reading
 from .sealing import SealedFile
 from .source import Fingerprint
 from .texts import read_text
@@ -35,9 +37,13 @@ class AccountFile:
     Args:
         source: a path, or ``-`` for standard input. What can be read only once (a pipe) is copied first, because all of
             it is checked before anything is sent. What is compressed with gzip or zstd is read as what it holds.
-        column: the column with the accounts, or None for one account per line or JSON; see `read_rows`.
+            Parquet is known by its first bytes, and needs the extra ``parquet``.
+        column: the column with the accounts, for CSV and Parquet, or None for one account per line or JSON; see
+            `read_rows`.
         needs: other columns that must be there.
         encoding: that of the text.
+        argument: the column of a Parquet file whose values (text, numbers, lists, maps and structs) are the accounts'
+            arguments. None: that of the name ``argument``, if there is one.
         copy: the file to which standard input, or what else can be read only once, is copied: with mode 0600, and whole
             before ``with`` goes on. It stays, and another process can read it by `description`. What an earlier start
             copied there is never overwritten. None: a temporary file, gone afterwards.
@@ -59,6 +65,7 @@ class AccountFile:
         column: str | None = None,
         needs: Sequence[str] = (),
         encoding: str = "utf-8",
+        argument: str | None = None,
         copy: str | Path | None = None,
         stdin: IO[bytes] | None = None,
     ) -> None:
@@ -66,6 +73,7 @@ class AccountFile:
         self.column = column
         self._source = str(source)
         self._path = None if source == _STANDARD_INPUT else Path(source)
+        self._argument = argument
         self._copy = None if copy is None else Path(copy)
         self._stdin = stdin
         self._needs = needs
@@ -94,6 +102,7 @@ class AccountFile:
             "column": self.column,
             "needs": list(self._needs),
             "encoding": self._encoding,
+            "argument": self._argument,
         }
 
     def __enter__(self) -> Self:
@@ -135,17 +144,20 @@ class AccountFile:
         self._sealed.check()
 
     def _read(self, *, accounts_only: bool = False) -> Generator[Row, None, None]:
-        reading = read_text(
-            self._sealed,
-            column=self.column,
-            needs=self._needs,
-            encoding=self._encoding,
-            name=self.name,
-            accounts_only=accounts_only,
+        reading = self._reader()(
+            self._sealed, column=self.column, needs=self._needs, name=self.name, accounts_only=accounts_only
         )
         self.columns = reading.columns
         yield from reading.rows
         self._unterminated = reading.unterminated()
+
+    def _reader(self) -> Callable[..., Reading]:
+        """What reads files of this kind."""
+        if self._sealed.open().peek().startswith(b"PAR1"):
+            return partial(_parquet(self.name), argument=self._argument)
+        if self._argument is not None:
+            raise InputError(f"{self.name} is no Parquet, so it has no column for arguments; give JSON lines")
+        return partial(read_text, encoding=self._encoding)
 
     def repeats(self) -> Iterator[Repeat]:
         """The rows whose account stands in an earlier row too, in no particular order."""
@@ -172,6 +184,16 @@ class AccountFile:
             return stream
         self._path = None
         return copied_for_a_while(stream, opened)
+
+
+def _parquet(name: str) -> Callable[..., Reading]:
+    try:
+        from .parquet import read_parquet  # noqa: PLC0415 - it needs an extra
+    except ImportError:
+        raise InputError(
+            f"{name} is Parquet, which needs pyarrow; get it with: pip install 'tim-async[parquet]'"
+        ) from None
+    return read_parquet
 
 
 def _standard_input() -> IO[bytes]:

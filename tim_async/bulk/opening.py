@@ -20,6 +20,7 @@ class _File(msgspec.Struct, tag_field="kind", tag="file", forbid_unknown_fields=
     column: str | None = None
     needs: list[str] = []
     encoding: str = "utf-8"
+    argument: str | None = None
 
 
 def open_source(description: Mapping[str, Any]) -> AccountFile:
@@ -39,4 +40,4 @@ def open_source(description: Mapping[str, Any]) -> AccountFile:
         file = msgspec.convert(description, _File)
     except msgspec.ValidationError as exc:
         raise InputError(f"no source can be opened by this description: {exc}") from None
-    return AccountFile(file.path, column=file.column, needs=file.needs, encoding=file.encoding)
+    return AccountFile(file.path, column=file.column, needs=file.needs, encoding=file.encoding, argument=file.argument)

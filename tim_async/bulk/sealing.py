@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import IO, Any
 
@@ -47,6 +47,20 @@ class SealedFile:
         Reading it raises `InputError` where the file is not what it was.
         """
         return io.BufferedReader(_Blocks(self._blocks()), _BUFFER)
+
+    def open_anywhere(self) -> io.BufferedReader:
+        """All bytes, from which a reader takes what it likes; for the first time after all of them were read once.
+
+        Reading it raises `InputError` where the file is not what it was.
+        """
+        return io.BufferedReader(_Anywhere(self._block, self.fingerprint.size), _BUFFER)
+
+    def _block(self, place: int) -> bytes:
+        self._stream.seek(self._start + place * _BLOCK)
+        block = self._read()
+        if blake2b(block, digest_size=16).digest() != self._hashes[place]:
+            raise self._changed()
+        return block
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -122,6 +136,32 @@ class _Blocks(io.RawIOBase):
         size = min(len(block), len(buffer))
         buffer[:size], self._block = block[:size], block[size:]
         return size
+
+
+class _Anywhere(io.RawIOBase):
+    """Blocks as a stream in which one can go to and fro."""
+
+    def __init__(self, block_of: Callable[[int], bytes], size: int) -> None:
+        self._block_of = block_of
+        self._size = size
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        return self._place
+
+    def readinto(self, buffer: Any, /) -> int:
+        number, begin = divmod(self._place, _BLOCK)
+        block = memoryview(self._block_of(number))[begin:][: len(buffer)]
+        buffer[: len(block)] = block
+        self._place += len(block)
+        return len(block)
 
 
 def _number(stream: IO[bytes]) -> int | None:
