@@ -21,7 +21,7 @@ OUTCOMES: list[Outcome[Any]] = [
     NotSent(0, "a", 70402, "", "too long", final=True),
     NotSent(0, "a", None, "", "the client was closed"),
 ]
-EVENTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 30), st.integers(1, 9)), max_size=40)
+EVENTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30), st.integers(1, 9)), max_size=40)
 
 
 @given(EVENTS, st.integers(1, 5))
@@ -60,9 +60,13 @@ def written(
     for number, (kind, first, count) in enumerate(events):
         outcome = OUTCOMES[kind] if kind < len(OUTCOMES) else None
         if outcome is None:
-            runs.add(MAYBE, first, count)
+            runs.add(MAYBE if kind == 8 else NOTHING, first, count)
         for place in range(first, first + count):
             before = model.get(place)
+            if kind == 9:
+                if before is None:
+                    model.pop(place, None)
+                continue
             if outcome is not None:
                 runs.add(endings.number_of(outcome), place)
                 model[place] = outcome

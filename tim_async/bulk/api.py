@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from tim_async.operations.operation import Priority
 
+from .items import ItemSource
 from .journal.opened import Job, open_journal
 from .report import Progress, Report
 from .rows import Row
@@ -31,7 +32,7 @@ def item_of(row: Row) -> Any:
 
 async def run(
     operation: Operation,
-    source: Source,
+    source: Source | Iterable[Any] | AsyncIterable[Any],
     *,
     journal: str | Path | None = None,
     item: Callable[[Row], Any] = item_of,
@@ -55,7 +56,7 @@ async def run(
 
     Args:
         operation: of an open client; one with options is bound before: ``tim.push.send_to.of(...)``.
-        source: the accounts, opened: an `AccountFile` inside of its ``with``, or the like.
+        source: the accounts: an `AccountFile` inside of its ``with``, or whatever a program iterates, see `ItemSource`.
         journal: where to write down what becomes of each row, on a local disk. None: nowhere, and nothing is resumed.
         item: makes of a row what the operation takes: an account, or an (account, argument) pair; raises `RowError` for
             a row of which nothing can be made, which ends `NotSent`.
@@ -74,6 +75,9 @@ async def run(
             another job, `JournalRested` if somebody has to say yes first, `JournalFull`. Nothing was sent.
         TypeError: the source's items have not the form that the operation takes.
     """
+    if not hasattr(type(source), "fingerprint"):
+        source = ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", source))
+    source = cast("Source", source)
     task = Task(operation, source, item, priority, sink, on_progress)
     if journal is None:
         return await Running(task, None).go()

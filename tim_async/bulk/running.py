@@ -170,6 +170,8 @@ class Running:
                 promise=None if recorder is None else recorder.promise,
             )
         finally:
+            if recorder is not None and not maybe_sent:
+                recorder.withdraw(sending.next_place)
             self._progress.last_row = max(self._progress.last_row, sending.last_row)
             self._progress.unread = sending.unread or maybe_sent
 

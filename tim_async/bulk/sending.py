@@ -34,6 +34,8 @@ class Sending:
 
     last_row: int
     """The number of the last row that was taken; 0 before the first."""
+    next_place: int
+    """Where the first row stands that was not taken."""
     unread: bool
     """Whether there may be more rows."""
 
@@ -46,6 +48,7 @@ class Sending:
         lose: Settle,
     ) -> None:
         self.last_row = 0
+        self.next_place = 0
         self.unread = True
         self._rows = rows
         self._item = item
@@ -108,6 +111,7 @@ class Sending:
         """The item of a row; None if nothing can be made of it, and then it has its outcome."""
         place, row = placed
         self.last_row = row.number
+        self.next_place = place + 1
         try:
             item, problem = (None, row.problem) if row.problem else (self._item(row), "")
         except RowError as exc:

@@ -219,7 +219,8 @@ class _Run:
 
     async def _send(self, client: Client, stop: Stop, *, rested_ok: bool) -> Report | None:
         """None: a second signal left no time for a report."""
-        command, options, report = self._command, self._options, None
+        command, options = self._command, self._options
+        reports: list[Report] = []
         with self._bars:
             async with stop.watching(client, seconds=options.timeout):
                 report = await run(
@@ -234,10 +235,9 @@ class _Run:
                     memo=_memo(command, options),
                     rested_ok=rested_ok,
                 )
+                reports.append(report)
             failure = self._flushed()
-        if report is not None and report.stopped_by is None and failure is not None:
-            report = replace(report, stopped_by=failure)
-        return report
+        return replace(reports[0], stopped_by=reports[0].stopped_by or failure) if reports else None
 
     def _writes(self) -> Callable[[Record], object] | None:
         """What is told of each row; where a job goes on, all of it is written at its end, with what was done before."""

@@ -16,7 +16,7 @@ from tim_async.outcomes import Ok, Outcome
 
 from .errors import JournalError
 from .lock import Lock
-from .runs import AGAIN, MAYBE, Endings, Runs, stretches
+from .runs import AGAIN, MAYBE, NOTHING, Endings, Runs, stretches
 from .store import Batch, Result, Store
 
 __all__ = ["Recorder"]
@@ -58,7 +58,7 @@ class Recorder:
         self._endings = endings
         self._lead = 0 if exact else _LEAD * call
         self._exact = exact
-        self._promised = promised
+        self._promised = self._from = promised
         self._total = total
         self._unpromised: set[int] = set()
         self._runs = Runs()
@@ -115,6 +115,17 @@ class Recorder:
             self._promised = end
             return True
         return bool(new)
+
+    def withdraw(self, place: int) -> None:
+        """The rows from a place on were not taken, so they were not sent, though some of them were promised.
+
+        Args:
+            place: of the first of them.
+        """
+        first = max(place, self._from)
+        if first < self._promised and not self._exact:
+            self._runs.add(NOTHING, first, self._promised - first)
+            self._promised = first
 
     def note(self, place: int, outcome: Outcome[Any]) -> None:
         """A row has its outcome. It is on the disk soon.

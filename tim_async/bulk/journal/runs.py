@@ -1,8 +1,8 @@
 """What became of the rows, kept as runs of places: the rows of a call stand side by side and mostly end alike. Pure.
 
-A log of runs is read from its beginning, and the later word counts. One kind of run, `MAYBE`, is no outcome but a
+A log of runs is read from its beginning, and the later word counts. Two kinds of run are no outcomes. `MAYBE` is a
 promise: these rows may be sent from now on. It is no news about a row whose outcome is final already, because promises
-are made for stretches, some calls ahead.
+are made for stretches, some calls ahead. `NOTHING` withdraws promises that were not used.
 """
 
 from __future__ import annotations
@@ -170,6 +170,8 @@ class States:
             number, first, count = flat[at : at + 3]
             if number == MAYBE:
                 self._promise(first, first + count)
+            elif number == NOTHING:
+                self._withdraw(first, first + count)
             elif number not in self.endings.by_number:
                 raise ValueError(f"there is no ending {number}")
             else:
@@ -191,6 +193,12 @@ class States:
         for place in range(first, end):
             if not self.is_final(self._of[place]):
                 self._of[place] = MAYBE
+
+    def _withdraw(self, first: int, end: int) -> None:
+        self._make_room(end)
+        for place in range(first, end):
+            if self._of[place] == MAYBE:
+                self._of[place] = NOTHING
 
     def is_final(self, number: int) -> bool:
         """Whether a resume leaves rows of this state alone."""
