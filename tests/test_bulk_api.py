@@ -4,7 +4,10 @@ import asyncio
 import json
 import math
 import os
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,10 @@ from typing import Any
 import pytest
 from servers import Puppet, client_of
 
-from tim_async import Client, ClientClosed, CredentialsError, bulk
+from tim_async import Client, ClientClosed, CredentialsError, NotSent, Ok, bulk
+from tim_async.bulk.journal.opened import open_journal
+from tim_async.bulk.journal.runs import Runs
+from tim_async.bulk.journal.store import Batch
 from tim_async.emulator import DEMO_KEY, Emulator
 
 
@@ -141,11 +147,7 @@ async def test_a_run_that_is_cancelled_says_unknown_and_its_journal_knows_what_m
             await running
     assert {record.outcome for record in records} == {"Unknown"}
     standing = bulk.standing_of(journal)
-    assert (standing.done, standing.maybe, standing.held_by) == (
-        0,
-        200,
-        "",
-    )  # all that was taken, and nothing that was only promised
+    assert (standing.done, standing.maybe, standing.held_by) == (0, 200, "")  # all that was taken
 
 
 async def read(emulator: Emulator, users: bulk.AccountFile, journal: Path) -> list[bulk.Record]:
@@ -174,3 +176,165 @@ async def test_an_export_needs_the_input_of_then(emulator: Emulator, users: bulk
     refused = pytest.raises(bulk.JournalUnlike, match=r"other.csv is not the input of .*it.job, byte for byte")
     with bulk.AccountFile(tmp_path / "other.csv", column="account") as other, refused:
         bulk.export_outcomes(bulk.Known(tmp_path / "it.job"), other, BytesIO())
+
+
+def damaged(journal: Path, statement: str) -> None:
+    """Somebody wrote to a journal with SQLite's own tools."""
+    with closing(sqlite3.connect(journal)) as database:
+        database.execute(statement)
+        database.commit()
+
+
+async def test_a_deletion_that_rested_for_an_hour_needs_a_word(
+    emulator: Emulator, users: bulk.AccountFile, tmp_path: Path
+) -> None:
+    await stopped(emulator, users, tmp_path / "it.job")
+    damaged(tmp_path / "it.job", "UPDATE log SET at = at - 7200")
+    async with client(emulator) as tim:
+        before = calls(emulator)
+        with pytest.raises(bulk.JournalRested, match=r"rests since 2 hours: an account .* imported anew"):
+            await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job")
+        assert calls(emulator) == before
+        report = await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job", rested_ok=True)
+    assert report.open == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"command": "clear_tags"}, "is the journal of accounts.delete, not of push.clear_tags"),
+        ({"app": 1400000001}, "is a journal of app 1400000000, not of app 1400000001"),
+        ({"settings": {"column": "other"}}, "is the journal of a job with other options"),
+        ({"text": "account\nu1\n"}, "is the journal of another input"),
+        ({"items": iter(["u1"])}, "cannot be resumed: its input could be read only once"),
+    ],
+)
+async def test_a_journal_goes_on_with_its_own_job_alone(
+    emulator: Emulator, users: bulk.AccountFile, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    await stopped(emulator, users, tmp_path / "it.job")
+    (tmp_path / "new.csv").write_text(change.get("text", "account\n"))
+    before, whole = calls(emulator), (tmp_path / "it.job").read_bytes()
+    app = change.get("app", emulator.sdk_app_id)
+    async with Client(sdk_app_id=app, secret_key=DEMO_KEY, base_url=emulator.url) as tim:
+        operation = tim.push.clear_tags if "command" in change else tim.accounts.delete
+        with bulk.AccountFile(tmp_path / "new.csv", column="account") as other:
+            source = change.get("items", other if "text" in change else users)
+            with pytest.raises(bulk.JournalUnlike, match=told):
+                await bulk.run(operation, source, journal=tmp_path / "it.job", settings=change.get("settings"))
+    assert (calls(emulator), (tmp_path / "it.job").read_bytes()) == (before, whole)
+    assert not bulk.standing_of(tmp_path / "it.job").held_by
+
+
+async def test_options_that_all_rows_share_are_part_of_the_job_but_not_what_is_left_to_chance(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    names = [f"u{number}" for number in range(10)]
+    async with client(emulator) as tim:
+        for _ in range(2):
+            once = tim.push.send_to.of(offline_push_info={"Title": "a", "Desc": "b"})
+            report = await bulk.run(once, names, journal=tmp_path / "it.job")
+            assert report.ok
+        other = tim.push.send_to.of(offline_push_info={"Title": "a", "Desc": "c"})
+        with pytest.raises(bulk.JournalUnlike, match="other options"):
+            await bulk.run(other, names, journal=tmp_path / "it.job")
+    assert calls(emulator) == 1
+    out = BytesIO()
+    bulk.export_outcomes(bulk.Known(tmp_path / "it.job"), bulk.ItemSource(names), out, "csv")
+    assert len({line.split(b",")[-1] for line in out.getvalue().splitlines()[1:]}) == 1  # one task for all of them
+
+
+def left_over(path: Path, tim: Client, items: list[tuple[str, dict[str, str]]], outcomes: list[Any]) -> None:
+    """A journal as a run leaves it that ended so for each row."""
+    source, operation = bulk.ItemSource(items), tim.push.set_attributes
+    more = {"source": {"name": "x", "count": len(items), "description": {}, "columns": [], "column": None}, "memo": {}}
+    opened = open_journal(path, bulk.job_of(operation, source), more, window=1.0, rested_ok=True, deletes=False)
+    runs = Runs()
+    for place, outcome in enumerate(outcomes):
+        runs.add(opened.endings.number_of(outcome), place)
+    opened.store.write([Batch(time.time() - 60, runs.take(), opened.endings.take_new())])
+    opened.store.end("stopped")
+    opened.store.close()
+    opened.lock.release(whole=True)
+
+
+async def test_an_older_write_that_was_open_does_not_overwrite_a_newer_one(emulator: Emulator, tmp_path: Path) -> None:
+    items = [("u1", {"city": "Oslo"}), ("u2", {"city": "Rome"}), ("u1", {"city": "Lyon"})]
+    async with client(emulator) as tim:
+        await tim.push.set_attributes([items[1], items[2]])
+        left_over(tmp_path / "it.job", tim, items, [NotSent(0, "u1"), Ok(1, "u2", None), Ok(2, "u1", None)])
+        report = await bulk.run(tim.push.set_attributes, items, journal=tmp_path / "it.job")
+    assert (report.counts["Ok"], report.open) == (3, 0)
+    assert [line.argument for line in emulator.books.done("u1")][-2:] == [{"city": "Oslo"}, {"city": "Lyon"}]
+    assert len(emulator.books.done("u2")) == 1
+
+
+async def test_what_was_open_and_is_not_reached_again_is_counted_as_it_was(emulator: Emulator, tmp_path: Path) -> None:
+    items = [(f"u{number}", {"city": "Oslo"}) for number in range(3)]
+    async with client(emulator) as tim:
+        left_over(tmp_path / "it.job", tim, items, [NotSent(0, "u0"), Ok(1, "u1", None)])
+        await tim.aclose()
+        report = await bulk.run(tim.push.set_attributes, items, journal=tmp_path / "it.job")
+    assert report.counts == {"Ok": 1, "Rejected": 0, "Unknown": 0, "NotSent": 1}
+    assert (report.open, report.resumable) == (2, True)
+
+
+async def test_what_can_be_read_only_once_has_a_journal_but_is_not_resumed(emulator: Emulator, tmp_path: Path) -> None:
+    async def names() -> AsyncIterator[str]:
+        for number in range(150):
+            yield f"u{number}"
+
+    async with client(emulator) as tim:
+        report = await bulk.run(tim.push.clear_tags, names(), journal=tmp_path / "it.job")
+    standing = bulk.standing_of(tmp_path / "it.job")
+    assert (report.ok, report.total, standing.done, standing.maybe, standing.total) == (True, None, 150, 0, None)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), bulk.InputError("changed")])
+async def test_what_a_sink_raises_ends_the_run_and_the_rest_can_be_resumed(
+    emulator: Emulator, users: bulk.AccountFile, tmp_path: Path, error: Exception
+) -> None:
+    def full(_: bulk.Record) -> None:
+        raise error
+
+    async with client(emulator) as tim:
+        report = await bulk.run(tim.push.clear_tags, users, journal=tmp_path / "it.job", sink=full)
+        assert (report.stopped_by, report.resumable) == (error, True)
+        report = await bulk.run(tim.push.clear_tags, users, journal=tmp_path / "it.job")
+    assert (report.counts["Ok"], report.open) == (1001, 0)
+
+
+def failures(users: bulk.Source, journal: Path) -> str:
+    out = BytesIO()
+    bulk.export_failures(bulk.Known(journal), users, out)
+    return out.getvalue().decode()
+
+
+async def test_failures_come_as_rows_of_the_input_to_be_mended_and_fed_in_again(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text('name,account,code\n"a, b",u1,old\n"c ""d""",ghost,old\n,,x\n')
+    async with client(emulator) as tim:
+        with bulk.AccountFile(path, column="account") as users:
+            await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job")
+            told = failures(users, tmp_path / "it.job")
+        assert told.splitlines()[:2] == ["name,account,code,reason", '"c ""d""",ghost,70107,the account does not exist']
+        assert told.splitlines()[2].startswith(",,70402,")
+        emulator.accounts.add("ghost")
+        path.write_text(told)
+        with bulk.AccountFile(path, column="account") as users:
+            report = await bulk.run(tim.accounts.delete, users, journal=tmp_path / "again.job")
+    assert report.counts["Ok"] == 1
+    assert "ghost" not in emulator.accounts
+
+
+async def test_failures_of_other_inputs_are_json_lines_with_their_arguments(emulator: Emulator, tmp_path: Path) -> None:
+    items: dict[str, Any] = {"u1": ["a"], "": ["b"], "u2": ["c" * 51]}
+    async with client(emulator) as tim:
+        await bulk.run(tim.push.add_tags.of(), items, journal=tmp_path / "it.job")
+    lines = [json.loads(line) for line in failures(bulk.ItemSource(items), tmp_path / "it.job").splitlines()]
+    assert [(line["account"], line["argument"], bool(line["reason"])) for line in lines] == [
+        ("", ["b"], True),
+        ("u2", ["c" * 51], True),
+    ]
