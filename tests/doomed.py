@@ -1,9 +1,9 @@
-"""A program of ten lines that runs a job; and that kills itself with -9 at a moment of its own."""
+"""A program of ten lines that runs a job; and that stops or kills itself at a moment of its own, or has a full disk."""
 
 import asyncio
 import json
 import os
-import signal
+import resource
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -18,14 +18,15 @@ def city(row: bulk.Row) -> tuple[str, Mapping[str, str]]:
     return row.account, {"city": row.columns["city"]}
 
 
-async def main(url: str, command: str, source: str, journal: str, last: str) -> None:
-    """Run the job, and die after so many answers; 0: live."""
-    last_call = int(last)
+async def main(url: str, command: str, source: str, journal: str, *numbers: int) -> None:
+    """Run the job, and send oneself a signal after so many answers; 0: live. No file may be longer than the room."""
+    last_call, how, room = numbers
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     answers = iter(range(1, last_call + 1))
 
     def die(_: CallEvent) -> None:
         if next(answers, last_call) == last_call and last_call:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), how)
 
     async with Client(sdk_app_id=1400000000, secret_key=DEMO_KEY, base_url=url, hooks=[die]) as tim:
         operations: dict[str, Any] = {
@@ -40,4 +41,4 @@ async def main(url: str, command: str, source: str, journal: str, last: str) -> 
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:6]))
+    asyncio.run(main(*sys.argv[1:5], *map(int, sys.argv[5:])))

@@ -1,11 +1,15 @@
 """A job whose process is killed with -9 again and again: the books of the service are the judge."""
 
 import json
+import os
+import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,10 +41,17 @@ class Job:
         self.source = folder / "users.csv"
         self.source.write_text("".join(f"{account},{city}\n" for account, city in [("account", "city"), *rows]))
 
-    def start(self, command: str, last_call: int) -> End | None:
+    def words(
+        self, command: str, last_call: int, *, how: int = signal.SIGKILL, room: int = resource.RLIM_INFINITY
+    ) -> list[str]:
+        """The command line of the program."""
+        where = [self.emulator.url, command, str(self.source), str(self.journal)]
+        return [sys.executable, str(DOOMED), *where, str(last_call), str(int(how)), str(room)]
+
+    def start(self, command: str, last_call: int, *, room: int = resource.RLIM_INFINITY) -> End | None:
         """One start; None if it was killed, and then nobody wrote a word."""
-        words = [sys.executable, str(DOOMED), self.emulator.url, command, str(self.source), str(self.journal)]
-        done = subprocess.run([*words, str(last_call)], check=False, capture_output=True, timeout=60)
+        words = self.words(command, last_call, room=room)
+        done = subprocess.run(words, check=False, capture_output=True, timeout=60)
         assert done.stderr == b""
         if done.returncode == -signal.SIGKILL:
             return None
@@ -111,3 +122,108 @@ def test_of_two_writes_to_an_account_the_last_one_stands(emulator: Emulator, tmp
     assert (end.counts["Ok"], end.open) == (2 * len(names), 0)
     assert {emulator.accounts[name].attributes["city"] for name in names} == {"Lyon"}
     assert {emulator.books.done(name)[-1].argument["city"] for name in names} == {"Lyon"}
+
+
+def few(emulator: Emulator, folder: Path, count: int = 2_000) -> Job:
+    names = [f"u{number}" for number in range(count)]
+    emulator.accounts.add(*names)
+    return Job(emulator, folder, [(name, "") for name in names])
+
+
+def test_a_disk_that_is_full_before_a_call_forbids_the_call_and_with_more_room_it_goes_on(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    job = few(emulator, tmp_path, 6_000)
+    end = job.start("delete", 0, room=48 * 1024)
+    assert end is not None
+    assert end.stopped_by.startswith("JournalFull(")
+    assert end.open > 0
+    standing = bulk.standing_of(job.journal)
+    sent = {account for call in emulator.books.calls for account, _ in call.items}
+    assert 0 < len(sent) <= standing.done + standing.maybe < 6_000
+    end = job.start("delete", 0)
+    assert end is not None
+    assert (end.open, end.stopped_by, end.counts["Ok"]) == (0, "None", 6_000)
+    assert len(emulator.accounts) == 0
+
+
+def test_who_stands_still_with_a_journal_in_his_hands_still_holds_it_and_who_is_killed_does_not(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    job = few(emulator, tmp_path)
+    with subprocess.Popen(job.words("delete", 3, how=signal.SIGSTOP)) as holder:
+        try:
+            os.waitpid(holder.pid, os.WUNTRACED)
+            assert f"process {holder.pid} on " in bulk.standing_of(job.journal).held_by
+            done = subprocess.run(job.words("delete", 0), check=False, capture_output=True, timeout=60)
+            assert f"is held by process {holder.pid} on ".encode() in done.stderr.splitlines()[-1]
+        finally:
+            holder.kill()
+    assert bulk.standing_of(job.journal).held_by == ""
+    end = job.start("delete", 0)
+    assert end is not None
+    assert (end.open, len(emulator.accounts)) == (0, 0)
+
+
+def cut(path: Path, part: float) -> None:
+    os.truncate(path, int(path.stat().st_size * part))
+
+
+def other_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 2")
+
+
+def nonsense(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE log SET runs = x'00'")
+        database.commit()
+
+
+def wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def without_beside(path: Path) -> None:
+    wal(path).unlink()
+    path.with_name(f"{path.name}.lock").unlink()
+
+
+def half_without_wal(path: Path) -> None:
+    wal(path).unlink()
+    cut(path, 0.5)
+
+
+def another_database(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE t (x)")
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "-wal beside it is missing": without_beside,
+    "commits are missing, which stand in it.job-wal": lambda path: wal(path).unlink(),
+    "is only a part of its journal": lambda path: cut(wal(path), 0.5),
+    "damaged, or only a part": half_without_wal,
+    "is no journal of tim-async, or only a part of one": lambda path: cut(path, 0.001),
+    "is no journal": lambda path: path.write_bytes(b"account\nu1\n" * 100),
+    "is a database, but no journal": another_database,
+    "of version 2, and this tim-async reads version 1": other_version,
+    "is damaged: ": nonsense,
+    "cannot be read": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("told", DAMAGES)
+def test_a_part_of_a_journal_is_told_in_one_line_and_nothing_is_sent(
+    emulator: Emulator, tmp_path: Path, told: str
+) -> None:
+    job = few(emulator, tmp_path)
+    assert job.start("delete", 5) is None
+    before = len(emulator.books.calls)
+    DAMAGES[told](job.journal)
+    done = subprocess.run(job.words("delete", 0), check=False, capture_output=True, timeout=60)
+    last = done.stderr.decode().splitlines()[-1]
+    assert last.startswith("tim_async.bulk.journal.errors.Journal")
+    assert told in last
+    assert len(emulator.books.calls) == before
