@@ -41,4 +41,4 @@ async def main(url: str, command: str, source: str, journal: str, *numbers: int)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:5], *map(int, sys.argv[5:])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], *map(int, sys.argv[5:])))

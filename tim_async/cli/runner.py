@@ -22,7 +22,7 @@ from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
 from tim_async.errors import ClientClosed, TIMError
 
-from .asking import ask_first, check_somebody_is_there
+from .asking import ask_first, check_somebody_is_there, is_somebody_there
 from .clients import connect, operation_of
 from .exits import code_of
 from .journals import Journal, go_on, lines_of
@@ -165,11 +165,12 @@ def _check_again(file: AccountFile) -> None:
 
 def _may_go_on(journal: Journal, options: Options, *, asks: bool) -> bool:
     """Whether a deletion may go on, however long it rested: asked where somebody is there to answer."""
-    if options.yes or not (asks and journal.rests(REST)):
+    readable = options.source != "-"
+    if options.yes or not (asks and journal.rests(REST) and is_somebody_there(readable=readable)):
         return options.yes
     ask_first(
         "it rested for more than an hour: accounts may have been imported anew since. Go on all the same?",
-        readable=options.source != "-",
+        readable=readable,
         otherwise="nothing more was deleted",
     )
     return True
