@@ -203,7 +203,7 @@ def test_standard_input_is_kept_beside_the_journal(
     assert run(["job", str(job), "--failures", str(tmp_path / "mend.jsonl")]) == 0
     captured = capsys.readouterr()
     assert "    1 Rejected 70107: the account does not exist" in captured.out
-    assert captured.err == "mend.jsonl: 1 rows\n"
+    assert captured.err == "mend.jsonl: 1 row\n"
     assert [line["account"] for line in lines((tmp_path / "mend.jsonl").read_text())] == ["nobody"]
 
 

@@ -121,7 +121,7 @@ def _export(known: Known, to: str, write: Callable[[Any, Sink], int]) -> None:
         Outcomes(to, str(description.get("path", "-")), force=False).open() as sink,
     ):
         count = write(source, sink)
-    click.echo(f"{Path(to).name}: {count:,} rows", err=True)
+    click.echo(f"{Path(to).name}: {count:,} row{'' if count == 1 else 's'}", err=True)
 
 
 job = click.Command(

@@ -16,7 +16,7 @@ from tim_async.outcomes import Ok, Outcome
 
 from .errors import JournalError
 from .lock import Lock
-from .runs import AGAIN, MAYBE, NOTHING, Endings, Runs, stretches
+from .runs import AGAIN, ASSUMED, FINE, MAYBE, NOTHING, Endings, Runs, stretches
 from .store import Batch, Result, Store
 
 __all__ = ["Recorder"]
@@ -133,9 +133,12 @@ class Recorder:
         Where the journal cannot be written any more this is kept for the last try, in `close`; the next `promise` ends
         the run.
         """
-        self._runs.add(self._endings.number_of(outcome), place)
-        if isinstance(outcome, Ok) and outcome.value is not None:
-            self._keep(place, _encode(outcome.value).decode())
+        if isinstance(outcome, Ok):
+            self._runs.add(ASSUMED if outcome.assumed else FINE, place)
+            if outcome.value is not None:
+                self._keep(place, _encode(outcome.value).decode())
+        else:
+            self._runs.add(self._endings.number_of(outcome), place)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_EVERY, self._commit)
 

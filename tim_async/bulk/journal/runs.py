@@ -113,9 +113,10 @@ class Runs:
 
     def __init__(self) -> None:
         self._flat: list[int] = []
+        self._number = self._first = self._end = 0  # the last run, which may grow
 
     def __bool__(self) -> bool:
-        return bool(self._flat)
+        return self._end > 0
 
     def add(self, number: int, first: int, count: int = 1) -> None:
         """Rows ended alike.
@@ -125,16 +126,21 @@ class Runs:
             first: the place of the first of them.
             count: how many, side by side.
         """
-        flat = self._flat
-        if flat and flat[-3] == number and flat[-2] + flat[-1] == first:
-            flat[-1] += count
-        else:
-            flat += (number, first, count)
+        if number == self._number and first == self._end:
+            self._end += count
+            return
+        self._flush()
+        self._number, self._first, self._end = number, first, first + count
+
+    def _flush(self) -> None:
+        if self._end:
+            self._flat += (self._number, self._first, self._end - self._first)
 
     def take(self) -> bytes:
         """All that was collected, as bytes; begins anew."""
+        self._flush()
         data = msgspec.msgpack.encode(self._flat)
-        self._flat = []
+        self._flat, self._end = [], 0
         return data
 
 
