@@ -6,7 +6,7 @@ Deletes ids that a generator makes, against a server in another process that ans
 its own.
 
 * without a limit: CPU of the process for a call, with a journal and without, and the bytes that a row leaves in it;
-* at 100 calls a second, for so many seconds: CPU as a part of one core, with a journal and without; and the most memory.
+* at 100 calls a second, for so many seconds: CPU as a part of one core, with a journal and without.
 
 Prints a table, writes results/journal.json and .png; exit code 1 if a row is not Ok or the journal is too big.
 """
@@ -83,7 +83,8 @@ def in_turns(url: str, rows: int, rounds: int, *, limited: bool) -> dict[bool, l
 
 
 def median(runs: list[dict[str, Any]], name: str) -> float:
-    return statistics.median(run[name] for run in runs)
+    values: list[float] = [run[name] for run in runs]
+    return statistics.median(values)
 
 
 def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Target]]:
