@@ -21,6 +21,7 @@ from tim_async import (
     Unknown,
 )
 from tim_async.emulator import Emulator
+from tim_async.operations.plain import AnyCommand
 from tim_async.outcomes import Failure
 from tim_async.service.endpoints import ENDPOINTS
 from tim_async.service.endpoints.values import AttributeNames
@@ -264,7 +265,7 @@ def test_a_bare_call_draws_on_the_limit_of_its_command() -> None:
         tim = Client(sdk_app_id=1, secret_key="k", limits={"timpush/get_tag": 7.0, "timpush/batch": 250.0})
         rates = {}
         for path in ("timpush/get_tag", "timpush/push", "timpush/batch", "openim/sendmsg"):
-            rates[path] = tim.dispatcher(tim._calls.of(path, repeat=False).endpoint).command.rate
+            rates[path] = tim.dispatcher(AnyCommand(tim, path, repeat=False).endpoint).command.rate
         assert rates == {"timpush/get_tag": 7.0, "timpush/push": 1.0, "timpush/batch": 0.5, "openim/sendmsg": 100.0}
         pushing = tim.dispatcher(tim.push.send_to.endpoint)
         assert (pushing.lane.endpoint.limit, pushing.command.rate) == (250, 1.0)
@@ -338,12 +339,6 @@ async def test_a_mistake_in_a_call_raises_before_anything_is_sent(
     assert not puppet.calls
 
 
-async def test_an_operation_is_made_once_for_each_path(puppet: Puppet) -> None:
-    tim = client_of(puppet)
-    assert tim._calls.of("a/b", repeat=False) is tim._calls.of("a/b", repeat=False)
-    assert tim._calls.of("a/b", repeat=True) is not tim._calls.of("a/b", repeat=False)
-
-
 # What a refused call says besides
 
 
@@ -379,7 +374,7 @@ async def test_an_error_that_is_not_of_this_call_carries_no_reply(puppet: Puppet
 async def test_what_stopped_a_call_does_not_carry_what_was_answered_to_it_before(puppet: Puppet) -> None:
     before = Failure(Unknown, 91000, "busy", "", final=False, reply={**refuse(91000)})
     async with client_of(puppet) as tim:
-        error = tim._calls.of("a/b", repeat=True)._error_of(before, CredentialsError(70003, "no", "c/d"))
+        error = AnyCommand(tim, "a/b", repeat=True)._error_of(before, CredentialsError(70003, "no", "c/d"))
     assert isinstance(error, CredentialsError)
     assert (error.code, error.path, error.reply) == (70003, "c/d", None)
 
@@ -421,7 +416,7 @@ async def test_a_recall_whose_answer_was_lost_is_done_when_the_repeat_says_so(pu
 
 
 async def test_a_call_that_was_stopped_tells_no_reply_that_belongs_to_another_code(tim: Client) -> None:
-    operation = tim._calls.of("openim/sendmsg", repeat=True)
+    operation = AnyCommand(tim, "openim/sendmsg", repeat=True)
     busy = Failure(Unknown, 91000, "busy", "stopped", final=False, reply={"ErrorCode": 91000})
     stopped = operation._error_of(busy, CredentialsError(70003, "no", "openim/sendmsg"))
     assert isinstance(stopped, CredentialsError)

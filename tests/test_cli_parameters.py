@@ -13,7 +13,8 @@ import pytest
 from tim_async.bulk.reading import InputError
 from tim_async.cli.parameters import PARAMETERS, Parameter, parameters_of, read_json, values_of
 from tim_async.operations.groups import BlockList, Friends
-from tim_async.operations.plain import GetNames, Revoke, Send, SetNames
+from tim_async.operations.plain import GetNames, SetNames
+from tim_async.operations.pushes import Revoke, Send
 from tim_async.service import endpoints
 from tim_async.service.endpoints import ENDPOINTS, Endpoint
 

@@ -373,7 +373,7 @@ async def test_under_a_service_that_hangs_closing_ends_and_every_item_has_an_out
 async def test_a_source_that_does_not_end_does_not_keep_it_open(
     puppet: Puppet, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tim_async.client.GRACE", 0.01)
+    monkeypatch.setattr("tim_async.operations.dispatchers.GRACE", 0.01)
     let_go = asyncio.Event()
 
     async def stubborn() -> AsyncIterator[str]:

@@ -373,12 +373,15 @@ async def test_one_item_whose_time_is_over_raises(puppet: Puppet) -> None:
         assert isinstance(caught.value.outcome, Unknown | NotSent)
 
 
-async def test_max_wait_raises_at_once_when_more_is_known_to_be_ahead(puppet: Puppet) -> None:
+@pytest.mark.parametrize(("maybe_sent", "kind"), [(False, NotSent), (True, Unknown)])
+async def test_max_wait_raises_at_once_when_more_is_known_to_be_ahead(
+    maybe_sent: bool, kind: type[NotSent | Unknown], puppet: Puppet
+) -> None:
     async with client_of(puppet, max_in_flight=1, close_timeout=0) as tim:
         task, call = await hanging(puppet, tim.accounts.delete([f"u{number}" for number in range(900)]))
         with pytest.raises(AccountError, match="more than max_wait allows") as caught:
-            await tim.accounts.delete.one("Mary", priority="normal", max_wait=0.01)
-        assert caught.value.outcome == NotSent(0, "Mary", reason=caught.value.outcome.reason)
+            await tim.accounts.delete.one("Mary", priority="normal", max_wait=0.01, maybe_sent=maybe_sent)
+        assert caught.value.outcome == kind(0, "Mary", reason=caught.value.outcome.reason)
         puppet.respond = yes
         call.answer(yes(call))
         assert (await task).ok

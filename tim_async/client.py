@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from types import EllipsisType, TracebackType
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self
 
 from .dispatch import Dispatcher, Hook
-from .errors import APIError, ClientClosed
-from .lane.health import Health
-from .lane.judging import Lane
+from .errors import ClientClosed
 from .lane.statistics import LaneStatistics, read_alarm
-from .lane.waiting import CLOSED
 from .limits.local import Limiter, local_limiter
 from .limits.rates import ALARM_SECONDS, Rates, check_limit
+from .operations.command import Priority
+from .operations.dispatchers import Dispatchers
 from .operations.groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
-from .operations.operation import Priority
-from .operations.plain import Calls, check_path
+from .operations.plain import AnyCommand, check_path
 from .printable import shown, sturdy
 from .service.keys import Key, sealed
-from .service.settings import VARIABLES, check_count, number
+from .service.settings import VARIABLES, check_counts, number
 from .service.usersig import Signer
 from .transport.hosts import hosts_of, read_proxy
 from .transport.post import REPLY_BYTES, Transport, check_session, closing_at_the_end
@@ -36,10 +33,6 @@ if TYPE_CHECKING:
     from .service.endpoints import Endpoint
 
 __all__ = ["Client"]
-
-log = logging.getLogger("tim_async")
-
-GRACE = 1.0  # seconds that a source may take to end after it was cancelled
 
 
 class Client:
@@ -60,7 +53,7 @@ class Client:
         ssl: an `ssl.SSLContext` by which the service is trusted, such as one that knows a company's own authority;
             with *session* too. None: that of the session, or the system's.
         limits: path -> calls a second (``timpush/batch``: accounts), where it differs from the service's default.
-        limiter: shared by whoever draws on the same limit. Left out: the one of this process. None: no limit at all.
+        limiter: shared by all clients under the same limit. Left out: the one of this process. None: no limit at all.
         max_in_flight: most calls of one command that are unanswered at once.
         attempts: how often an item is tried before it is given up, counting the first time.
         call_timeout: seconds for one call, to the last byte of its answer; the service itself gives up after 3.
@@ -73,6 +66,10 @@ class Client:
         TypeError: *session*, *base_url* or *ssl* is something else.
         ValueError: an argument is impossible, such as a negative time; one line says which and why.
     """
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    _closing: asyncio.Task[None] | None = None
+    _closed = False
 
     def __init__(
         self,
@@ -103,10 +100,9 @@ class Client:
         hosts = hosts_of(region, base_url, through, problem)
         check_session(session, ssl)
         self._rates = Rates(limits or {})
-        check_count("sdk_app_id", sdk_app_id)
-        check_count("max_in_flight", max_in_flight)
-        check_count("attempts", attempts)
-        check_count("max_reply_bytes", max_reply_bytes)
+        check_counts(
+            sdk_app_id=sdk_app_id, max_in_flight=max_in_flight, attempts=attempts, max_reply_bytes=max_reply_bytes
+        )
         check_limit("call_timeout", call_timeout)
         for name, seconds in (("close_timeout", close_timeout), ("linger", linger)):
             if seconds != 0:
@@ -114,13 +110,9 @@ class Client:
         self.sdk_app_id = sdk_app_id
         self.max_in_flight = max_in_flight
         self._limiter = limiter
-        self._attempts = attempts
         self._close_timeout = close_timeout
-        self._linger = linger
-        self._hooks = tuple(hooks)
-        signer = Signer(sdk_app_id, seal, identifier)
         self._transport = Transport(
-            signer,
+            Signer(sdk_app_id, seal, identifier),
             hosts,
             call_timeout=call_timeout,
             session=session,
@@ -128,13 +120,19 @@ class Client:
             ssl=ssl,
             max_reply_bytes=max_reply_bytes,
         )
-        self._health = Health()
-        self._dispatchers: dict[tuple[str, str, str, bool], Dispatcher] = {}
-        self._held: set[asyncio.Task[Any]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._dispatchers = Dispatchers(
+            self._transport,
+            self._rates,
+            sdk_app_id=sdk_app_id,
+            max_in_flight=max_in_flight,
+            attempts=attempts,
+            linger=linger,
+            hooks=hooks,
+        )
         self._ends_with_loop = closing_at_the_end(self._transport)
-        self._closing: asyncio.Task[None] | None = None
-        self._closed = False
+        self._add_groups(identifier)
+
+    def _add_groups(self, identifier: str) -> None:
         self.accounts = Accounts(self)
         """Import, check and delete accounts."""
         self.push = Push(self, identifier)
@@ -151,7 +149,6 @@ class Client:
         """Block lists, account by account."""
         self.groups = Groups(self)
         """Members of groups, group by group."""
-        self._calls = Calls(self)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -185,9 +182,7 @@ class Client:
         self._open()
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         await self.aclose()
 
     def _open(self) -> None:
@@ -233,32 +228,16 @@ class Client:
             RequestError: no trustworthy answer came; ``.may_have_happened`` tells whether it may have been applied.
             ClientClosed: the client has been closed.
         """
-        return await self._calls.of(path, repeat=repeat).ask(body, priority=priority, timeout=timeout)
+        return await AnyCommand(self, path, repeat=repeat)(body, priority=priority, timeout=timeout)
 
     def dispatcher(self, endpoint: Endpoint[Any, Any]) -> Dispatcher:
-        """The one dispatcher of a command; opens the client (for the operations).
-
-        Raises:
-            ClientClosed: the client has been closed.
-            RuntimeError: it belongs to another event loop.
-        """
+        """The one dispatcher of a command; opens the client (for the operations)."""
         if self._closing is not None or self._loop is not asyncio.get_running_loop():
             self._open()
         dispatcher = self._dispatchers.get(endpoint.lane)
         if dispatcher is None:
-            key = endpoint.lane
             limiter = None if isinstance(self._limiter, EllipsisType) else self._limiter
-            dispatcher = self._dispatchers[key] = Dispatcher(
-                Lane(endpoint, self._health, attempts=self._attempts, linger=self._linger),
-                self._transport,
-                limiter,
-                self._rates,
-                sdk_app_id=self.sdk_app_id,
-                max_in_flight=self.max_in_flight,
-                hooks=self._hooks,
-                stop_all=self._stop_all,
-                wake_all=self._wake_all,
-            )
+            dispatcher = self._dispatchers.add(endpoint, limiter)
         return dispatcher
 
     def statistics(self) -> dict[str, LaneStatistics]:
@@ -269,7 +248,7 @@ class Client:
         """Change the limit of a command while the client runs, up or down, before its first use or after.
 
         It holds at once, for calls that wait too: calls made before it count, so no second after it sees more than the
-        new limit. It also holds for the other clients that share this one's limiter, whatever they said before (from
+        new limit. It also holds for the other clients that share this one's limiter, whatever they set before (from
         when this client uses the command, if it does not yet), until one of them says otherwise, one with a lower
         limit joins, or this client is closed. An alarm of the service that holds for the command is over.
 
@@ -285,7 +264,7 @@ class Client:
         """
         check_path(path)
         self._rates.tell(path, rate)
-        for dispatcher in self._dispatchers_of(path):
+        for dispatcher in self._dispatchers.of_path(path):
             dispatcher.keep_pace(last_word=True)
 
     def over_limit_alarm(
@@ -323,26 +302,14 @@ class Client:
         alarm = read_alarm(body)
         now = asyncio.get_running_loop().time()
         self._rates.alarm(alarm.path, alarm.limit, now + seconds, now)
-        for dispatcher in self._dispatchers_of(alarm.path):
+        for dispatcher in self._dispatchers.of_path(alarm.path):
             dispatcher.told()
         return {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0}
 
-    def _dispatchers_of(self, path: str) -> list[Dispatcher]:
-        return [dispatcher for dispatcher in self._dispatchers.values() if dispatcher.command.path == path]
-
     def hold(self, task: asyncio.Task[Any]) -> None:
         """Keep a task until it ends (for the operations)."""
-        self._held.add(task)
-        task.add_done_callback(self._held.discard)
-
-    def _stop_all(self, error: APIError) -> None:
-        now = asyncio.get_running_loop().time()
-        for dispatcher in self._dispatchers.values():
-            dispatcher.lane.stop_all(error, now)
-
-    def _wake_all(self) -> None:
-        for dispatcher in self._dispatchers.values():
-            dispatcher.wake()
+        self._dispatchers.sources.add(task)
+        task.add_done_callback(self._dispatchers.sources.discard)
 
     async def aclose(self) -> None:
         """Close the client: calls in flight finish, what waits gets until the close timeout, and nothing hangs.
@@ -365,38 +332,8 @@ class Client:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._close_timeout
-        lanes = [dispatcher.lane for dispatcher in self._dispatchers.values()]
-        for lane in lanes:
-            lane.cut(loop.time())
         try:
-            while (tasks := self._tasks()) and loop.time() < deadline:
-                await asyncio.wait(tasks, timeout=deadline - loop.time())
+            await self._dispatchers.close(self._close_timeout)
         finally:
-            # Also when the loop itself is shut down meanwhile.
-            for lane in lanes:
-                for feed in list(lane.feeds):
-                    lane.stop(feed, CLOSED, loop.time())
-            await self._end_tasks()
-            for dispatcher in self._dispatchers.values():
-                dispatcher.leave()
             self._closed = True
             await self._ends_with_loop.aclose()
-
-    async def _end_tasks(self) -> None:
-        tasks = self._tasks()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            _, left = await asyncio.wait(tasks, timeout=GRACE)
-            if left:
-                log.warning("closed, though a source has not ended within %g s after it was cancelled", GRACE)
-        # The last callbacks of these tasks have yet to run: they settle what was cut short.
-        await asyncio.sleep(0)
-
-    def _tasks(self) -> set[asyncio.Task[Any]]:
-        tasks: set[asyncio.Task[Any]] = set(self._held)
-        for dispatcher in self._dispatchers.values():
-            tasks |= dispatcher.tasks
-        return tasks

@@ -92,6 +92,28 @@ async def push(tim: Client, ids: Iterable[str]) -> None:
             assert_type(done, Outcome[None])
 
 
+async def after_a_crash(tim: Client, ids: Iterable[str], new: Mapping[str, NewFriend]) -> None:
+    async def note(places: Sequence[int]) -> None: ...
+
+    message = {"Title": "t"}
+    assert_type(await tim.push.get_tags(ids, maybe_sent=True), BatchResult[tuple[str, ...]])
+    assert_type(await tim.push.add_tags({"Mary": ["a"]}, replace=True, maybe_sent=True), BatchResult[None])
+    await tim.push.add_tags.one("Mary", ["a"], replace=True, maybe_sent=True)
+    async with tim.push.add_tags.stream([("Mary", ["a"])], replace=True, maybe_sent=True, before_send=note) as added:
+        assert_type(await anext(added), Outcome[None])
+    assert_type(await tim.accounts.import_many(ids, maybe_sent=True), BatchResult[None])
+    await tim.accounts.import_many.one("Mary", maybe_sent=True)
+    async with tim.accounts.import_many.stream(ids, maybe_sent=True, before_send=note) as imported:
+        assert_type(await anext(imported), Outcome[None])
+    assert_type(await tim.push.send_to(ids, offline_push_info=message, maybe_sent=True), BatchResult[str])
+    async with tim.friends.of("Mary").add.stream(new, maybe_sent=True, before_send=note) as friends:
+        assert_type(await anext(friends), Outcome[None])
+    async with tim.friends.of("Mary").add.stream({"Bob": {"add_source": "AddSource_Type_Web"}}) as friends:
+        assert_type(await anext(friends), Outcome[None])
+    async with tim.groups.of("g1").remove_members.stream(ids, before_send=note) as removed:
+        assert_type(await anext(removed), Outcome[None])
+
+
 async def messages(tim: Client, ids: Iterable[str]) -> None:
     message = {"Title": "t", "Desc": "d"}
     assert_type(await tim.push.send(offline_push_info=message, tags_or=["a"]), str)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from tim_async.operations.operation import Priority
+from tim_async.operations.command import Priority
 
 from .items import ItemSource
 from .journal.opened import Job, open_journal
@@ -107,8 +107,7 @@ def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | N
         settings: see `run`.
     """
     endpoint, mark = operation.endpoint, source.fingerprint
-    shared = dict(zip(endpoint.options, operation.options or (), strict=False))
-    options = {name: value for name, value in shared.items() if name not in _BY_CHANCE}
+    options = {name: value for name, value in operation.options.items() if name not in _BY_CHANCE}
     return Job(
         f"{endpoint.group}.{endpoint.method}",
         operation.sdk_app_id,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from tim_async.errors import APIError, ClientClosed, TIMError
-from tim_async.operations.operation import Priority
+from tim_async.operations.command import Priority
 from tim_async.outcomes import Ok, Outcome
 from tim_async.service.endpoints import Endpoint
 
@@ -38,8 +38,8 @@ class Operation(Protocol):
         ...
 
     @property
-    def options(self) -> Any:
-        """What all its items share, in the order of the row's names."""
+    def options(self) -> Mapping[str, Any]:
+        """What all its items share, by the names of the row's ``options``."""
         ...
 
     @property

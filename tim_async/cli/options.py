@@ -15,7 +15,7 @@ from tim_async.lane.items import PRIORITIES
 from tim_async.service.keys import Key, Sealed, sealed
 
 if TYPE_CHECKING:
-    from tim_async.operations.operation import Priority
+    from tim_async.operations.command import Priority
 
 __all__ = [
     "CONNECTION",

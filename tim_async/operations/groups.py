@@ -1,38 +1,21 @@
-"""The groups of operations that hang on a client: one line for each command."""
+"""The groups of operations that a client has: one line for each command."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Literal, TypeAlias
 
 from tim_async.service import endpoints
-from tim_async.service.endpoints.values import (
-    FRIEND_TAGS,
-    PROFILE_TAGS,
-    Friend,
-    ImportedFriend,
-    NewFriend,
-    Presence,
-    Profile,
-)
+from tim_async.service.endpoints.values import FRIEND_TAGS, PROFILE_TAGS
 
-from .operation import AccountsOperation, Host, PairsOperation
-from .options import AddTags, ImportAccounts, SendTo, bound_name
-from .plain import GetNames, Revoke, Send, SetNames
+from .command import Host
+from .naming import bound_name
+from .operation import AccountsOperation, PairsOperation
+from .options import AddTags, ImportAccounts
+from .plain import GetNames, SetNames
+from .pushes import Revoke, Send, SendTo
 
-__all__ = [
-    "Accounts",
-    "AllMemberPush",
-    "BlockList",
-    "BlockListOf",
-    "Friends",
-    "FriendsOf",
-    "GroupOf",
-    "Groups",
-    "PresenceGroup",
-    "Profiles",
-    "Push",
-]
+__all__ = ["Accounts", "AllMemberPush", "BlockList", "Friends", "Groups", "PresenceGroup", "Profiles", "Push"]
 
 AddType: TypeAlias = Literal["Add_Type_Both", "Add_Type_Single"]
 DeleteType: TypeAlias = Literal["Delete_Type_Single", "Delete_Type_Both"]
@@ -44,11 +27,11 @@ class Accounts:
     """Accounts of the app: https://trtc.io/document/34953."""
 
     def __init__(self, host: Host) -> None:
-        self.delete: AccountsOperation[None] = AccountsOperation(host, endpoints.ACCOUNTS_DELETE)
+        self.delete = AccountsOperation(host, endpoints.ACCOUNTS_DELETE)
         """Delete accounts with all their data: https://trtc.io/document/34955."""
-        self.check: AccountsOperation[bool] = AccountsOperation(host, endpoints.ACCOUNTS_CHECK)
+        self.check = AccountsOperation(host, endpoints.ACCOUNTS_CHECK)
         """Tell which accounts are imported: https://trtc.io/document/34956."""
-        self.import_many: ImportAccounts = ImportAccounts(host, endpoints.ACCOUNTS_IMPORT_MANY)
+        self.import_many = ImportAccounts(host, endpoints.ACCOUNTS_IMPORT_MANY)
         """Import accounts, with nick and portrait if you like: https://trtc.io/document/34954."""
 
 
@@ -56,33 +39,29 @@ class Push:
     """The push service: https://trtc.io/document/60561."""
 
     def __init__(self, host: Host, identifier: str) -> None:
-        self.set_attributes: PairsOperation[Mapping[str, str], None] = PairsOperation(
-            host, endpoints.PUSH_SET_ATTRIBUTES
-        )
+        self.set_attributes = PairsOperation(host, endpoints.PUSH_SET_ATTRIBUTES)
         """Set attributes, account -> {name: value}: https://trtc.io/document/60565."""
-        self.get_attributes: AccountsOperation[dict[str, str]] = AccountsOperation(host, endpoints.PUSH_GET_ATTRIBUTES)
+        self.get_attributes = AccountsOperation(host, endpoints.PUSH_GET_ATTRIBUTES)
         """Read attributes: https://trtc.io/document/67817."""
-        self.remove_attributes: PairsOperation[Sequence[str], None] = PairsOperation(
-            host, endpoints.PUSH_REMOVE_ATTRIBUTES
-        )
+        self.remove_attributes = PairsOperation(host, endpoints.PUSH_REMOVE_ATTRIBUTES)
         """Remove attributes, account -> names: https://trtc.io/document/67819."""
-        self.add_tags: AddTags = AddTags(host)
+        self.add_tags = AddTags(host)
         """Add tags, account -> tags, or with ``replace=True`` set them: https://trtc.io/document/67821."""
-        self.get_tags: AccountsOperation[tuple[str, ...]] = AccountsOperation(host, endpoints.PUSH_GET_TAGS)
+        self.get_tags = AccountsOperation(host, endpoints.PUSH_GET_TAGS)
         """Read tags: https://trtc.io/document/67820."""
-        self.remove_tags: PairsOperation[Sequence[str], None] = PairsOperation(host, endpoints.PUSH_REMOVE_TAGS)
+        self.remove_tags = PairsOperation(host, endpoints.PUSH_REMOVE_TAGS)
         """Remove tags, account -> tags: https://trtc.io/document/67822."""
-        self.clear_tags: AccountsOperation[None] = AccountsOperation(host, endpoints.PUSH_CLEAR_TAGS)
+        self.clear_tags = AccountsOperation(host, endpoints.PUSH_CLEAR_TAGS)
         """Remove all tags: https://trtc.io/document/67823."""
-        self.set_attribute_names: SetNames = SetNames(host, endpoints.PUSH_SET_ATTRIBUTE_NAMES)
+        self.set_attribute_names = SetNames(host, endpoints.PUSH_SET_ATTRIBUTE_NAMES)
         """Declare the names of attributes: https://trtc.io/document/60563."""
-        self.get_attribute_names: GetNames = GetNames(host, endpoints.PUSH_GET_ATTRIBUTE_NAMES)
+        self.get_attribute_names = GetNames(host, endpoints.PUSH_GET_ATTRIBUTE_NAMES)
         """Read the names of attributes: https://trtc.io/document/67815."""
-        self.send: Send = Send(host, identifier)
+        self.send = Send(host, identifier)
         """Push one message to all users, or to those that a condition selects: https://trtc.io/document/60561."""
-        self.send_to: SendTo = SendTo(host, identifier)
+        self.send_to = SendTo(host, identifier)
         """Push one message to a list of accounts: https://trtc.io/document/67553."""
-        self.revoke: Revoke = Revoke(host)
+        self.revoke = Revoke(host)
         """Stop a push task: https://trtc.io/document/60571."""
 
 
@@ -90,29 +69,23 @@ class AllMemberPush:
     """The older push service: https://www.tencentcloud.com/document/product/1047/37166."""
 
     def __init__(self, host: Host) -> None:
-        self.set_attributes: PairsOperation[Mapping[str, str], None] = PairsOperation(
-            host, endpoints.ALL_MEMBER_SET_ATTRIBUTES
-        )
+        self.set_attributes = PairsOperation(host, endpoints.ALL_MEMBER_SET_ATTRIBUTES)
         """Set attributes, account -> {name: value}: https://www.tencentcloud.com/document/product/1047/37170."""
-        self.get_attributes: AccountsOperation[dict[str, str]] = AccountsOperation(
-            host, endpoints.ALL_MEMBER_GET_ATTRIBUTES
-        )
+        self.get_attributes = AccountsOperation(host, endpoints.ALL_MEMBER_GET_ATTRIBUTES)
         """Read attributes: https://www.tencentcloud.com/document/product/1047/37169."""
-        self.remove_attributes: PairsOperation[Sequence[str], None] = PairsOperation(
-            host, endpoints.ALL_MEMBER_REMOVE_ATTRIBUTES
-        )
+        self.remove_attributes = PairsOperation(host, endpoints.ALL_MEMBER_REMOVE_ATTRIBUTES)
         """Remove attributes, account -> names: https://www.tencentcloud.com/document/product/1047/37171."""
-        self.add_tags: PairsOperation[Sequence[str], None] = PairsOperation(host, endpoints.ALL_MEMBER_ADD_TAGS)
+        self.add_tags = PairsOperation(host, endpoints.ALL_MEMBER_ADD_TAGS)
         """Add tags, account -> tags: https://www.tencentcloud.com/document/product/1047/37173."""
-        self.get_tags: AccountsOperation[tuple[str, ...]] = AccountsOperation(host, endpoints.ALL_MEMBER_GET_TAGS)
+        self.get_tags = AccountsOperation(host, endpoints.ALL_MEMBER_GET_TAGS)
         """Read tags: https://www.tencentcloud.com/document/product/1047/37172."""
-        self.remove_tags: PairsOperation[Sequence[str], None] = PairsOperation(host, endpoints.ALL_MEMBER_REMOVE_TAGS)
+        self.remove_tags = PairsOperation(host, endpoints.ALL_MEMBER_REMOVE_TAGS)
         """Remove tags, account -> tags: https://www.tencentcloud.com/document/product/1047/37174."""
-        self.clear_tags: AccountsOperation[None] = AccountsOperation(host, endpoints.ALL_MEMBER_CLEAR_TAGS)
+        self.clear_tags = AccountsOperation(host, endpoints.ALL_MEMBER_CLEAR_TAGS)
         """Remove all tags: https://www.tencentcloud.com/document/product/1047/37175."""
-        self.set_attribute_names: SetNames = SetNames(host, endpoints.ALL_MEMBER_SET_ATTRIBUTE_NAMES)
+        self.set_attribute_names = SetNames(host, endpoints.ALL_MEMBER_SET_ATTRIBUTE_NAMES)
         """Declare the names of attributes: https://www.tencentcloud.com/document/product/1047/37167."""
-        self.get_attribute_names: GetNames = GetNames(host, endpoints.ALL_MEMBER_GET_ATTRIBUTE_NAMES)
+        self.get_attribute_names = GetNames(host, endpoints.ALL_MEMBER_GET_ATTRIBUTE_NAMES)
         """Read the names of attributes: https://www.tencentcloud.com/document/product/1047/37168."""
 
 
@@ -120,7 +93,7 @@ class PresenceGroup:
     """Who is online: https://trtc.io/document/35477."""
 
     def __init__(self, host: Host) -> None:
-        self.query: AccountsOperation[Presence] = AccountsOperation(host, endpoints.PRESENCE_QUERY)
+        self.query = AccountsOperation(host, endpoints.PRESENCE_QUERY)
         """Tell which accounts are online: https://trtc.io/document/35477."""
 
 
@@ -129,7 +102,7 @@ class Profiles:
 
     def __init__(self, host: Host, tags: tuple[str, ...] = PROFILE_TAGS) -> None:
         self._host = host
-        self.get: AccountsOperation[Profile] = AccountsOperation(host, endpoints.PROFILES_GET, (tags,))
+        self.get = AccountsOperation(host, endpoints.PROFILES_GET, tags=tags)
         """Read profiles: https://trtc.io/document/34917."""
 
     def select(self, *tags: str) -> Profiles:
@@ -150,38 +123,18 @@ class Profiles:
 class FriendsOf:
     """The friends of one account: https://trtc.io/document/33521."""
 
-    def __init__(
-        self,
-        host: Host,
-        from_account: str,
-        *,
-        add_type: AddType,
-        force_add: bool,
-        delete_type: DeleteType,
-        check_type: FriendCheckType,
-        tags: tuple[str, ...],
-    ) -> None:
-        self.add: PairsOperation[NewFriend, None] = PairsOperation(
-            host, endpoints.FRIENDS_ADD, (from_account, add_type, force_add)
-        )
+    def __init__(self, host: Host, **shared: Hashable) -> None:
+        self.add = PairsOperation(host, endpoints.FRIENDS_ADD, **shared)
         """Add friends, account -> `NewFriend`: https://trtc.io/document/34902."""
-        self.import_: PairsOperation[ImportedFriend, None] = PairsOperation(
-            host, endpoints.FRIENDS_IMPORT, (from_account,)
-        )
+        self.import_ = PairsOperation(host, endpoints.FRIENDS_IMPORT, **shared)
         """Import one-way friends, account -> `ImportedFriend`: https://trtc.io/document/34903."""
-        self.update: PairsOperation[Mapping[str, str | int | Sequence[str]], None] = PairsOperation(
-            host, endpoints.FRIENDS_UPDATE, (from_account,)
-        )
+        self.update = PairsOperation(host, endpoints.FRIENDS_UPDATE, **shared)
         """Change fields of friends, account -> {tag: value}: https://trtc.io/document/34904."""
-        self.delete: AccountsOperation[None] = AccountsOperation(
-            host, endpoints.FRIENDS_DELETE, (from_account, delete_type)
-        )
+        self.delete = AccountsOperation(host, endpoints.FRIENDS_DELETE, **shared)
         """Delete friends: https://trtc.io/document/34905."""
-        self.check: AccountsOperation[str] = AccountsOperation(
-            host, endpoints.FRIENDS_CHECK, (from_account, check_type)
-        )
+        self.check = AccountsOperation(host, endpoints.FRIENDS_CHECK, **shared)
         """Tell who is a friend, for example ``CheckResult_Type_BothWay``: https://trtc.io/document/34907."""
-        self.get: AccountsOperation[Friend] = AccountsOperation(host, endpoints.FRIENDS_GET, (from_account, tags))
+        self.get = AccountsOperation(host, endpoints.FRIENDS_GET, **shared)
         """Read what the account keeps of its friends: https://trtc.io/document/34910."""
 
 
@@ -217,7 +170,7 @@ class Friends:
         """
         return FriendsOf(
             self._host,
-            bound_name("from_account", from_account),
+            from_account=bound_name("from_account", from_account),
             add_type=add_type,
             force_add=force_add,
             delete_type=delete_type,
@@ -229,14 +182,12 @@ class Friends:
 class BlockListOf:
     """The block list of one account: https://trtc.io/document/33521."""
 
-    def __init__(self, host: Host, from_account: str, *, check_type: BlockCheckType) -> None:
-        self.add: AccountsOperation[None] = AccountsOperation(host, endpoints.BLOCK_LIST_ADD, (from_account,))
+    def __init__(self, host: Host, **shared: Hashable) -> None:
+        self.add = AccountsOperation(host, endpoints.BLOCK_LIST_ADD, **shared)
         """Block accounts: https://trtc.io/document/34911."""
-        self.delete: AccountsOperation[None] = AccountsOperation(host, endpoints.BLOCK_LIST_DELETE, (from_account,))
+        self.delete = AccountsOperation(host, endpoints.BLOCK_LIST_DELETE, **shared)
         """Block them no more: https://trtc.io/document/34912."""
-        self.check: AccountsOperation[str] = AccountsOperation(
-            host, endpoints.BLOCK_LIST_CHECK, (from_account, check_type)
-        )
+        self.check = AccountsOperation(host, endpoints.BLOCK_LIST_CHECK, **shared)
         """Tell who is blocked, for example ``BlackCheckResult_Type_AWithB``: https://trtc.io/document/34913."""
 
 
@@ -257,20 +208,16 @@ class BlockList:
             TypeError: *from_account* is no str.
             ValueError: it is empty or longer than 32 bytes.
         """
-        return BlockListOf(self._host, bound_name("from_account", from_account), check_type=check_type)
+        return BlockListOf(self._host, from_account=bound_name("from_account", from_account), check_type=check_type)
 
 
 class GroupOf:
     """The members of one group: https://trtc.io/document/33529."""
 
-    def __init__(self, host: Host, group_id: str, *, silence: bool, reason: str | None) -> None:
-        self.add_members: AccountsOperation[None] = AccountsOperation(
-            host, endpoints.GROUPS_ADD_MEMBERS, (group_id, silence)
-        )
+    def __init__(self, host: Host, **shared: Hashable) -> None:
+        self.add_members = AccountsOperation(host, endpoints.GROUPS_ADD_MEMBERS, **shared)
         """Add members: https://trtc.io/document/34921."""
-        self.remove_members: AccountsOperation[None] = AccountsOperation(
-            host, endpoints.GROUPS_REMOVE_MEMBERS, (group_id, silence, reason)
-        )
+        self.remove_members = AccountsOperation(host, endpoints.GROUPS_REMOVE_MEMBERS, **shared)
         """Remove members: https://trtc.io/document/34949."""
 
 
@@ -285,7 +232,7 @@ class Groups:
 
         Args:
             group_id: which group.
-            silence: tell the members nothing.
+            silence: do not notify the members.
             reason: why members are removed, for the members to read.
 
         Raises:
@@ -294,4 +241,5 @@ class Groups:
         """
         if reason is not None:
             bound_name("reason", reason, None)
-        return GroupOf(self._host, bound_name("group_id", group_id, None), silence=silence, reason=reason)
+        group_id = bound_name("group_id", group_id, None)
+        return GroupOf(self._host, group_id=group_id, silence=silence, reason=reason)

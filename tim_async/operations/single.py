@@ -1,4 +1,4 @@
-"""A single request: from when it was asked until its answer is here, or nobody waits for it."""
+"""A single request: from when it was asked until its answer is here, or the caller has left."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ V = TypeVar("V")
 
 
 class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
-    """One who waits.
+    """A request that waits.
 
-    ``try: return asked.value(await asked.waiter)``, and ``finally: asked.leave()``.
+    ``try: return asked.value(await asked.waiter)``, and ``finally: asked.leave()``. A context manager would cost a
+    third more: one more object for each that waits, which the garbage collector visits.
     """
 
     dispatcher: Dispatcher
@@ -54,7 +55,7 @@ class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
             self._end(seconds, "max_wait")
 
     def leave(self) -> None:
-        """Nobody waits any longer."""
+        """Stop waiting, with or without an answer."""
         for timer in self.timers or ():
             timer.cancel()
         if self.waiter in self.singles.waiting:

@@ -18,9 +18,9 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from contextlib import contextmanager
 from itertools import islice
-from types import TracebackType
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias
 
 from tim_async.lane.items import WAITING_MOST, BatchFeed
 
@@ -43,17 +43,18 @@ Give: TypeAlias = Callable[[list[Any], list[Any] | None], None]
 BLOCK = 100  # items of an async source that enter the lane together, if they come without a wait in between
 
 
-@overload
-def source_of(batch: object, *, pairs: Literal[False]) -> Iterators: ...
-@overload
-def source_of(batch: object, *, pairs: bool) -> Source: ...
-def source_of(batch: object, *, pairs: bool) -> Source:
+Form: TypeAlias = Literal["accounts", "pairs", "both"]
+"""What a source holds: accounts, (account, argument) pairs, or either, where an account alone has the argument None."""
+
+
+def source_of(batch: object, form: Form) -> Source:
     """The iterator of a batch.
 
     Raises:
         TypeError: it is no batch; a ``str`` would be taken for a list of its letters.
     """
-    what = "(account, argument) pairs or a mapping of account to argument" if pairs else "accounts"
+    pairs = form != "accounts"
+    what = "(account, argument) pairs or a mapping of account to argument" if form == "pairs" else "accounts"
     if isinstance(batch, str | bytes | bytearray):
         raise TypeError(f"a batch is an iterable of {what}, not one {type(batch).__name__}; for one account use .one()")
     if pairs and type(batch) is dict:
@@ -79,45 +80,28 @@ def first_that_is_no_pair(block: list[Any]) -> int | None:
 
 def source_failed(error: Exception) -> str:
     """Why the items of a source that failed are not sent."""
-    # Its words are not ours, and they may be long: whoever wants them finds them in __cause__.
+    # Not its message, which may be long: that is in __cause__.
     return f"the source failed: {type(error).__name__}"
-
-
-class _Caught:
-    """Takes what the caller's own code raises, whatever it is, but no cancellation."""
-
-    def __init__(self, take: Callable[[Exception], None]) -> None:
-        self._take = take
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        self._take(error)
-        return True
 
 
 class Pump:
     """Brings the items of one source to a lane, in the task that calls `run`."""
 
-    def __init__(self, source: Source, feed: BatchFeed, give: Give, *, pairs: bool, owed: bool = False) -> None:
+    def __init__(self, source: Source, feed: BatchFeed, give: Give, form: Form, *, owed: bool = False) -> None:
         """The pump of one source.
 
         Args:
             source: from `source_of`.
             feed: whose items they become.
             give: lets a block of accounts enter the lane, and their arguments.
-            pairs: whether items are (account, argument) pairs.
+            form: what the source holds.
             owed: every item of the source is owed an outcome, for the caller knows how many there are.
         """
         self._source = source
         self._owed = owed
         self._feed = feed
         self._give = give
-        self._pairs = pairs
+        self._form = form
         self.changed = asyncio.Event()
         self.failure: Exception | None = None
         """What the source raised, or what was wrong with the form of its items."""
@@ -165,6 +149,14 @@ class Pump:
         finally:
             await self._close()
 
+    @contextmanager
+    def _caught(self) -> Generator[None]:
+        """Takes what the caller's own code raises, whatever it is, but no cancellation."""
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001 - it is raised again where the batch or the stream ends
+            self._fail(exc)
+
     def _fail(self, error: Exception) -> None:
         """The first error counts."""
         self.failure = self.failure or error
@@ -172,7 +164,7 @@ class Pump:
         self.notify()
 
     async def _close(self) -> None:
-        with _Caught(self._fail):
+        with self._caught():
             if isinstance(self._source, Generator):
                 self._source.close()
             elif isinstance(self._source, AsyncGenerator):
@@ -195,25 +187,17 @@ class Pump:
             await asyncio.sleep(0)
 
     def _pull_block(self, source: Iterator[Any] | Columns, most: int) -> None:
-        if isinstance(source, Columns):
-            self._pull_columns(source, most)
-            return
         block: list[Any] = []
-        with _Caught(self._fail):
-            block.extend(islice(source, most))
-            self._feed.exhausted = len(block) < most
-        self._take(block)
-
-    def _pull_columns(self, source: Columns, most: int) -> None:
-        accounts: list[Any] = []
         arguments: list[Any] = []
-        with _Caught(self._fail):
-            accounts.extend(islice(source.accounts, most))
-            self._feed.exhausted = len(accounts) < most
-        with _Caught(self._fail):
-            arguments.extend(islice(source.arguments, len(accounts)))
-        if accounts:
-            self._enter(accounts, arguments)
+        with self._caught():
+            block.extend(islice(source.accounts if isinstance(source, Columns) else source, most))
+            self._feed.exhausted = len(block) < most
+        if isinstance(source, Columns):
+            with self._caught():
+                arguments.extend(islice(source.arguments, len(block)))
+            self._enter(block, arguments)
+        else:
+            self._take(block)
 
     async def _read_async(self, source: AsyncIterator[Any]) -> None:
         if not self._reads_on:
@@ -231,7 +215,7 @@ class Pump:
     async def _pull(self, source: AsyncIterator[Any]) -> None:
         loop = asyncio.get_running_loop()
         block = self._block
-        with _Caught(self._fail):
+        with self._caught():
             async for item in source:
                 block.append(item)
                 if len(block) == 1:
@@ -254,17 +238,20 @@ class Pump:
 
     def _take(self, block: list[Any]) -> None:
         """Give a block to the lane, up to the first item that is no pair where pairs are needed."""
-        wrong = first_that_is_no_pair(block) if self._pairs else None
+        if self._form == "accounts":
+            self._enter(block, None)
+            return
+        if self._form == "both":
+            block = [item if isinstance(item, tuple | list) else (item, None) for item in block]
+        wrong = first_that_is_no_pair(block)
         if wrong is not None:
             self.mistaken = not self._feed.taken
             name = type(block[wrong]).__name__
             self._fail(TypeError(f"every item must be an (account, argument) pair, not {name}"))
             block = [] if self.mistaken else block[:wrong]
-        if block and self._pairs:
-            self._enter([pair[0] for pair in block], [pair[1] for pair in block])
-        elif block:
-            self._enter(block, None)
+        self._enter([pair[0] for pair in block], [pair[1] for pair in block])
 
     def _enter(self, accounts: list[Any], arguments: list[Any] | None) -> None:
-        with _Caught(self._fail):  # an argument is the caller's own code too, once it is looked at
-            self._give(accounts, arguments)
+        if accounts:
+            with self._caught():  # an argument is the caller's own code too, once it is looked at
+                self._give(accounts, arguments)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from copy import copy
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from tim_async.errors import APIError, BatchError, ClientClosed, RequestError
@@ -26,7 +25,7 @@ V = TypeVar("V")
 
 
 def with_result(error: APIError | RequestError, result: BatchResult[Any] | None) -> APIError | RequestError:
-    """An error of one's own for every batch that the same answer stopped."""
+    """A copy of an error, with the result of one of the batches that it stopped."""
     if isinstance(error, APIError):
         return type(error)(error.code, error.info, error.path, result)
     twin = copy(error)
@@ -71,9 +70,7 @@ class OutcomeStream(Generic[V]):
             dispatcher.stop(feed, why)
         pump.changed.set()
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         if self._parts is None or self._reader is None:
             return
         dispatcher, feed, pump = self._parts

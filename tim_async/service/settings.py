@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["VARIABLES", "brief", "check_count", "number"]
+__all__ = ["VARIABLES", "brief", "check_counts", "number"]
 
 _LONGEST = 22  # characters that are shown of what should be a number or a name; a secret key has 64
 
@@ -16,14 +16,15 @@ VARIABLES = {
 """What the environment says of a client: argument -> variable."""
 
 
-def check_count(name: str, value: object) -> None:
+def check_counts(**values: object) -> None:
     """Refuse what is no positive whole number.
 
     Raises:
-        ValueError: it is none.
+        ValueError: one is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a positive whole number, not {brief(value)}")
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a positive whole number, not {brief(value)}")
 
 
 def number(name: str, value: object) -> int:

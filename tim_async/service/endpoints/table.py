@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from . import accounts, all_member_push, groups, people, plain, push, sns
@@ -24,6 +25,7 @@ ENDPOINTS: tuple[Endpoint[Any, Any], ...] = tuple(
 _BY_PATH: Mapping[str, Endpoint[Any, Any]] = {row.path: row for row in ENDPOINTS}
 
 
+@lru_cache(maxsize=256)  # made for each call, it would be a tenth of its price
 def any_command(path: str, *, repeatable: bool) -> Endpoint[Mapping[str, object], dict[str, Any]]:
     """The row of a bare call.
 
