@@ -332,7 +332,7 @@ async def test_failures_come_as_rows_of_the_input_to_be_mended_and_fed_in_again(
 async def test_failures_of_other_inputs_are_json_lines_with_their_arguments(emulator: Emulator, tmp_path: Path) -> None:
     items: dict[str, Any] = {"u1": ["a"], "": ["b"], "u2": ["c" * 51]}
     async with client(emulator) as tim:
-        await bulk.run(tim.push.add_tags.of(), items, journal=tmp_path / "it.job")
+        await bulk.run(tim.push.add_tags, items, journal=tmp_path / "it.job")
     lines = [json.loads(line) for line in failures(bulk.ItemSource(items), tmp_path / "it.job").splitlines()]
     assert [(line["account"], line["argument"], bool(line["reason"])) for line in lines] == [
         ("", ["b"], True),

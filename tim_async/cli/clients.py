@@ -57,7 +57,7 @@ def operation_of(client: Client, endpoint: Endpoint[Any, Any], shared: Mapping[s
         client: whose.
         endpoint: the row.
         shared: what all items of a call share: arguments of the group's ``of`` or ``select``, or of the method's
-            ``of``.
+            ``of`` or ``which``.
 
     Raises:
         InputError: something shared is impossible.
@@ -69,7 +69,8 @@ def operation_of(client: Client, endpoint: Endpoint[Any, Any], shared: Mapping[s
         elif "tags" in options:
             group = group.select(*options.pop("tags"))
         operation = getattr(group, endpoint.method)
-        found: Operation = operation.of(**options) if hasattr(operation, "of") else operation
+        bind = getattr(operation, "of", None) or getattr(operation, "which", None)
+        found: Operation = operation if bind is None else bind(**options)
     except (TypeError, ValueError) as exc:
         raise InputError(str(exc)) from None
     return found

@@ -33,7 +33,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
         replacing = with_changes(PUSH_ADD_TAGS, prepare=prepare_tags(TAGS_MOST))
         self._replace: PairsOperation[Sequence[str], None] = PairsOperation(host, replacing, replace=True)
 
-    def of(self, *, replace: bool = False) -> PairsOperation[Sequence[str], None]:
+    def which(self, *, replace: bool = False) -> PairsOperation[Sequence[str], None]:
         """The operation that does one of the two.
 
         Args:
@@ -65,7 +65,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
         Returns:
             One outcome for every item, in the order of the batch.
         """
-        return await self.of(replace=replace)(batch, priority=priority, timeout=timeout, maybe_sent=maybe_sent)
+        return await self.which(replace=replace)(batch, priority=priority, timeout=timeout, maybe_sent=maybe_sent)
 
     async def one(
         self,
@@ -89,7 +89,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
             max_wait: seconds of waiting for its turn.
             maybe_sent: as of every operation.
         """
-        await self.of(replace=replace).one(
+        await self.which(replace=replace).one(
             account, argument, priority=priority, timeout=timeout, max_wait=max_wait, maybe_sent=maybe_sent
         )
 
@@ -114,7 +114,9 @@ class AddTags(PairsOperation[Sequence[str], None]):
         Returns:
             An async context manager that gives an async iterator of outcomes.
         """
-        return self.of(replace=replace).stream(batch, priority=priority, maybe_sent=maybe_sent, before_send=before_send)
+        return self.which(replace=replace).stream(
+            batch, priority=priority, maybe_sent=maybe_sent, before_send=before_send
+        )
 
 
 class ImportAccounts(
