@@ -19,6 +19,7 @@ SHORT = {
     "latency": ["--seconds", "15", "--idle", "100"],
     "coalesce": ["--seconds", "5", "--repeats", "1", "--per-second", "10", "1000", "5000"],
     "memory": ["--stream", "300000", "1000000", "--result", "300000"],
+    "look": ["--rows", "300000"],
     "cold": ["--seconds", "3"],
     "waking": ["--rounds", "1", "--groups", "1", "3", "10"],
     "shared": ["--processes", "2", "--seconds", "20", "--kill", "0"],

@@ -13,7 +13,7 @@ import pytest
 from virtual_time import run
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-SCRIPTS = ["all", "coalesce", "cold", "latency", "limit", "memory", "overhead", "shared", "waking"]
+SCRIPTS = ["all", "coalesce", "cold", "latency", "limit", "look", "memory", "overhead", "shared", "waking"]
 
 
 def load(name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A source says how another process opens it again, and what proves that it is the same."""
 
+import fcntl
 import gzip
 import hashlib
 import io
@@ -96,6 +97,16 @@ def test_a_copy_of_an_earlier_start_is_never_overwritten(tmp_path: Path) -> None
     )
     assert copy.read_bytes() == b"Mary\n"
     assert list(tmp_path.iterdir()) == [copy]
+
+
+def test_what_a_killed_start_had_copied_is_removed_by_the_next_unless_it_is_still_written(tmp_path: Path) -> None:
+    copy, written, left = (tmp_path / name for name in ("copy", "copy.a.part", "copy.b.part"))
+    left.write_bytes(b"Ma")
+    with written.open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with AccountFile("-", copy=copy, stdin=io.BytesIO(b"Mary\n")):
+            pass
+    assert set(tmp_path.iterdir()) == {copy, written}
 
 
 def test_what_comes_from_a_pipe_without_a_copy_cannot_be_opened_again() -> None:

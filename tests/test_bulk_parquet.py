@@ -160,6 +160,11 @@ def test_a_column_may_hold_the_arguments(path: Path, column: str, expected: list
     assert [row.argument for row in rows(path)] == expected
 
 
+def test_a_column_that_is_needed_otherwise_holds_no_arguments(path: Path) -> None:
+    write(path, {"id": ["Mary"], "argument": ["x"]})
+    assert rows(path, needs=["argument"]) == [Row(1, "Mary", {"argument": "x"})]
+
+
 def test_an_argument_that_json_does_not_have_is_refused(path: Path) -> None:
     write(path, {"id": [1], "argument": pa.array([[(1, "x")]], pa.map_(pa.int64(), pa.string()))})
     assert "in the column 'argument', which JSON does not have" in told(path)

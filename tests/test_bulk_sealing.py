@@ -141,3 +141,19 @@ def test_what_is_read_twice_in_the_first_pass_is_compared_as_far_as_it_was_read(
         assert file.open().read(10) == BIG[:10]
         assert file.open().read() == BIG + b"the end"
         file.check()
+
+
+def test_it_is_read_to_and_fro_and_a_byte_that_changed_is_found_there_too(path: Path) -> None:
+    with path.open("rb") as stream:
+        file = SealedFile(stream, "f")
+        anywhere = file.open_anywhere()
+        assert anywhere.seek(-7, io.SEEK_END) == len(BIG)
+        assert anywhere.read() == b"the end"
+        assert anywhere.seek(1_500_000) == 1_500_000
+        assert anywhere.read(3_000_000) == (BIG + b"the end")[1_500_000:4_500_000]
+        anywhere.seek(10, io.SEEK_CUR)
+        assert anywhere.read() == b""
+        rewrite(path, BIG + b"the End")
+        assert file.open_anywhere().read(5) == BIG[:5]
+        with pytest.raises(InputError, match=CHANGED):
+            file.open_anywhere().read()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tim_async.bulk.records import first_record
+from tim_async.bulk.records import first_record, records
 from tim_async.bulk.rows import RECORD_MOST, Row
 from tim_async.bulk.tables import table
 
@@ -165,6 +165,19 @@ def test_no_account_comes_from_inside_of_a_cell_and_no_line_is_lost(text: str) -
     assert given_rows == expected[: len(given_rows)]
     numbers = [row.number for row in rows(text)]
     assert all(first < second for first, second in pairwise(numbers))
+
+
+@given(parts, st.integers(0, 9))
+def test_records_are_the_same_wherever_a_block_of_lines_ends(text: str, place: int) -> None:
+    lines = list(io.StringIO(text, newline="\n"))
+    assert list(records(lines[:place], lines[place:], ",")) == list(records((), lines, ","))
+
+
+def test_a_note_of_two_lines_may_stand_anywhere_in_a_long_file() -> None:
+    lines = [f'user{number},"{"x" * (number % 90)}\ny"\n' for number in range(5_000)]
+    assert [(row.number, row.account) for row in rows("".join(lines))] == [
+        (2 + 2 * number, f"user{number}") for number in range(5_000)
+    ]
 
 
 def test_what_stands_in_quotes_stays_there_in_a_thousand_made_up_notes() -> None:

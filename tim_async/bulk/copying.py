@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from filecmp import cmp
+from glob import escape
 from pathlib import Path
 from typing import IO
 
@@ -51,12 +53,14 @@ def copied_to(path: Path, stream: IO[bytes]) -> None:
     Raises:
         InputError: there is no room for it, or something else stands there.
     """
+    _sweep(path)
     try:
         part, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)  # its mode is 0600
     except OSError as exc:
         raise _no_room(str(path.parent), exc, "name a directory with room for it") from None
     try:
         with os.fdopen(part, "wb") as copy:
+            flock(copy, LOCK_EX)
             shutil.copyfileobj(stream, copy, _BLOCK)
             copy.flush()
             os.fsync(copy.fileno())
@@ -65,6 +69,14 @@ def copied_to(path: Path, stream: IO[bytes]) -> None:
         raise _no_room(str(path.parent), exc, "name a directory with room for it") from None
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what starts that were killed have left: each holds all accounts that it had read by then."""
+    for part in path.parent.glob(f"{escape(path.name)}.*.part"):
+        with suppress(OSError), part.open("rb") as left:  # another start writes to it, or was quicker to remove it
+            flock(left, LOCK_EX | LOCK_NB)
+            part.unlink()
 
 
 def _give_name(part: Path, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from .rows import NO_COLUMNS, RECORD_MOST, InputError, Row, start_of
+from .rows import NO_COLUMNS, RECORD_MOST, InputError, Row, row_of, start_of
 
 __all__ = ["array_rows", "json_rows"]
 
@@ -28,6 +28,7 @@ class _NoArray(Exception):
 
 _HOW = 'write one object per line, {"account": "Mary"}, or an array: ["Mary", "John"]'
 _MOST_LINES = 256  # taken at once
+_FAULTS = (msgspec.DecodeError, RecursionError)
 _LINE = msgspec.json.Decoder(_Object)
 _ELEMENT = msgspec.json.Decoder(str | _Object)
 _SCAN = json.JSONDecoder().raw_decode
@@ -44,23 +45,33 @@ def json_rows(lines: Iterable[str], *, name: str) -> Iterator[Row]:
     Raises:
         InputError: while iterating: the first line holds no account, or a line has no end.
     """
-    first = True
+    first, decode = True, _LINE.decode
     for number, line in enumerate(lines, 1):
         if len(line) > RECORD_MOST:
             raise InputError(f"{name} is no JSON lines: line {number} is longer than {RECORD_MOST:,} bytes")
-        if line.strip():
-            row = _row(_LINE, number, line, "a JSON line with an account")
-            if first and row.problem:
-                raise InputError(f"{name} begins like JSON lines, but line {number} is {row.problem}; {_HOW}")
-            first = False
-            yield row
+        if line.isspace():
+            continue
+        try:
+            found = decode(line)
+        except _FAULTS as exc:
+            row = _broken(number, line, "a JSON line with an account", exc)
+            if first:
+                raise InputError(f"{name} begins like JSON lines, but line {number} is {row.problem}; {_HOW}") from None
+        else:
+            row = row_of((number, found.account, NO_COLUMNS, "", found.argument))
+        first = False
+        yield row
 
 
-def _row(decoder: msgspec.json.Decoder[Any], number: int, text: str, what: str) -> Row:
+def _broken(number: int, text: str, what: str, exc: Exception) -> Row:
+    return Row(number, "", NO_COLUMNS, f"not {what}, {exc}: {start_of(text)}")
+
+
+def _row(number: int, text: str) -> Row:
     try:
-        found = decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError) as exc:
-        return Row(number, "", NO_COLUMNS, f"not {what}, {exc}: {start_of(text)}")
+        found = _ELEMENT.decode(text)
+    except _FAULTS as exc:
+        return _broken(number, text, "an account, or an object with one", exc)
     if isinstance(found, str):
         return Row(number, found, NO_COLUMNS)
     return Row(number, found.account, NO_COLUMNS, argument=found.argument)
@@ -81,7 +92,7 @@ def array_rows(lines: Iterable[str], *, name: str) -> Iterator[Row]:
     array, first = _Array(lines), True
     try:
         for number, text in array.elements():
-            row = _row(_ELEMENT, number, text, "an account, or an object with one")
+            row = _row(number, text)
             if first and row.problem:
                 raise InputError(f"{name} begins like a JSON array, but its first element is {row.problem}; {_HOW}")
             first = False

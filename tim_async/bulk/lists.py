@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from .records import first_record
-from .rows import NO_COLUMNS, RECORD_MOST, InputError, Row, named, start_of, unseen
+from .rows import NO_COLUMNS, RECORD_MOST, InputError, Row, named, row_of, start_of, unseen
 from .tables import DELIMITERS
 
 __all__ = ["is_drawn", "list_rows"]
@@ -63,11 +63,12 @@ def list_rows(head: Sequence[str], lines: Iterable[str], *, name: str) -> Iterat
         account = line.rstrip("\r\n")
         if len(line) > RECORD_MOST:
             raise InputError(f"{name} is no list of accounts: line {number} is longer than {RECORD_MOST:,} bytes")
-        if not account.strip():
+        if not account or account.isspace():
             continue
-        if character := unseen(account):
+        # Nearly all are printable, and that is known quickly.
+        if not account.isprintable() and (character := unseen(account)):
             raise InputError(_told(name, number, character))
-        yield Row(number, account, NO_COLUMNS)
+        yield row_of((number, account, NO_COLUMNS, "", None))
 
 
 def _told(name: str, number: int, character: str) -> str:

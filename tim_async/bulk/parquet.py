@@ -43,7 +43,8 @@ def read_parquet(
         file: its bytes.
         column: the column with the accounts.
         needs: other columns that must be there.
-        argument: the column with the accounts' arguments. None: that of the name ``argument``, if there is one.
+        argument: the column with the accounts' arguments. None: that of the name ``argument``, if there is one, and
+            nobody needs it otherwise.
         name: what error messages call the file.
         accounts_only: the rows come without the columns that nobody needs, which are then not read.
 
@@ -51,7 +52,7 @@ def read_parquet(
         InputError: also while iterating: it is no Parquet that can be read, it has no such column, or it was changed.
     """
     table = _Table(file, name)
-    accounts, told = table.accounts(column), table.argument(argument)
+    accounts, told = table.accounts(column), table.argument(argument, needs)
     others = table.others(needs, without=(accounts, told))
     rows = table.rows(accounts, told, [each for each in others if each in needs] if accounts_only else others)
     return Reading([each for each in table.kinds if each == accounts or each in others], rows)
@@ -84,9 +85,9 @@ class _Table:
             raise InputError(f"{self._name} has no accounts in the column {column!r}, but {why}")
         return column
 
-    def argument(self, column: str | None) -> str | None:
-        """The column with the arguments, if there is one."""
-        if column is None and _ARGUMENT not in self.kinds:
+    def argument(self, column: str | None, needs: Sequence[str]) -> str | None:
+        """The column with the arguments, if there is one; not one that is needed for something else."""
+        if column is None and (_ARGUMENT not in self.kinds or _ARGUMENT in needs):
             return None
         column = column or _ARGUMENT
         self._check(column)

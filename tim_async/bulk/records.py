@@ -123,8 +123,10 @@ def _is_plain(block: Sequence[str]) -> bool:
 def _watched(block: Sequence[str], source: Iterator[str], taken: int, delimiter: str) -> Generator[Record, None, int]:
     """The records that begin in a block, looked at line by line; returns how many lines were taken by then."""
     lines, number, end = _Lines(chain(block, source), taken), taken + 1, taken + len(block)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
-        for cells in csv.reader(lines, delimiter=delimiter, strict=True):
+        while lines.taken < end:
+            cells = next(reader)
             if lines.has_backslash and any(cell.endswith("\\") for cell in cells):
                 yield number, lines.rest(number, _BACKSLASH)
                 break
@@ -132,8 +134,6 @@ def _watched(block: Sequence[str], source: Iterator[str], taken: int, delimiter:
             if lines.first.strip():
                 yield number, cells
             number = lines.taken + 1
-            if lines.taken >= end:
-                break
     except csv.Error as exc:
         yield number, lines.rest(number, _CR if str(exc).startswith("new-line") else _QUOTES)
     except _Endless:

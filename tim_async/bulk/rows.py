@@ -72,8 +72,6 @@ def unseen(text: str) -> str:
 
     Control characters, line ends of all kinds, and the byte-order mark.
     """
-    if text.isprintable():  # nearly always
-        return ""
     found = _UNSEEN.search(text)
     return f"U+{ord(found[0]):04X}" if found else ""
 
