@@ -37,6 +37,7 @@ async def main(url: str, command: str, source: str, journal: str, *numbers: int)
         item = city if command == "set" else bulk.item_of
         with bulk.AccountFile(source, column="account", needs=("city",)) as file:
             report = await bulk.run(operations[command], file, journal=journal, item=item)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     sys.stdout.write(json.dumps([report.counts, report.assumed, report.open, repr(report.stopped_by)]))
 
 

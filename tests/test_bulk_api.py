@@ -72,7 +72,7 @@ async def test_a_program_of_a_few_lines_does_it_and_the_same_again_sends_nothing
     assert (again.counts, again.open, calls(emulator)) == (report.counts, 0, before)
     assert [str(trouble) for trouble in again.troubles] == [str(trouble) for trouble in report.troubles]
     # Nothing is left beside it, and the journal knows no account.
-    assert sorted(os.listdir(tmp_path)) == ["it.job", "users.csv"]  # noqa: PTH208 - in an async function
+    assert sorted(os.listdir(tmp_path)) == ["it.job", "it.job.lock", "users.csv"]  # noqa: PTH208 - in an async function
     assert b"u999" not in (tmp_path / "it.job").read_bytes()
 
 
@@ -193,6 +193,9 @@ async def test_a_deletion_that_rested_for_an_hour_needs_a_word(
     async with client(emulator) as tim:
         before = calls(emulator)
         with pytest.raises(bulk.JournalRested, match=r"rests since 2 hours: an account .* imported anew"):
+            await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job")
+        damaged(tmp_path / "it.job", "UPDATE log SET at = at - 432000")
+        with pytest.raises(bulk.JournalRested, match=r"rests since 5 days: "):
             await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job")
         assert calls(emulator) == before
         report = await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job", rested_ok=True)
@@ -338,3 +341,39 @@ async def test_failures_of_other_inputs_are_json_lines_with_their_arguments(emul
         ("", ["b"], True),
         ("u2", ["c" * 51], True),
     ]
+
+
+@pytest.mark.parametrize("journal", ["nowhere/it.job", "taken/it.job", "full/it.job"])
+async def test_a_journal_that_cannot_be_written_is_told_and_nothing_is_sent(
+    emulator: Emulator, users: bulk.AccountFile, tmp_path: Path, journal: str
+) -> None:
+    path = tmp_path / journal
+    for folder in ("taken", "full"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "taken" / "it.job.new").mkdir()
+    (tmp_path / "full" / "it.job.lock").symlink_to("/dev/full")
+    async with client(emulator) as tim:
+        with pytest.raises(bulk.JournalError, match=r"the journal .*it.job cannot be written: "):
+            await bulk.run(tim.push.clear_tags, users, journal=path)
+    assert calls(emulator) == 0
+
+
+async def test_broken_rows_of_an_asynchronous_source_have_their_outcome_too(emulator: Emulator) -> None:
+    async def names() -> AsyncIterator[Any]:
+        yield "u1"
+        yield 2
+        yield "u3"
+
+    async with client(emulator) as tim:
+        report = await bulk.run(tim.push.clear_tags, names())
+    assert (report.counts["Ok"], report.counts["NotSent"]) == (2, 1)
+    assert [str(trouble) for trouble in report.troubles] == ["NotSent, row 2: an account must be a str, not int"]
+
+
+def test_the_public_names_are_there_and_no_others() -> None:
+    assert set(bulk.__all__) < set(dir(bulk))
+    assert bulk.__all__ == sorted(bulk.__all__)
+    for name in bulk.__all__:
+        assert getattr(bulk, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'jobs'"):
+        bulk.jobs  # noqa: B018

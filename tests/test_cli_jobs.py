@@ -1,5 +1,6 @@
 """Commands that write keep a journal: they can be stopped and go on, and tell where they stand."""
 
+import asyncio
 import csv
 import os
 import signal
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 from box import at_a_terminal, connection, lines, running, start, table
 
+from tim_async import Client, bulk
 from tim_async.bulk.journal.lock import Lock
 from tim_async.cli.app import run
-from tim_async.emulator import Emulator
+from tim_async.emulator import DEMO_KEY, Emulator
 
 DELETE = ("accounts", "delete", "--yes", "--column", "account")
 JOB = "accounts.csv.accounts-delete.job"
@@ -218,3 +220,46 @@ def test_what_is_no_journal_is_told(
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("none cannot be read: No such file or directory")
     assert second.endswith("some is no journal of tim-async, or only a part of one")
+
+
+async def by_a_program(emulator: Emulator, journal: Path) -> None:
+    async with Client(sdk_app_id=emulator.sdk_app_id, secret_key=DEMO_KEY, base_url=emulator.url) as tim:
+        await bulk.run(tim.push.clear_tags, ["u1"], journal=journal)
+
+
+def test_a_journal_of_a_program_is_told_but_only_the_program_goes_on(
+    emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(by_a_program(emulator, tmp_path / "it.job"))
+    assert run(["job", str(tmp_path / "it.job")]) == 0
+    assert "1 rows of the items" in capsys.readouterr().out
+    assert run(["resume", str(tmp_path / "it.job"), *key(tmp_path)]) == 2
+    assert run(["job", str(tmp_path / "it.job"), "--outcomes", str(tmp_path / "out")]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("was not made by this command line: its own program goes on with it")
+    assert second.endswith("only the program that gave them can go on")
+
+
+def test_a_killed_job_says_when_it_was_last_heard_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(Emulator(latency=30)) as emulator:
+        source = table(tmp_path, emulator, 300)
+        with start(*DELETE, *connection(emulator, tmp_path), *source, "--to", os.devnull) as process:
+            while not emulator.statistics():
+                os.sched_yield()
+            process.kill()
+        assert run(["job", str(tmp_path / JOB)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "stopped without a goodbye (killed, or the power went), last heard of " in told[1]
+    assert told[2] == "    0 rows done, 300 may have been sent, 0 not sent yet"
+    assert told[3].startswith("go on:  tim-async resume ")
+
+
+def test_a_reader_that_goes_away_leaves_a_job_that_can_be_resumed(
+    emulator: Emulator, options: list[str], tmp_path: Path
+) -> None:
+    with start(*DELETE, *options, *table(tmp_path, emulator, 3), "--to", "/dev/full") as process:
+        _, err = process.communicate()
+    assert process.returncode == 2  # all was done, only the outcomes are not where they should be
+    assert b"the outcomes cannot be written to /dev/full: No space left on device; 3 rows: 3 Ok" in err
+    assert run(["job", str(tmp_path / JOB), "--outcomes", str(tmp_path / "out.jsonl")]) == 0
+    assert len(lines((tmp_path / "out.jsonl").read_text())) == 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -15,7 +15,7 @@ from tim_async.printable import escaped
 
 from .journal.errors import JournalUnlike
 from .journal.runs import Ending
-from .rows import InputError, Row
+from .rows import Row
 from .source import Source
 from .standing import Known
 from .writing import ASSUMED, UTF8, Format, Record, Sink, make_writer
@@ -85,9 +85,7 @@ def _joined(known: Known, source: Source) -> Iterator[tuple[Row, Ending, str | N
     then, mark = known.standing.job, source.fingerprint
     if mark is None or (then.size, then.digest) != tuple(mark):
         raise JournalUnlike(f"{source.name} is not the input of {known.standing.path}, byte for byte")
-    rows = source.rows()
-    if not isinstance(rows, Iterator):
-        raise InputError(f"{source.name} can be read only once")
+    rows = cast("Iterator[Row]", source.rows())  # what has a fingerprint is not read asynchronously
     for row, (ending, value) in zip(rows, known.rows(), strict=False):
         if ending is not None:
             yield row, ending, value

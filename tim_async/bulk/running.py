@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from tim_async.errors import APIError, ClientClosed, TIMError
 from tim_async.operations.command import Priority
@@ -255,10 +255,7 @@ async def _numbered_async(rows: AsyncIterator[Row]) -> AsyncIterator[Placed]:
 
 def _again(source: Source) -> Iterator[Row]:
     """The rows of a source that can be read several times, as one whose journal was found."""
-    rows = source.rows()
-    if isinstance(rows, AsyncIterator):
-        raise InputError(f"{source.name} can be read only once, so there is nothing to resume")
-    return rows
+    return cast("Iterator[Row]", source.rows())  # what has a fingerprint is not read asynchronously
 
 
 def _known(source: Source, states: States) -> Iterator[Placed]:

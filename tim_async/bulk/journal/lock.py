@@ -47,8 +47,8 @@ def holder_of(path: Path) -> Holder | None:
     Args:
         path: of the journal.
     """
-    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return msgspec.json.decode(_beside(path).read_bytes().strip(), type=Holder)
+    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError), _beside(path).open("rb") as file:
+        return msgspec.json.decode(file.read(_LINE).strip(), type=Holder)
     return None
 
 
@@ -87,18 +87,14 @@ class Lock:
         self._me = Holder(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S"))
 
     def _take(self) -> int:
-        beside = _beside(self._path)
-        while True:
-            try:
-                number = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except OSError as exc:
-                raise JournalError(f"the journal {self._path} cannot be written: {exc.strerror}") from None
-            if not _lock(number):
-                os.close(number)
-                raise JournalHeld(f"{self._path} is held by {holder_of(self._path) or 'another process'}")
-            if _is_at(number, beside):
-                return number
-            os.close(number)  # whoever held it removed it a moment ago
+        try:
+            number = os.open(_beside(self._path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise JournalError(f"the journal {self._path} cannot be written: {exc.strerror}") from None
+        if not _lock(number):
+            os.close(number)
+            raise JournalHeld(f"{self._path} is held by {holder_of(self._path) or 'another process'}")
+        return number
 
     def tell(self, journal: str, commits: int) -> None:
         """Write down how many commits the journal has.
@@ -122,9 +118,9 @@ class Lock:
         Args:
             whole: the journal is whole in its one file, so there is nothing to remember.
         """
-        if whole:
+        if whole:  # the file stays: who removes what another process has opened lets two of them in
             with suppress(OSError):
-                _beside(self._path).unlink()
+                os.ftruncate(self._file, 0)
         os.close(self._file)
 
 
@@ -136,9 +132,3 @@ def _lock(number: int, *, shared: bool = False) -> bool:
     except OSError:
         return False
     return True
-
-
-def _is_at(number: int, path: Path) -> bool:
-    with suppress(OSError):
-        return os.path.samestat(os.fstat(number), path.stat())
-    return False

@@ -91,8 +91,8 @@ def _begun(path: Path, lock: Lock, *, is_new: bool, pause: float) -> Opened:
     store = Store(path, writes=True)
     try:
         endings, states = store.load()
-        store.begin(os.getpid(), socket.gethostname())
         lock.tell(store.meta["id"], store.commits)
+        store.begin(os.getpid(), socket.gethostname())
     except BaseException:
         store.close()
         raise

@@ -63,7 +63,6 @@ class Recorder:
         self._unpromised: set[int] = set()
         self._runs = Runs()
         self._results: list[Result] = []
-        self._seconds: list[tuple[int, bytes]] = []
         self._waiting: deque[Batch] = deque()
         self._thread = ThreadPoolExecutor(1, "tim_async journal")
         self._timer: asyncio.TimerHandle | None = None
@@ -149,15 +148,6 @@ class Recorder:
         else:
             self._results.append(Result(place, 1, value))
 
-    def tell(self, second: int, numbers: bytes) -> None:
-        """Numbers of one second, for a report; they are written with the next commit.
-
-        Args:
-            second: wall time, seconds since 1970.
-            numbers: MessagePack.
-        """
-        self._seconds.append((second, numbers))
-
     def _commit(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -168,10 +158,9 @@ class Recorder:
         self._last.add_done_callback(self._written)
 
     def _gather(self) -> None:
-        if self._runs or self._seconds:
-            runs, results, seconds = self._runs.take(), self._results, self._seconds
-            self._results, self._seconds = [], []
-            self._waiting.append(Batch(time.time(), runs, self._endings.take_new(), results, seconds))
+        if self._runs:
+            results, self._results = self._results, []
+            self._waiting.append(Batch(time.time(), self._runs.take(), self._endings.take_new(), results))
 
     def _write(self) -> None:
         """In the thread. What could not be written is tried again with what comes next."""

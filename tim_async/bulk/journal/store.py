@@ -7,7 +7,7 @@
 | ``endings`` | number -> kind of outcome, code, words, whether it is final |
 | ``log`` | a line for each commit: its wall time, and runs of places (see `runs`), in the order of completion |
 | ``results`` | what reads gave: first place, how many rows have the same, the value as JSON |
-| ``seconds`` | a line for each second of the run with numbers for a report, as MessagePack |
+| ``seconds`` | room for a line for each second of the run, with numbers for a report |
 """
 
 from __future__ import annotations
@@ -77,7 +77,6 @@ class Batch(NamedTuple):
     runs: bytes
     endings: Sequence[tuple[int, Ending]] = ()
     results: Sequence[Result] = ()
-    seconds: Sequence[tuple[int, bytes]] = ()
 
 
 def create(path: Path, meta: dict[str, Any]) -> None:
@@ -209,10 +208,6 @@ class Store:
         """What reads gave, in the order of the rows."""
         return (Result(*row) for row in self._database.execute("SELECT * FROM results ORDER BY first"))
 
-    def seconds(self) -> Iterator[tuple[int, bytes]]:
-        """Second since 1970 -> its numbers."""
-        return iter(self._database.execute("SELECT * FROM seconds ORDER BY at"))
-
     def begin(self, pid: int, host: str) -> None:
         """A run starts. From now on the journal says that it is open, in its one file too.
 
@@ -238,7 +233,6 @@ class Store:
             for batch in batches:
                 database.executemany(_ADD_ENDING, [_row(*each) for each in batch.endings])
                 database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", batch.results)
-                database.executemany("INSERT OR REPLACE INTO seconds VALUES (?, ?)", batch.seconds)
                 database.execute("INSERT INTO log (at, runs) VALUES (?, ?)", (batch.at, batch.runs))
         self.commits += len(batches)
 
