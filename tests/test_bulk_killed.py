@@ -201,10 +201,17 @@ def another_database(path: Path) -> None:
         database.execute("CREATE TABLE t (x)")
 
 
+def spoiled(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096 + 8)
+        file.write(b"\xff" * 8)
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "-wal beside it is missing": without_beside,
     "commits are missing, which stand in it.job-wal": lambda path: wal(path).unlink(),
     "is only a part of its journal": lambda path: cut(wal(path), 0.5),
+    "damaged, or only a part of a journal: *** in database main *** On tree": spoiled,
     "damaged, or only a part": half_without_wal,
     "is no journal of tim-async, or only a part of one": lambda path: cut(path, 0.001),
     "is no journal": lambda path: path.write_bytes(b"account\nu1\n" * 100),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, TypeAlias
 
 from tim_async.errors import BatchError
@@ -77,13 +78,8 @@ class Sending:
             TIMError: what stopped the operation; `ClientClosed` if somebody closed the client.
             Exception: what reading the rows raised, or *promise*, or *settle*.
         """
-
-        async def before_send(indices: Sequence[int]) -> None:
-            if promise is not None:
-                await promise([self._open[index][0] for index in indices])
-
         source = self._source_async(self._rows) if isinstance(self._rows, AsyncIterator) else self._source(self._rows)
-        told = None if promise is None else before_send
+        told = None if promise is None else partial(self._tell, promise)
         try:
             async with stream(source, maybe_sent=maybe_sent, before_send=told) as outcomes:
                 async for outcome in outcomes:
@@ -94,6 +90,9 @@ class Sending:
             raise exc.__cause__ from None  # the source is ours, and so is what it raised
         finally:
             self._lose_rest()
+
+    async def _tell(self, promise: Callable[[Sequence[int]], Awaitable[object]], indices: Sequence[int]) -> None:
+        await promise([self._open[index][0] for index in indices])
 
     def _source(self, rows: Iterator[Placed]) -> Iterator[Any]:
         for placed in rows:

@@ -54,11 +54,9 @@ def _command(standing: Standing) -> Command:
 
 
 def _options(standing: Standing, journal: str, said: dict[str, Any]) -> Options:
-    memo, description = standing.memo, standing.source["description"]
-    if "path" not in description:
-        raise InputError(f"{standing.path} does not say where its input is: give the same command again")
+    memo = standing.memo
     return Options(
-        source=description["path"],
+        source=standing.source["description"]["path"],
         column=standing.source["column"],
         to=said["to"],
         to_format=said["to_format"],

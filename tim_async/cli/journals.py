@@ -96,10 +96,8 @@ def lines_of(standing: Standing) -> Iterator[str]:
     job, total = standing.job, standing.total
     rows = "rows that could be read only once" if total is None else f"{total:,} rows"
     yield f"{standing.path.name}: {job.command}, app {job.app}, {rows} of {standing.source['name']}"
-    if standing.starts:
-        first, last = standing.starts[0], standing.starts[-1]
-        again = f", {len(standing.starts)} starts" if len(standing.starts) > 1 else ""
-        yield f"    begun {_moment(first.began)}{again}; {_end(standing, last.ended, last.how)}"
+    again = f", {len(standing.starts)} starts" if len(standing.starts) > 1 else ""
+    yield from (f"    begun {_moment(first.began)}{again}; {_end(standing)}" for first in standing.starts[:1])
     left = "" if total is None else f", {total - standing.done - standing.maybe - _still_open(standing):,} not sent yet"
     maybe = f", {standing.maybe:,} may have been sent" if standing.maybe else ""
     idle = f", {_still_open(standing):,} to be sent again" if _still_open(standing) else ""
@@ -114,7 +112,8 @@ def _still_open(standing: Standing) -> int:
     return sum(count for ending, count in standing.endings if not ending.final)
 
 
-def _end(standing: Standing, ended: float | None, how: str | None) -> str:
+def _end(standing: Standing) -> str:
+    ended, how = standing.starts[-1].ended, standing.starts[-1].how
     if standing.held_by:
         return f"at work: {standing.held_by}"
     if ended is None:

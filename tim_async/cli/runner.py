@@ -252,9 +252,9 @@ class _Run:
 
     def _flushed(self) -> OSError | None:
         """The last of the outcomes is written; why it is not, if it cannot be."""
+        draw = self._sink.flush if self._bar is None else self._bar.draw
         try:
-            if self._bar is not None:
-                self._bar.draw()
+            draw()
         except OSError as exc:
             return exc
         return None

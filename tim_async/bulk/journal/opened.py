@@ -139,7 +139,5 @@ def _ago(seconds: float) -> str:
 def _pause(store: Store, window: float) -> float:
     """A killed predecessor may have made a call until a moment ago; one that ended well made none after its end."""
     starts, whole = store.starts(), window + _MARGIN
-    if not starts:
-        return 0.0
-    ended = starts[-1].ended
+    ended = starts[-1].ended if starts else 0.0
     return whole if ended is None else min(max(ended + whole - time.time(), 0.0), whole)

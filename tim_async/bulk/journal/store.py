@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -144,15 +144,14 @@ class Store:
         before = holder_of(path)
         had_wal = path.with_name(path.name + "-wal").exists()
         _check_head(path)
-        self._database = _opened(path, "rw" if writes else "ro" if had_wal else "ro&immutable=1")
-        try:
-            self._check(before, had_wal=had_wal)
-        except sqlite3.Error as exc:
-            self._database.close()
-            raise JournalBroken(f"{path} is damaged, or only a part of a journal: {exc}") from None
-        except BaseException:
-            self._database.close()
-            raise
+        mode = "rw" if writes else "ro" if had_wal else "ro&immutable=1"  # so that a look leaves nothing beside it
+        with ExitStack() as opened:
+            try:
+                self._database = opened.enter_context(closing(_opened(path, mode)))
+                self._check(before, had_wal=had_wal)
+            except sqlite3.Error as exc:
+                raise JournalBroken(f"{path} is damaged, or only a part of a journal: {exc}") from None
+            opened.pop_all()
 
     def _check(self, before: Holder | None, *, had_wal: bool) -> None:
         path, get = self.path, self._get
@@ -161,7 +160,7 @@ class Store:
         if (version := get("PRAGMA user_version")) != VERSION:
             raise JournalBroken(f"{path} is a journal of version {version}, and this tim-async reads version {VERSION}")
         if (found := get("PRAGMA quick_check")) != "ok":
-            raise JournalBroken(f"{path} is damaged, or only a part of a journal: {found}")
+            raise JournalBroken(f"{path} is damaged, or only a part of a journal: {' '.join(found.split())}")
         self.meta: dict[str, Any] = {
             name: msgspec.json.decode(value) for name, value in self._database.execute("SELECT * FROM meta")
         }
@@ -215,7 +214,7 @@ class Store:
             JournalFull: it cannot be written.
         """
         last = self.last_commit()
-        with _Writing(self.path, self._database) as database:
+        with self._transaction() as database:
             database.execute(
                 "UPDATE starts SET ended = coalesce(?, began), how = 'killed, or the power went' WHERE ended IS NULL",
                 (last,),
@@ -229,7 +228,7 @@ class Store:
         Raises:
             JournalFull: it cannot be written; nothing of it was.
         """
-        with _Writing(self.path, self._database) as database:
+        with self._transaction() as database:
             for batch in batches:
                 database.executemany(_ADD_ENDING, [_row(*each) for each in batch.endings])
                 database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", batch.results)
@@ -242,50 +241,34 @@ class Store:
         Raises:
             JournalFull: it cannot be written.
         """
-        with _Writing(self.path, self._database) as database:
+        with self._transaction() as database:
             database.execute("UPDATE starts SET ended = ?, how = ? WHERE ended IS NULL", (time.time(), how))
         self._settle_down()
 
     def _settle_down(self) -> None:
         """Bring all that is in the WAL into the file."""
-        try:
+        with self._told():
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection, None, None]:
+        with self._told():
+            self._database.execute("BEGIN IMMEDIATE")
+            yield self._database
+            self._database.execute("COMMIT")
+
+    @contextmanager
+    def _told(self) -> Generator[None, None, None]:
+        try:
+            yield
         except sqlite3.Error as exc:
+            with suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
             raise JournalFull(f"the journal {self.path} cannot be written: {exc}") from None
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
-
-
-class _Writing:
-    """One transaction."""
-
-    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
-        self._path = path
-        self._database = database
-
-    def __enter__(self) -> sqlite3.Connection:
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as exc:
-            raise self._full(exc) from None
-        return self._database
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        try:
-            if error is None:
-                self._database.execute("COMMIT")
-                return
-        except sqlite3.Error as exc:
-            error = exc
-        with suppress(sqlite3.Error):
-            self._database.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise self._full(error) from None
-
-    def _full(self, error: sqlite3.Error) -> JournalFull:
-        return JournalFull(f"the journal {self._path} cannot be written: {error}")
 
 
 def _missing(path: Path, commits: int) -> str:
@@ -306,14 +289,9 @@ def _check_head(path: Path) -> None:
 
 
 def _opened(path: Path, mode: str) -> sqlite3.Connection:
-    """A file without a WAL is read as what cannot change: so nothing is left beside it."""
-    try:
-        database = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False
-        )
-        if mode == "rw":
-            database.execute("PRAGMA synchronous = FULL")
-            database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
-    except sqlite3.Error as exc:
-        raise JournalError(f"the journal {path} cannot be opened: {exc}") from None
+    where = f"{path.absolute().as_uri()}?mode={mode}"
+    database = sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False)
+    if mode == "rw":
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
     return database
