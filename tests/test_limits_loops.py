@@ -18,6 +18,7 @@ import uvloop
 from arrivals import most_in_a_second
 from box import running
 from servers import APP
+from virtual_time import Clock, VirtualLoop
 
 from tim_async import Client
 from tim_async.emulator import DEMO_KEY, Emulator
@@ -38,8 +39,8 @@ left_behind: list[object] = []
 class Loop:
     """An event loop in which a test may do one thing after the other, in this thread; it can be left or closed."""
 
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.loop = asyncio.new_event_loop() if clock is None else VirtualLoop(clock)
 
     def run(self, what: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(what)
@@ -48,6 +49,23 @@ class Loop:
         """Let it do what is to be done now."""
         self.run(asyncio.sleep(0))
         self.run(asyncio.sleep(0))
+
+    def available(self, limiter: LocalLimiter) -> int:
+        """Permits that are free, by the loop's clock."""
+
+        async def look() -> int:
+            return limiter.statistics(COMMAND).available
+
+        return int(self.run(look()))
+
+
+def close(made: list[Loop]) -> None:
+    for each in made:
+        if not each.loop.is_closed():
+            for task in asyncio.all_tasks(each.loop):
+                task.cancel()
+            each.turn()
+            each.loop.close()
 
 
 @pytest.fixture
@@ -60,12 +78,26 @@ def loops() -> Iterator[Callable[[], Loop]]:
         return made[-1]
 
     yield make
-    for each in made:
-        if not each.loop.is_closed():
-            for task in asyncio.all_tasks(each.loop):
-                task.cancel()
-            each.turn()
-            each.loop.close()
+    close(made)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time of `virtual_loops`."""
+    return Clock()
+
+
+@pytest.fixture
+def virtual_loops(clock: Clock) -> Iterator[Callable[[], Loop]]:
+    """Makes loops that go by one virtual time, and closes them."""
+    made: list[Loop] = []
+
+    def make() -> Loop:
+        made.append(Loop(clock))
+        return made[-1]
+
+    yield make
+    close(made)
 
 
 async def take_all(limiter: LocalLimiter, command: Command = COMMAND) -> list[Permit]:
@@ -73,12 +105,6 @@ async def take_all(limiter: LocalLimiter, command: Command = COMMAND) -> list[Pe
         await limiter.acquire(command, urgent=True, full=True)
         for _ in range(limiter.statistics(command).available)
     ]  # fmt: skip
-
-
-def written(permits: list[Permit]) -> list[Permit]:
-    for permit in permits:
-        permit.written = time.monotonic()
-    return permits
 
 
 # Judged by the emulator.
@@ -258,44 +284,47 @@ def test_an_urgent_call_of_any_loop_goes_first(loops: Callable[[], Loop]) -> Non
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_calls_of_a_closed_loop_are_unanswered_from_when_that_is_noticed(
-    loops: Callable[[], Loop], *, sent: bool
+    virtual_loops: Callable[[], Loop], clock: Clock, *, sent: bool
 ) -> None:
     """What was never written is free at once; what was may reach the service late, and rests another window."""
-    limiter, dead, alive = LocalLimiter(), loops(), loops()
+    limiter, dead, alive = LocalLimiter(), virtual_loops(), virtual_loops()
     permits = dead.run(take_all(limiter))
-    if sent:
-        written(permits)
+    for permit in permits:
+        permit.written = clock.now if sent else None
     dead.loop.close()
-    noticed = time.monotonic()
-    permit = alive.run(asyncio.wait_for(limiter.acquire(COMMAND, urgent=True, full=True), 10))
-    assert (permit.taken - noticed >= 1) is sent
-    assert limiter.statistics(COMMAND).available == 99
+    noticed = clock.now
+    late = alive.run(asyncio.wait_for(limiter.acquire(COMMAND, urgent=True, full=True), 10))
+    assert (late.taken - noticed >= 1) is sent
+    assert alive.available(limiter) == 99
     for each in permits:
         limiter.report(each)  # too late
-    assert limiter.statistics(COMMAND).available == 99
+    assert alive.available(limiter) == 99
 
 
-def test_a_loop_that_dies_while_another_waits_is_noticed_though_nobody_tells(loops: Callable[[], Loop]) -> None:
-    limiter, dying, waiting = LocalLimiter(), loops(), loops()
+def test_a_loop_that_dies_while_another_waits_is_noticed_though_nobody_tells(
+    virtual_loops: Callable[[], Loop], clock: Clock
+) -> None:
+    limiter, dying, waiting = LocalLimiter(), virtual_loops(), virtual_loops()
     dying.run(take_all(limiter))
     permit = waiting.loop.create_task(limiter.acquire(COMMAND, urgent=True))
     waiting.turn()
     dying.loop.close()
-    closed = time.monotonic()
+    closed = clock.now
     assert waiting.run(asyncio.wait_for(permit, 10)).taken - closed <= LOOK_AGAIN + 1
 
 
 def test_a_loop_that_stopped_without_being_closed_keeps_no_permit_of_a_sent_call_for_ever(
-    loops: Callable[[], Loop],
+    virtual_loops: Callable[[], Loop],
+    clock: Clock,
 ) -> None:
-    limiter, left, alive = LocalLimiter(), loops(), loops()
+    limiter, left, alive = LocalLimiter(), virtual_loops(), virtual_loops()
     permits = left.run(take_all(limiter))
     for permit in permits[:60]:
-        permit.written = time.monotonic() - STANDSTILL
+        permit.written = clock.now - STANDSTILL
     for permit in permits[60:80]:
-        permit.written = time.monotonic()  # its answer may still be read
+        permit.written = clock.now  # its answer may still be read
     assert alive.run(asyncio.wait_for(limiter.acquire(COMMAND, urgent=True), 10)) is not None
-    assert limiter.statistics(COMMAND).available == 59
+    assert alive.available(limiter) == 59
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

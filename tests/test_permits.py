@@ -55,7 +55,7 @@ def test_a_rate_that_is_no_positive_number_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="positive number"):
         Permits(rate)
     with pytest.raises(ValueError, match="positive number"):
-        Permits(1).lower(rate)
+        Permits(1).set_rate(rate, 0.0)
 
 
 @pytest.mark.parametrize("cap", [-0.1, math.nan])
@@ -68,9 +68,7 @@ def test_a_lower_rate_takes_permits_away_and_counts_those_in_use() -> None:
     permits, now = proven(10)
     for _ in range(6):
         call(permits, now, 0.02)
-    permits.lower(20)
-    assert (permits.rate, permits.available(now)) == (10, 4)
-    permits.lower(5)
+    permits.set_rate(5, now)
     assert (permits.rate, permits.available(now)) == (5, 0)
     assert permits.available(now + WINDOW) == 5
 

@@ -78,7 +78,7 @@ def test_escaped_json_says_the_same(value: object) -> None:
     assert escaped(safe) == safe
 
 
-@pytest.mark.parametrize("name", STEERING.keys() - {"a lone surrogate", "a tag"})
+@pytest.mark.parametrize("name", sorted(STEERING.keys() - {"a lone surrogate", "a tag"}))
 def test_escaped_json_steers_nothing(name: str) -> None:
     assert escaped(msgspec.json.encode([STEERING[name]])).decode().isprintable()
 

@@ -314,6 +314,20 @@ async def test_where_clients_disagree_about_a_rate_the_lower_one_holds(make: Cal
     assert limiter.statistics(COMMAND).rate == 100
 
 
+async def test_the_last_word_on_a_rate_holds_in_this_process(make: Callable[..., RedisLimiter]) -> None:
+    limiter, low = make(1), Command(APP, PATH, 50)
+    for command in (COMMAND, low):
+        limiter.report(await limiter.acquire(command))
+    raised = Command(APP, PATH, 400)
+    limiter.change(low, raised, last_word=True)
+    limiter.change(raised, raised, last_word=True)
+    limiter.report(await limiter.acquire(low))  # was heard before
+    assert limiter.statistics(COMMAND).rate == 400
+    limiter.forget(low)
+    with pytest.raises(ValueError, match="positive number"):
+        limiter.change(raised, Command(APP, PATH, 0), last_word=True)
+
+
 async def test_a_closed_limiter_says_so(make: Callable[..., RedisLimiter]) -> None:
     limiter = make()
     permit = await limiter.acquire(COMMAND)

@@ -103,19 +103,3 @@ def test_what_is_no_client_is_refused_when_the_limiter_is_made(client: Any, kind
 def test_a_url_of_something_else_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="Redis URL must specify one of the following schemes"):
         RedisLimiter(url, processes=1)
-
-
-async def test_the_last_word_on_a_rate_holds_in_this_process() -> None:
-    with RedisServer() as server:
-        async with RedisLimiter(server.url, processes=1, timeout=TIMEOUT) as limiter:
-            low = Command(COMMAND.sdk_app_id, COMMAND.path, 50)
-            for command in (COMMAND, low):
-                limiter.report(await asyncio.wait_for(limiter.acquire(command), 30))
-            raised = Command(COMMAND.sdk_app_id, COMMAND.path, 200)
-            limiter.change(low, raised, last_word=True)
-            limiter.change(raised, raised, last_word=True)
-            limiter.report(await asyncio.wait_for(limiter.acquire(low), 30))  # was heard before
-            assert limiter.statistics(COMMAND).rate == 200
-            limiter.forget(low)
-            with pytest.raises(ValueError, match="positive number"):
-                limiter.change(raised, Command(COMMAND.sdk_app_id, COMMAND.path, 0), last_word=True)

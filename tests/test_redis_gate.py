@@ -5,16 +5,19 @@ Slots are there for some milliseconds, so all of it happens in virtual time, the
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from redis_server import Ear, RedisServer
 from told_redis import ToldRedis
+from watchers import WHO
 
 from tim_async.limits.local import Command
 from tim_async.limits.permits import Permit
+from tim_async.limits.redis import RedisLimiter
+from tim_async.limits.redis.apart import Common
 from tim_async.limits.redis.booking import Books, Terms
-from tim_async.limits.redis.gate import RUN, Common, Gate
+from tim_async.limits.redis.gate import RUN, Gate
 
 pytestmark = pytest.mark.clock("virtual")
 
@@ -342,7 +345,7 @@ async def test_of_the_static_share_nothing_is_lost_when_somebody_gives_up(
     told.gone = True
     gate = make(slow(40))
     gate.end(await gate.acquire(urgent=False), refused=False)
-    local, share = gate._common.local, gate._share_command()
+    local, share = gate._common.local, gate._share._part(gate._command)
     held = [await local.acquire(share, urgent=True, full=True) for _ in range(10)]
     impatient = ask(gate)
     for _ in range(3):
@@ -374,6 +377,47 @@ async def test_it_is_told_once_that_redis_is_gone_and_once_that_it_is_back(
         "the shared rate limit is out of reach",
         "the shared rate limit is back",
     ]
+
+
+class Seeing(ToldRedis):
+    """Notes in whose context it is asked."""
+
+    who: ClassVar[set[str]] = set()
+
+    def now(self) -> int:
+        self.who.add(WHO.get())
+        return super().now()
+
+
+async def test_it_books_in_nobodys_context_for_it_books_for_all_who_wait(server: RedisServer) -> None:
+    seeing = Seeing(server)
+    seeing.redis.hset(KEY, "next", "1")
+    gate = Gate(COMMAND, Common(books_of(seeing), processes=1, margin=0.98, timeout=TIMEOUT))
+    WHO.set("who asks first")
+    use(gate, await gate.acquire(urgent=False))
+    await gate.aclose()
+    seeing.close()
+    assert seeing.who == {"nobody"}
+
+
+async def test_whoever_listens_hears_that_redis_is_gone_and_back_until_he_leaves(told: ToldRedis) -> None:
+    client: Any = told
+    limiter = RedisLimiter(client, processes=1, prefix="tests", timeout=TIMEOUT)
+    heard: list[str | None] = []
+    leave = limiter.listen(heard.append)
+    for _ in range(2):
+        told.gone = True
+        gone, back = Ear("out of reach"), Ear("is back")
+        task = asyncio.create_task(limiter.acquire(COMMAND))
+        await gone.heard.wait()
+        told.start_anew()
+        limiter.report(await task)
+        await back.heard.wait()
+        if len(heard) == 2:
+            leave()
+            heard.append("left")
+    await limiter.aclose()
+    assert heard == ["ConnectionError: nobody is there", None, "left"]
 
 
 async def test_calls_of_the_static_share_are_paid_for_when_redis_is_back(

@@ -72,7 +72,7 @@ def test_a_span_is_a_bit_more_than_a_window_and_has_as_many_slots_as_that_has_ca
 
 def test_a_lower_limit_takes_effect_at_once() -> None:
     slots = Slots(100, 0.98)
-    slots.permits.lower(0.5)
+    slots.permits.set_rate(0.5, 0.0)
     assert (slots.window, slots.span, slots.spacing) == (2, 2.1, 2.1)
 
 

@@ -44,7 +44,7 @@ def test_the_scripts_can_be_run(script: str) -> None:
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="pins to a core, which needs taskset")
 @pytest.mark.parametrize(("asked", "code"), [("--version", 0), ("--no-such-option", 4)])
 def test_a_slow_run_ends_as_pytest_does_and_its_busy_loops_end_with_it(asked: str, code: int) -> None:
-    command = [str(HOUSE / "tests" / "slow_machine.sh"), "2", asked]
+    command = [str(HOUSE / "tests" / "slow_machine.sh"), "2", "--noconftest", asked]
     done = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     assert done.wait() == code
     with pytest.raises(ProcessLookupError):

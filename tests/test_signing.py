@@ -15,6 +15,8 @@ from yarl import URL
 
 from tim_async import Client, RequestError
 from tim_async.emulator import DEMO_KEY
+from tim_async.service.usersig import Signer
+from tim_async.transport.signing import Signing
 
 ADDRESS = "/v4/timpush/get_tag?sdkappid=1400000000&identifier=administrator&contenttype=json"
 
@@ -137,3 +139,31 @@ async def test_a_word_of_the_server_in_an_error_of_aiohttps_holds_no_signature(
     (error,) = watcher.errors
     assert isinstance(error, aiohttp.ClientResponseError)
     assert "eJ" not in f"{error} {error!r} {vars(error)}"
+
+
+WORDS = f"Can not write request body for http://127.0.0.1{ADDRESS}&usersig=eJw1jMsKwjAURP8laynV5llw0&random=7"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aiohttp.ClientOSError(None, WORDS),
+        aiohttp.ClientOSError(32, WORDS),
+        aiohttp.ClientPayloadError(WORDS),
+        aiohttp.ConnectionTimeoutError(WORDS),
+        TimeoutError(),
+        ConnectionResetError(104, WORDS),
+    ],
+    ids=lambda error: f"{type(error).__name__} {len(error.args)}",
+)
+async def test_no_words_of_an_error_hold_a_signature_wherever_it_keeps_them(error: Exception) -> None:
+    request: Any = SimpleNamespace(url=URL(f"http://127.0.0.1{ADDRESS}"))
+
+    async def handler(request: ClientRequest) -> ClientResponse:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        await Signing(Signer(APP, DEMO_KEY, "administrator"))(request, handler)
+    assert raised.value is error
+    told = [str(error), repr(error), repr(error.args), repr(getattr(error, "strerror", "")), repr(vars(error))]
+    assert not any("eJw1jMsK" in words or "usersig=" in words for words in told)

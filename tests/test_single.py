@@ -8,7 +8,7 @@ import pytest
 from desk import LOST, fine, refusal, sealed, settle
 
 import tim_async
-from tim_async.dispatch import Dispatcher
+from tim_async.dispatch.dispatcher import Dispatcher
 from tim_async.errors import AccountError, CredentialsError
 from tim_async.lane.health import Health
 from tim_async.lane.judging import Lane

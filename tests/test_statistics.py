@@ -132,6 +132,16 @@ async def test_an_alarm_is_remembered_for_a_command_that_was_not_used_yet(emulat
         }
 
 
+@pytest.mark.clock("virtual")
+async def test_ten_minutes_after_an_alarm_the_known_limit_is_told_again() -> None:
+    async with client_of(Puppet(), base_url=None) as client:  # nothing is sent
+        client.dispatcher(ACCOUNTS_DELETE)
+        client.over_limit_alarm(ALARM)
+        assert client.statistics()[DELETE].limit == 50
+        await asyncio.sleep(600)
+        assert client.statistics()[DELETE].limit == 100
+
+
 async def test_an_alarm_does_not_raise_a_limit(emulator: Emulator) -> None:
     async with client_of(emulator, limiter=LocalLimiter(), limits={DELETE: 20}) as client:
         await client.accounts.delete(["Nobody"])
@@ -252,14 +262,14 @@ async def test_a_limit_can_be_lowered_and_is_never_passed_after_that() -> None:
             many.set()
 
     async with Emulator(seed=1) as emulator, client_of(emulator, hooks=[count]) as client:
-        work = asyncio.create_task(client.accounts.delete([f"user{number}" for number in range(13_000)]))
+        work = asyncio.create_task(client.accounts.delete([f"user{number}" for number in range(14_000)]))
         await many.wait()
-        client.set_limit(DELETE, 20)
+        client.set_limit(DELETE, 50)
         sent = client.statistics()[DELETE].calls
         await work
         arrivals = [at for at, _ in emulator.arrivals(DELETE)]
-    assert most_in_a_second(arrivals[sent:]) <= 20
-    assert len(arrivals) == 130
+    assert most_in_a_second(arrivals[sent:]) <= 50
+    assert len(arrivals) == 140
 
 
 async def test_a_changed_limit_holds_for_all_clients_of_the_limiter(emulator: Emulator) -> None:

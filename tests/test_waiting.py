@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from desk import (
 from tim_async.errors import APIError, RequestError
 from tim_async.lane.feeds import CallFeed
 from tim_async.lane.items import BULK, INTERACTIVE, NORMAL
+from tim_async.lane.judging import Lane
 from tim_async.lane.waiting import SILENCE_MOST
 from tim_async.operations.operation import result_of
 from tim_async.service.checks import Problem
@@ -314,34 +316,28 @@ def test_the_time_of_the_last_outcome_is_noted() -> None:
 # What the lane forgets
 
 
-def test_a_lane_keeps_nothing_of_a_batch_that_is_gone() -> None:
-    lane = lane_of()
-    feed = give(lane, users(500))
-    withdrawn = weakref.ref(feed)
-    answered(lane, LOST)
-    lane.withdraw(feed, "the caller was cancelled", 0.0)
-    del feed
-    gc.collect()
-    assert withdrawn() is None
-
-
-def test_a_lane_keeps_nothing_of_a_batch_that_was_withdrawn_while_others_waited() -> None:
-    lane = lane_of()
-    give(lane, users(100))
-    feed = give(lane, ["d1"])
-    withdrawn = weakref.ref(feed)
-    lane.withdraw(feed, "the caller was cancelled", 0.0)
-    del feed
-    answered(lane, values(users(100)))
-    gc.collect()
-    assert withdrawn() is None
-
-
-def test_a_lane_keeps_nothing_of_a_batch_that_is_done() -> None:
-    lane = lane_of()
-    feed = give(lane, users(500))
-    done = weakref.ref(feed)
+def done(lane: Lane, _: CallFeed) -> None:
     drive(lane, fine)
+
+
+def withdrawn(lane: Lane, feed: CallFeed) -> None:
+    lane.withdraw(feed, "the caller was cancelled", 0.0)
+
+
+def withdrawn_in_back_off(lane: Lane, feed: CallFeed) -> None:
+    answered(lane, LOST)
+    withdrawn(lane, feed)
+
+
+@pytest.mark.parametrize("others", [0, 100])
+@pytest.mark.parametrize("end", [done, withdrawn, withdrawn_in_back_off])
+def test_a_lane_keeps_nothing_of_a_batch_that_is_gone(end: Callable[[Lane, CallFeed], None], others: int) -> None:
+    lane = lane_of()
+    give(lane, users(others, first=1_000))
+    feed = give(lane, users(500))
+    gone = weakref.ref(feed)
+    end(lane, feed)
     del feed
+    drive(lane, fine, 1.0)
     gc.collect()
-    assert done() is None
+    assert gone() is None

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,19 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Tracer
+from prometheus_client import CollectorRegistry, generate_latest
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.integrations.asyncio import AsyncioIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.transport import Transport
-from yarl import URL
 
 from tim_async import Client, RequestError
 from tim_async.cli.app import app
 from tim_async.emulator import Emulator
 from tim_async.limits.permits import Permit
+from tim_async.otel import Metrics, Tracing, redact_url
+from tim_async.prometheus import Metrics as Scraped
 from tim_async.service.keys import keyed
 from tim_async.service.usersig import Signer, sign
 
@@ -168,6 +172,39 @@ async def asks_with_a_session(url: str) -> None:
         await ask_in_all_ways(tim)
 
 
+WATCHING: dict[str, Any] = {"tracer": None, "hooks": []}
+"""The tracer of whoever asks, and all that can watch a client."""
+
+
+def note(signer: Signer) -> None:
+    """Write down for the test what must not be found."""
+    with Path(os.environ["KEY_FILE"]).open("a") as file:
+        print(signer.current(time.time()), file=file)
+
+
+async def asks_a_thousand_times(url: str) -> None:
+    """Each request in a span of its own; with the client's own session, and with one that is instrumented."""
+    tracer: Tracer = WATCHING["tracer"]
+
+    async def ask(tim: Client, account: str) -> None:
+        with tracer.start_as_current_span(account):
+            try:
+                await tim.push.get_tags.one(account)
+            except Exception:  # noqa: BLE001 - whatever is raised
+                sentry_sdk.capture_exception()
+
+    async with aiohttp.ClientSession() as session:
+        for given in (None, session):
+            name = "own" if given is None else "given"
+            async with client(url, session=given, hooks=WATCHING["hooks"], attempts=3, call_timeout=1.0) as tim:
+                async with asyncio.TaskGroup() as group:
+                    for number in range(500):
+                        group.create_task(ask(tim, f"{name}{number}"))
+                        if number % 20 == 0:
+                            await asyncio.sleep(0.001)
+                note(tim._transport.signer)
+
+
 # What is refused when it is made. The key is handed over and named nowhere: the locals of these frames are sent, too.
 
 
@@ -237,7 +274,7 @@ SPOILED: tuple[Callable[[str], Any], ...] = (
 TEXTS = SPOILED[:5]
 
 
-def refuses_to_be_made() -> None:
+def refuse_to_be_made() -> None:
     """Every way in which a constructor raises, with a sound key and with keys that are none."""
     for options in WRONG:
         for way in (make, make_from_environment, make_from_environment_with_key):
@@ -252,12 +289,12 @@ def refuses_to_be_made() -> None:
     caught(lambda: Emulator(secret_key=key(), latency=-1))
 
 
-def swaps_two_variables() -> None:
+def swap_two_variables() -> None:
     os.environ["TIM_SDK_APP_ID"] = key()
     caught(Client.from_env)
 
 
-def refuses_on_the_command_line() -> None:
+def refuse_on_the_command_line() -> None:
     file = Path(os.environ["KEY_FILE"])
     for arguments in (["--region", "nowhere"], ["--sdk-app-id", "0"], ["--base-url", "x"], ["--identifier", "'a'"]):
         caught(on_the_command_line, arguments)
@@ -276,16 +313,20 @@ def on_the_command_line(arguments: list[str]) -> None:
     app.main(line, prog_name="tim-async", standalone_mode=False)
 
 
-MADE: dict[str, Callable[[], None]] = {
-    "refuses to be made": refuses_to_be_made,
-    "swaps two variables": swaps_two_variables,
-    "refuses on the command line": refuses_on_the_command_line,
-}
+async def goes_wrong(url: str) -> None:
+    """All that raises before anything is sent, and calls that are cut short."""
+    refuse_to_be_made()
+    refuse_on_the_command_line()
+    swap_two_variables()
+    await is_cut_short(url)
+
+
 ASKED: dict[str, Callable[[str], Awaitable[None]]] = {
     "asks": asks,
-    "is cut short": is_cut_short,
+    "goes wrong": goes_wrong,
     "asks with a session": asks_with_a_session,
     "asks with a session and a filter": asks_with_a_session,
+    "asks a thousand times": asks_a_thousand_times,
 }
 
 
@@ -297,15 +338,8 @@ def fails() -> None:
 async def main(what: str, urls: list[str]) -> None:
     with sentry_sdk.start_transaction(name=what):
         caught(fails)
-        if what in MADE:
-            MADE[what]()
-        else:
-            for url in urls:
-                await ASKED[what](url)
-
-
-def without_query(url: URL) -> str:
-    return str(url.with_query(None))
+        for url in urls:
+            await ASKED[what](url)
 
 
 def run(what: str, urls: list[str], *, loud: bool) -> None:
@@ -327,14 +361,19 @@ def run(what: str, urls: list[str], *, loud: bool) -> None:
     AioHttpClientInstrumentor().instrument(
         tracer_provider=provider,
         meter_provider=MeterProvider([numbers]),
-        **({"url_filter": without_query} if "filter" in what else {}),
+        **({"url_filter": redact_url} if "filter" in what else {}),
     )
+    registry = CollectorRegistry()
+    hooks = [Tracing(provider), Metrics(MeterProvider([ours := InMemoryMetricReader()])), Scraped(registry)]
+    WATCHING.update(tracer=provider.get_tracer("the program"), hooks=hooks)
     asyncio.run(main(what, urls))
     sentry_sdk.flush()
     metrics = numbers.get_metrics_data()
     lines = [
         json.dumps({"spans": [span.to_json() for span in spans.get_finished_spans()]}),
         metrics.to_json() if metrics is not None else "{}",
+        own.to_json() if (own := ours.get_metrics_data()) is not None else "{}",
+        generate_latest(registry).decode(),
         *(envelope.decode("utf-8", "replace") for envelope in memory.sent),
     ]
     sys.stdout.write("\n".join(lines))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["PatientLoop", "VirtualLoop", "run"]
+__all__ = ["Clock", "PatientLoop", "VirtualLoop", "run"]
 
 T = TypeVar("T")
 
@@ -26,16 +26,28 @@ TURN = 1e-6
 PATIENT_TURN = 5e-5
 
 
+class Clock:
+    """What loops share that go by one virtual time, such as several of one process.
+
+    Attributes:
+        now: seconds.
+    """
+
+    now = 0.0
+
+
 class _Selector(selectors.DefaultSelector):
     """Asks for what is ready now, and lets the time pass that it was to wait."""
 
-    now = 0.0
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
             return super().select(None)
-        self.now += TURN if ready else max(timeout or 0.0, TURN)
+        self.clock.now += TURN if ready else max(timeout or 0.0, TURN)
         return ready
 
 
@@ -53,15 +65,15 @@ class _Patient(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A selector loop on virtual time, which starts at 0.0 seconds."""
+    """A selector loop on virtual time, which starts at 0.0 seconds, or where the other loops of *clock* are."""
 
-    def __init__(self) -> None:
-        self._virtual = _Selector()
-        super().__init__(self._virtual)
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        super().__init__(_Selector(self.clock))
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
-        return self._virtual.now
+        """Virtual seconds."""
+        return self.clock.now
 
 
 class PatientLoop(asyncio.SelectorEventLoop):

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .client import Client
-    from .dispatch import CallEvent
+    from .dispatch.events import (
+        CallBegun,
+        CallEvent,
+        Event,
+        Hook,
+        LaneEvent,
+        LaneSlowed,
+        PauseBegun,
+        PauseEnded,
+        RedisBack,
+        RedisLost,
+        RepeatEvent,
+        Watcher,
+    )
     from .errors import (
         AccountError,
         APIError,
@@ -44,27 +57,37 @@ __all__ = [
     "BadStatus",
     "BatchError",
     "BatchResult",
+    "CallBegun",
     "CallEvent",
     "Client",
     "ClientClosed",
     "ConnectError",
     "CredentialsError",
     "Device",
+    "Event",
     "FileLimiter",
     "Friend",
+    "Hook",
     "ImportedFriend",
     "InvalidReply",
     "InvalidRequest",
+    "LaneEvent",
+    "LaneSlowed",
     "LaneStatistics",
     "NewAccount",
     "NewFriend",
     "NotSent",
     "Ok",
     "Outcome",
+    "PauseBegun",
+    "PauseEnded",
     "Presence",
     "Profile",
     "RateLimited",
+    "RedisBack",
+    "RedisLost",
     "Rejected",
+    "RepeatEvent",
     "RequestError",
     "RequestTimeout",
     "Retryable",
@@ -72,6 +95,7 @@ __all__ = [
     "Stats",
     "TIMError",
     "Unknown",
+    "Watcher",
 ]
 
 __version__ = "0.1.0"
@@ -79,7 +103,20 @@ __version__ = "0.1.0"
 # Imported when first asked for: aiohttp alone takes 0.2 s, which nobody should wait for who only wants --help.
 _ROOMS = {
     "client": ("Client",),
-    "dispatch": ("CallEvent",),
+    "dispatch.events": (
+        "CallBegun",
+        "CallEvent",
+        "Event",
+        "Hook",
+        "LaneEvent",
+        "LaneSlowed",
+        "PauseBegun",
+        "PauseEnded",
+        "RedisBack",
+        "RedisLost",
+        "RepeatEvent",
+        "Watcher",
+    ),
     "service.endpoints.values": (
         "AttributeNames",
         "Device",

@@ -6,10 +6,12 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from contextvars import Context
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self
 
-from .dispatch import Dispatcher, Hook
+from .dispatch.dispatcher import Dispatcher
+from .dispatch.events import Hook
 from .errors import ClientClosed
 from .lane.statistics import LaneStatistics, read_alarm
 from .limits.local import Limiter, local_limiter
@@ -60,10 +62,11 @@ class Client:
         max_reply_bytes: of the longest answer that is read; what is longer is no answer.
         close_timeout: seconds that `aclose` may take.
         linger: seconds that a call with room waits for more items. 0: an idle client sends at once.
-        hooks: called with a `CallEvent` after every call; they must return quickly and must not raise.
+        hooks: called with a `CallEvent` after every call, a `Watcher` with every event; they must return quickly and
+            must not raise. For OpenTelemetry and Prometheus see `tim_async.otel` and `tim_async.prometheus`.
 
     Raises:
-        TypeError: *session*, *base_url* or *ssl* is something else.
+        TypeError: *session*, *base_url*, *ssl* or one of *hooks* is something else.
         ValueError: an argument is impossible, such as a negative time; one line says which and why.
     """
 
@@ -190,13 +193,15 @@ class Client:
             raise ClientClosed
         loop = asyncio.get_running_loop()
         if self._loop is None:
-            self._transport.open()
+            # What a session sets up for good does not belong to who happened to open it.
+            Context().run(self._transport.open)
             self._loop = loop
             # Up to its yield, where it waits for nothing: from now on the loop knows it.
             with suppress(StopIteration):
                 self._ends_with_loop.asend(None).send(None)
             if isinstance(self._limiter, EllipsisType):
                 self._limiter = local_limiter()
+            self._dispatchers.listen_to(self._limiter)
         elif self._loop is not loop:
             raise RuntimeError("this client belongs to another event loop; make one client for each loop")
 

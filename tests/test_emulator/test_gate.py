@@ -83,6 +83,7 @@ def test_a_missing_or_malformed_parameter_has_its_code(changes: dict[str, str | 
         packed({"TLS.identifier": "administrator"}),
         packed({"padding": "x" * 100_000}),
     ],
+    ids=["cut off", "no base64", "no ASCII", "no JSON", "no text", "a list", "half of it", "too long"],
 )
 def test_a_usersig_that_cannot_be_read_is_illegal(illegal: str) -> None:
     assert check(query(usersig=illegal)) == 70003

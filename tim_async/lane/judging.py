@@ -142,7 +142,7 @@ class Lane(Refusing):
 
     def _useful(self, now: float) -> None:
         self.failures = self._probes = 0
-        self._probe_at = now
+        self._probe_at = self.useful_at = now
         self._silent_since = now if self.in_flight or not self.idle else math.inf
         self.health.budget.earn()
 

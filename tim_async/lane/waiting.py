@@ -62,6 +62,8 @@ class Waiting(Leaving):
         self._silent_since = math.inf
         """Since when something was sent, or waits, and no answer was useful."""
         self._ready_since = math.inf
+        self.useful_at = -math.inf
+        """When an answer was last of use."""
 
     @sturdy
     def __repr__(self) -> str:

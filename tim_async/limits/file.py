@@ -20,6 +20,7 @@ from .gates import clock_of
 from .local import Command
 from .pace import Pace
 from .permits import Permit, Permits, PermitStatistics
+from .shared import SharedLimiter
 
 __all__ = ["FileLimiter"]
 
@@ -30,7 +31,7 @@ LEASE: Final = 15.0
 RETRY: Final = 0.002
 """Seconds between two tries to get at a file that somebody else holds."""
 PATIENCE: Final = 500
-"""Tries after which it is told that the file is held by somebody who stands still: a second, and hardly more."""
+"""Tries after which a warning says that the file is held by somebody who stands still: a second, and hardly more."""
 LOOK_AGAIN: Final = 0.25
 """Most seconds between two looks at the file while somebody waits: a call elsewhere may never have been sent."""
 HELD: Final = 0, RETRY
@@ -45,7 +46,7 @@ FULL: Final = "SELECT free_at FROM tim_async_permits WHERE command = ? ORDER BY 
 TAKE: Final = "INSERT INTO tim_async_permits (command, owner, free_at) VALUES (:command, :owner, :lease)"
 
 
-class FileLimiter(contextlib.AbstractAsyncContextManager["FileLimiter"]):
+class FileLimiter(SharedLimiter["_Gate"]):
     """The limits of all processes of one host that are given the same file.
 
         async with FileLimiter("/run/myapp/tim.limit") as limiter, Client(..., limiter=limiter) as tim:
@@ -69,6 +70,7 @@ class FileLimiter(contextlib.AbstractAsyncContextManager["FileLimiter"]):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__()
         name = os.fspath(path)
         if not name or "\0" in name:
             raise ValueError(f"path must be that of a file, not {name!r}")
@@ -76,43 +78,6 @@ class FileLimiter(contextlib.AbstractAsyncContextManager["FileLimiter"]):
         # Who uses it opens it again: a connection must not go through a fork.
         with contextlib.suppress(BlockingIOError), contextlib.closing(self._file), self._file.transaction():
             pass
-        self._gates: dict[tuple[int, str], _Gate] = {}
-        self._running: dict[Permit, tuple[_Gate, int]] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def acquire(self, command: Command, *, urgent: bool = False, full: bool = False) -> Permit:
-        """Waits until one call may be made: see `tim_async.limits.Limiter.acquire`; *full* makes no difference.
-
-        Raises:
-            RuntimeError: the limiter is closed, or belongs to another event loop.
-            OSError: the file cannot be used any more.
-        """
-        gate = self._gate(command)
-        permit, number = await gate.acquire(urgent=urgent)
-        self._running[permit] = gate, number
-        return permit
-
-    def report(self, permit: Permit, *, refused: bool = False) -> None:
-        """The call of `permit` is over: see `tim_async.limits.Limiter.report`. A second report changes nothing."""
-        gate, number = self._running.pop(permit, (None, 0))
-        if gate is not None and not self._closed:
-            gate.end(permit, number, refused=refused)
-
-    def change(self, old: Command, new: Command, *, last_word: bool) -> None:
-        """This process goes by *new* from now on: see `tim_async.limits.Adjustable.change`. Tell the others, too."""
-        self._gate(old).set_rate(new.rate)
-
-    def forget(self, command: Command) -> None:
-        """Nothing: a rate holds until another one is told."""
-
-    def statistics(self, command: Command) -> PermitStatistics:
-        """This process's permits of a command at this moment; to be called in the loop."""
-        gate = self._gate(command)
-        return gate.permits.statistics(gate.clock())
 
     async def aclose(self) -> None:
         """Let go of the file, after the clients are closed: who still waits gets a `RuntimeError`."""
@@ -121,18 +86,8 @@ class FileLimiter(contextlib.AbstractAsyncContextManager["FileLimiter"]):
             gate.close()
         self._file.close()
 
-    def _gate(self, command: Command) -> _Gate:
-        loop = asyncio.get_running_loop()
-        if self._closed:
-            raise RuntimeError("the limiter is closed")
-        if self._loop not in (None, loop):
-            raise RuntimeError("this limiter belongs to another event loop; make one limiter for each loop")
-        self._loop = loop
-        key = command.sdk_app_id, command.path
-        gate = self._gates.get(key) or self._gates.setdefault(key, _Gate(command, self._file))
-        if not command.rate >= gate.permits.rate:
-            gate.set_rate(command.rate)
-        return gate
+    def _new_gate(self, command: Command) -> _Gate:
+        return _Gate(command, self._file)
 
 
 class _Gate:
@@ -144,11 +99,12 @@ class _Gate:
         self._values = {"command": f"{command.sdk_app_id}:{command.path}", "owner": os.urandom(8).hex()}
         self._file = file
         self._paces = Pace(), Pace()
+        self._numbers: dict[Permit, int] = {}
         self._back: list[tuple[float, int]] = []
         self._changed = asyncio.Event()
         self._closed = False
 
-    async def acquire(self, *, urgent: bool) -> tuple[Permit, int]:
+    async def acquire(self, *, urgent: bool) -> Permit:
         pace, first = self._paces[urgent], self._paces[True]
         async with pace.turn:
             await pace.take(self.permits, self.clock)
@@ -158,18 +114,27 @@ class _Gate:
                 number, wait = HELD if behind else self._exchange(self.permits.usable(self.clock()))
                 if number:
                     pace.spare = False
-                    return self.permits.take(self.clock()), number
+                    permit = self.permits.take(self.clock())
+                    self._numbers[permit] = number
+                    return permit
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._changed.wait()
         raise RuntimeError("the limiter is closed")
 
-    def end(self, permit: Permit, number: int, *, refused: bool) -> None:
-        now = self.clock()
+    def end(self, permit: Permit, *, refused: bool) -> None:
+        now, number = self.clock(), self._numbers.pop(permit)
         self.permits.end(permit, now, refused=refused)
         self._back.append((now if permit.written is None else self.permits.reusable_at(permit, now), number))
         if len(self._back) == 1:  # else somebody is at it
             self._flush()
+
+    def statistics(self) -> PermitStatistics:
+        return self.permits.statistics(self.clock())
+
+    def lower(self, rate: float) -> None:
+        if not rate >= self.permits.rate:
+            self.set_rate(rate)
 
     def set_rate(self, rate: float) -> None:
         self.permits.set_rate(rate, self.clock())
@@ -183,12 +148,12 @@ class _Gate:
         self._flush()
         self._back.clear()
         for pace in self._paces:
-            pace.spare = True  # nobody need wait for one
+            pace.spare = True  # those who wait for one are to see that it is closed
             pace.look_again()
 
     def _flush(self) -> None:
         """Writes down what is over, now or as soon as nobody else holds the file."""
-        with contextlib.suppress(OSError):  # who asks next is told
+        with contextlib.suppress(OSError):  # who asks next sees it
             if self._back and self._exchange(0) == HELD:
                 asyncio.get_running_loop().call_later(RETRY, self._flush)
         self._changed.set()

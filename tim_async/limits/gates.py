@@ -2,10 +2,10 @@
 
 Strategy: the permits and the rate belong to the process and are guarded by one lock, held for some microseconds and
 never while anybody waits. A loop has a *seat*: its own timer, and its own pace (`pace.py`), which each of its calls
-keeps before it joins the line for a permit. Whichever loop notices that a permit is free hands it out, also to a waiter
-of another loop, who is then woken there; so a loop that is busy or dead keeps nobody else waiting. Loops take turns,
-and in each of them it is first come, first served. What the calls of a loop that died have not reported counts as
-unanswered from the moment at which that is noticed.
+keeps before it joins the queue for a permit (`waiters.py`). Whichever loop notices that a permit is free hands it out,
+also to a waiter of another loop, who is then woken there; so a loop that is busy or dead does not keep the others
+waiting. What the calls of a loop that died have not reported counts as unanswered from the moment at which that is
+noticed.
 
 All loops go by one clock: asyncio's own is `time.monotonic`, and uvloop's is the same cut to milliseconds.
 """
@@ -16,13 +16,13 @@ import asyncio
 import math
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable
 from threading import RLock
 from typing import Final
 
 from .pace import Pace
 from .permits import Permit, Permits
+from .waiters import Queue, Waiter
 
 __all__ = ["Gate", "Seat", "clock_of"]
 
@@ -36,9 +36,9 @@ ROOM_SHARE: Final = 0.97
 """Share of the rate for urgent calls that have room. At the whole rate every permit is taken as soon as it is back, so
 a gap (a stall of 60 ms, say) comes back second after second for ever; what is left here closes it within a few."""
 LOOK_AGAIN: Final = 1.0
-"""Seconds after which a loop that waits looks whether another one has died. Nothing tells that."""
-AFTERLIFE: Final = 1.0
-"""Seconds for which what a dead loop has written may still be on its way: nobody is there to see when it arrives."""
+"""Seconds after which a loop that waits looks whether another one has died. Nothing else shows it."""
+ON_ITS_WAY: Final = 1.0
+"""Seconds for which what a dead loop has written may still be on its way; its arrival is not seen."""
 STANDSTILL: Final = 10.0
 """Seconds after which a call that a loop left behind, when it stopped without being closed, is over: no call takes
 longer by default. One that was not written keeps its permit, for the loop may be run again."""
@@ -112,54 +112,6 @@ class Seat:
             self.timer = asyncio.get_running_loop().call_later(max(0.0, when - now), self.gate.tick, self)
 
 
-class _Waiter:
-    """Who waits for a permit."""
-
-    __slots__ = ("future", "permit", "seat")
-
-    def __init__(self, seat: Seat) -> None:
-        self.seat = seat
-        self.permit: Permit | None = None
-        self.future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-
-    def wake(self) -> None:
-        """For the loop in which it waits; if it was cancelled meanwhile it gives the permit back itself."""
-        if self.permit is not None and not self.future.done():
-            self.future.set_result(self.permit)
-
-
-class _Line:
-    """Who waits for a permit: the waiters by loop, the one whose turn it is first."""
-
-    def __init__(self) -> None:
-        self.turns: dict[Seat, deque[_Waiter]] = {}
-
-    def add(self, waiter: _Waiter) -> None:
-        """To the end of those in its loop."""
-        self.turns.setdefault(waiter.seat, deque()).append(waiter)
-
-    def first(self) -> _Waiter | None:
-        """The first, in the loop whose turn it is, of those that still wait."""
-        for seat, waiters in list(self.turns.items()):
-            while waiters:
-                if not waiters[0].future.done():
-                    return waiters[0]
-                waiters.popleft()
-            del self.turns[seat]
-        return None
-
-    def serve(self, waiter: _Waiter) -> None:
-        """The first has got what it waits for; the next one is of another loop, if there is any."""
-        waiters = self.turns.pop(waiter.seat)
-        waiters.popleft()
-        if waiters:
-            self.turns[waiter.seat] = waiters
-
-    def forget(self, seat: Seat) -> None:
-        """A loop is dead, and with it all who waited there."""
-        self.turns.pop(seat, None)
-
-
 class Gate:
     """What all calls of one command share, in all loops of the process.
 
@@ -182,13 +134,7 @@ class Gate:
         self._seats: list[Seat] = []
         self._urgent_at = -math.inf
         self._rushed_at = -math.inf
-        self._lines = _Line(), _Line()
-
-    @property
-    def _wanted(self) -> bool:
-        """Whether anybody waits for a permit."""
-        urgent, normal = self._lines
-        return bool(urgent.turns or normal.turns)
+        self._queue: Queue[Seat] = Queue()
 
     def seat(self, loop: asyncio.AbstractEventLoop) -> Seat:
         """The place of a loop."""
@@ -196,7 +142,7 @@ class Gate:
             if seat.loop() is loop:
                 return seat
         seat = Seat(self, loop)
-        self._bury(seat.clock())
+        self._drop_dead_loops(seat.clock())
         self._seats.append(seat)
         return seat
 
@@ -233,32 +179,31 @@ class Gate:
                 pace.turn.release()
 
     async def _permit(self, seat: Seat, *, urgent: bool) -> Permit:
-        """Waits in line for a permit."""
-        line = self._lines[not urgent]
+        """Waits in the queue for a permit."""
         with self._lock:
             now = seat.clock()
-            if not self._wanted and self._free(now, self._leave(line, now)):
+            if not self._queue and self._free(now, self._leave(now, urgent=urgent)):
                 return self._take(seat, now)
-            waiter = _Waiter(seat)
-            line.add(waiter)
+            waiter = Waiter(seat, now, urgent=urgent)
+            self._queue.add(waiter)
             seat.waiting += 1
             self._serve(seat)
-        try:
-            return await waiter.future
-        except asyncio.CancelledError:
-            with self._lock:
-                waiter.future.cancel()
-                if waiter.permit is None:
-                    seat.waiting -= 1
-                else:  # the permit was given and not yet received
-                    self.end(waiter.permit, seat)
-            raise
+        return await waiter.wait(self._give_up)
+
+    def _give_up(self, waiter: Waiter[Seat]) -> None:
+        """A waiter was cancelled, perhaps when its permit was given and not yet received."""
+        with self._lock:
+            waiter.future.cancel()
+            if waiter.permit is None:
+                waiter.seat.waiting -= 1
+            else:
+                self.end(waiter.permit, waiter.seat)
 
     def end(self, permit: Permit, seat: Seat, *, refused: bool = False) -> None:
         """The call of a permit that is out is over: perhaps somebody waited for that."""
         del self._running[permit]
         self.permits.end(permit, seat.clock(), refused=refused)
-        if self._wanted:
+        if self._queue:
             self._serve(seat)
 
     def tick(self, seat: Seat) -> None:
@@ -287,41 +232,40 @@ class Gate:
                 self._rushed_at = now
             return free > 0 and now - self._rushed_at < RUSH_SECONDS
 
-    def _leave(self, line: _Line, now: float) -> int:
+    def _leave(self, now: float, *, urgent: bool) -> int:
         """Permits that are kept for urgent calls."""
-        if line is self._lines[0] or now - self._urgent_at > URGENT_SECONDS:
+        if urgent or now - self._urgent_at > URGENT_SECONDS:
             return 0
         return int(RESERVE * self.permits.usable(now))
 
     def _serve(self, here: Seat) -> None:
-        """Hands out the permits there are, the urgent first; sees to it that somebody comes back for the next.
+        """Hands out the permits there are, and sees to it that somebody looks again when there is the next.
 
         Args:
             here: of the running loop.
         """
         now = here.clock()
-        for line in self._lines:
-            leave = self._leave(line, now)
-            while (waiter := line.first()) is not None:
-                if not self._free(now, leave):
-                    self._come_back(self._next_at(now, leave), now, here)
-                    return
-                line.serve(waiter)
-                self._give(waiter, now, here)
+        while (waiter := self._queue.first()) is not None:
+            leave = self._leave(now, urgent=waiter.urgent)
+            if not self._free(now, leave):
+                self._look_again(self._next_at(now, leave), now, here)
+                return
+            self._queue.pop(waiter)
+            self._give(waiter, now, here)
         here.wake_at(math.inf, now)
 
     def _free(self, now: float, leave: int) -> bool:
         """Whether there are more permits than are to be left."""
         if self.permits.available(now) > leave:
             return True
-        return len(self._seats) > 1 and self._bury(now) and self.permits.available(now) > leave
+        return len(self._seats) > 1 and self._drop_dead_loops(now) and self.permits.available(now) > leave
 
     def _take(self, seat: Seat, now: float) -> Permit:
         permit = self.permits.take(now)
         self._running[permit] = seat
         return permit
 
-    def _give(self, waiter: _Waiter, now: float, here: Seat) -> None:
+    def _give(self, waiter: Waiter[Seat], now: float, here: Seat) -> None:
         seat = waiter.seat
         waiter.permit = self._take(seat, now)
         seat.waiting -= 1
@@ -335,17 +279,17 @@ class Gate:
         when = self.permits.next_at(now, leave)
         return min(when, self._urgent_at + URGENT_SECONDS + 0.001) if leave else when
 
-    def _come_back(self, when: float, now: float, here: Seat) -> None:
+    def _look_again(self, when: float, now: float, here: Seat) -> None:
         """Every loop in which somebody waits looks again by then: one alone might be busy, or die."""
         if len(self._seats) > 1:
             when = min(when, now + LOOK_AGAIN)
             for seat in self._seats:
                 if seat is not here and seat.waiting and when < seat.wakes_at:
-                    seat.wakes_at = when  # it is told once
+                    seat.wakes_at = when  # asked once is enough
                     seat.post(self.tick, seat)
         here.wake_at(when, now)
 
-    def _bury(self, now: float) -> bool:
+    def _drop_dead_loops(self, now: float) -> bool:
         """Ends the calls of loops that died without a report, and forgets these loops.
 
         Returns:
@@ -357,11 +301,10 @@ class Gate:
         ]
         for permit in over:
             del self._running[permit]
-            self.permits.end(permit, now + (0.0 if permit.written is None else AFTERLIFE), refused=False)
+            self.permits.end(permit, now + (0.0 if permit.written is None else ON_ITS_WAY), refused=False)
         for seat in dead:
             self._seats.remove(seat)
-            for line in self._lines:
-                line.forget(seat)
+            self._queue.forget(seat)
         for seat in self._seats:
             seat.let_go()
         return bool(over)

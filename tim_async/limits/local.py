@@ -19,6 +19,7 @@ import math
 import os
 import time
 import weakref
+from collections.abc import Callable
 from threading import RLock
 from typing import Protocol, runtime_checkable
 
@@ -27,7 +28,7 @@ import msgspec
 from .gates import Gate, Seat, clock_of
 from .permits import Permit, PermitStatistics, check_rate
 
-__all__ = ["Adjustable", "Command", "Limiter", "LocalLimiter", "Observable", "Slowable", "local_limiter"]
+__all__ = ["Adjustable", "Command", "Limiter", "LocalLimiter", "Observable", "Shared", "Slowable", "local_limiter"]
 
 
 class Command(msgspec.Struct, frozen=True, weakref=True):
@@ -114,6 +115,22 @@ class Adjustable(Limiter, Protocol):
         ...
 
 
+@runtime_checkable
+class Shared(Limiter, Protocol):
+    """A limiter whose limit is kept elsewhere, and may be out of reach."""
+
+    def listen(self, told: Callable[[str | None], None]) -> Callable[[], None]:
+        """Tell somebody when the limit is out of reach, and when it is back.
+
+        Args:
+            told: called with the reason, and with None when it is back.
+
+        Returns:
+            What ends it.
+        """
+        ...
+
+
 class _Claim:
     """What one user of a command says its rate is, for as long as that `Command` is held."""
 
@@ -135,7 +152,7 @@ class LocalLimiter:
     """The limits of one process, for all of its event loops and threads: all clients of one app share each limit.
 
     Where users of a command disagree about its rate, they are heard in the order in which they came: a lower rate
-    holds for all, a higher one for nobody; but what `Client.set_limit` says holds whatever was said before it. A user
+    holds for all, a higher one for none; but what `Client.set_limit` says holds whatever was said before it. A user
     who is gone (the client is closed, or the `Command` dropped, or the loop closed) is not heard any more.
 
     After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.

@@ -1,6 +1,6 @@
 """The pool of permits: as many as the service allows calls in a second, each used at most once in any second there.
 
-Strategy: what counts is when a call *reaches* the service, and nobody tells us. We know when its bytes went out
+Strategy: what counts is when a call *reaches* the service, and that is not known. We know when its bytes went out
 (`written`) and when the answer was here (`answered`). The quickest call of the last minute took `smallest`, so a call
 that took `latency` reached the service at most `latency - smallest` later than the quickest would have. A permit
 that rests until
@@ -65,7 +65,7 @@ class Permit:
         written: when the bytes of the request went out on an open connection; None while they did not.
         answered: when the answer was complete; None while there is none.
         fresh: the call is the first on its connection.
-        ended: when the limiter was told that the call is over; set by `Permits`.
+        ended: when the call was reported as over; set by `Permits`.
         stalled: no call at all was answered for a while of its life; set by `Permits`.
         settled: the permit is back, or the time of its return is set; set by `Permits`.
     """
@@ -144,15 +144,6 @@ class Permits:
     def rate(self) -> float:
         """Calls per second that the service allows."""
         return self._rate
-
-    def lower(self, rate: float) -> None:
-        """Makes `rate` calls per second the limit, unless it is lower already; what is in use counts on.
-
-        Raises:
-            ValueError: `rate` is not a positive number.
-        """
-        check_rate(rate)
-        self._rate = min(self._rate, rate)
 
     def set_rate(self, rate: float, now: float) -> None:
         """Makes `rate` calls per second the limit, higher or lower; what is in use counts on.

@@ -1,6 +1,6 @@
-"""What a client knows of the rates of its commands: what it was told, and what the service's alarms say for a while.
+"""What a client knows of the rates of its commands: what was set, and what the service's alarms say for a while.
 
-Pure: it is told the time. All rates are in the unit of the command's row: calls a second, or accounts a second.
+Pure: the caller passes the time. All rates are in the unit of the command's row: calls a second, or accounts a second.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Rates:
     def __init__(self, limits: Mapping[str, float]) -> None:
         for path, rate in limits.items():
             check_limit(f"the limit of {path}", rate)
-        self._told = dict(limits)
+        self._set = dict(limits)
         self._alarms: dict[str, Rate] = {}
         self._last_words: set[str] = set()
 
@@ -54,7 +54,7 @@ class Rates:
             ValueError: the rate is no positive number.
         """
         check_limit(f"the limit of {path}", rate)
-        self._told[path] = rate
+        self._set[path] = rate
         self._alarms.pop(path, None)
         self._last_words.add(path)
 
@@ -77,7 +77,7 @@ class Rates:
             default: the rate of its row.
             now: seconds.
         """
-        known = self._told.get(path, default)
+        known = self._set.get(path, default)
         alarm = self._alarms.get(path)
         if alarm is None or alarm.until <= now:
             return Rate(known, math.inf)

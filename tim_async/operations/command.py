@@ -15,7 +15,7 @@ from tim_async.service.checks import Problems, check_account, prepare
 from .single import Single
 
 if TYPE_CHECKING:
-    from tim_async.dispatch import Dispatcher
+    from tim_async.dispatch.dispatcher import Dispatcher
     from tim_async.service.endpoints import Endpoint
 
 __all__ = ["Command", "Host", "Priority", "check_seconds", "level_of"]

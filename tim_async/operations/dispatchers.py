@@ -7,11 +7,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from tim_async.dispatch import Dispatcher, Hook
+from tim_async.dispatch.dispatcher import Dispatcher
+from tim_async.dispatch.events import Hook
+from tim_async.dispatch.telling import check_hooks, listen
 from tim_async.errors import APIError
 from tim_async.lane.health import Health
 from tim_async.lane.judging import Lane
 from tim_async.lane.waiting import CLOSED
+from tim_async.lane.watched import WatchedLane
 from tim_async.limits.local import Limiter
 from tim_async.limits.rates import Rates
 from tim_async.service.endpoints import Endpoint
@@ -45,15 +48,21 @@ class Dispatchers(dict[tuple[str, str, str, bool], Dispatcher]):
         self._max_in_flight = max_in_flight
         self._attempts = attempts
         self._linger = linger
-        self._hooks = tuple(hooks)
+        self._hooks = check_hooks(hooks)
         self._health = Health()
         self.sources: set[asyncio.Task[Any]] = set()
         """The tasks that read the sources of streams."""
 
+    def listen_to(self, limiter: Limiter | None) -> None:
+        """Let the watchers among the hooks hear what becomes of a shared limit, until all is closed."""
+        self._leave_limiter = listen(limiter, self._hooks)
+
     def add(self, endpoint: Endpoint[Any, Any], limiter: Limiter | None) -> Dispatcher:
         """Make the dispatcher of a command."""
         dispatcher = self[endpoint.lane] = Dispatcher(
-            Lane(endpoint, self._health, attempts=self._attempts, linger=self._linger),
+            (WatchedLane if self._hooks else Lane)(
+                endpoint, self._health, attempts=self._attempts, linger=self._linger
+            ),
             self._transport,
             limiter,
             self._rates,
@@ -100,6 +109,7 @@ class Dispatchers(dict[tuple[str, str, str, bool], Dispatcher]):
             await _end(self._tasks())
             for dispatcher in self.values():
                 dispatcher.leave()
+            self._leave_limiter()
 
     def _tasks(self) -> set[asyncio.Task[Any]]:
         return self.sources.union(*(dispatcher.tasks for dispatcher in self.values()))

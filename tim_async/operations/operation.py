@@ -16,10 +16,10 @@ from tim_async.service.checks import check_accounts, prepare
 
 from .command import Command, Host, Priority, check_seconds, level_of
 from .sources import Form, Pump, source_failed, source_of
-from .streams import OutcomeStream, with_result
+from .streams import OutcomeStream, as_the_caller, with_result
 
 if TYPE_CHECKING:
-    from tim_async.dispatch import Dispatcher
+    from tim_async.dispatch.dispatcher import Dispatcher
     from tim_async.service.endpoints import Endpoint
 
 __all__ = ["AccountsOperation", "BeforeSend", "Operation", "PairsOperation"]
@@ -121,7 +121,7 @@ class Operation(Command[V], Generic[Batch, V]):
             now = asyncio.get_running_loop().time()
             feed = StreamFeed(level, self._options, now=now, most_open=most, pairs=self._pairs)
             _mark(feed, batch, maybe_sent=maybe_sent)
-            feed.before_send = before_send
+            feed.before_send = None if before_send is None else as_the_caller(before_send)
             return dispatcher, feed, Pump(source, feed, partial(self._give, dispatcher, feed), form)
 
         return OutcomeStream(begin, self._host.hold)
@@ -271,7 +271,7 @@ class PairsOperation(
 async def _run(pump: Pump, dispatcher: Dispatcher, feed: CallFeed, timeout: float | None) -> None:
     """Read a batch and wait until each of its items has its outcome, or its time is over."""
     # Known to the lane before it has an item: a client that closes must reach a source that gave nothing yet.
-    dispatcher.lane.enlist(feed)
+    dispatcher.enlist(feed)
     timer = None
     if timeout is not None and timeout < math.inf:
         why = f"its timeout of {timeout:g} s was over"

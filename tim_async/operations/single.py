@@ -17,7 +17,7 @@ from tim_async.results import BatchResult
 from .streams import with_result
 
 if TYPE_CHECKING:
-    from tim_async.dispatch import Dispatcher
+    from tim_async.dispatch.dispatcher import Dispatcher
 
 __all__ = ["Single"]
 

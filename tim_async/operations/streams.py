@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from tim_async.errors import APIError, BatchError, ClientClosed, RequestError
-from tim_async.lane.feeds import ROOM_LEAST, StreamFeed
+from tim_async.lane.feeds import ROOM_LEAST, BeforeSend, StreamFeed
 from tim_async.lane.items import nobody
 from tim_async.outcomes import Outcome
 from tim_async.results import BatchResult
@@ -17,9 +18,9 @@ from tim_async.results import BatchResult
 from .sources import Pump, source_failed
 
 if TYPE_CHECKING:
-    from tim_async.dispatch import Dispatcher
+    from tim_async.dispatch.dispatcher import Dispatcher
 
-__all__ = ["OutcomeStream", "with_result"]
+__all__ = ["OutcomeStream", "as_the_caller", "with_result"]
 
 V = TypeVar("V")
 
@@ -31,6 +32,25 @@ def with_result(error: APIError | RequestError, result: BatchResult[Any] | None)
     twin = copy(error)
     twin.result = result
     return twin
+
+
+def as_the_caller(before_send: BeforeSend) -> BeforeSend:
+    """The same function, which runs in the context of whoever calls this, and not in that of a call for many."""
+    own = copy_context()
+
+    async def tell(places: Sequence[int]) -> Exception | None:
+        try:
+            await before_send(places)
+        except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything; it is raised below
+            return exc
+        return None
+
+    async def run(places: Sequence[int]) -> None:
+        error = await asyncio.create_task(tell(places), context=own.copy())
+        if error is not None:
+            raise error
+
+    return run
 
 
 class OutcomeStream(Generic[V]):
@@ -56,7 +76,7 @@ class OutcomeStream(Generic[V]):
         if self._parts is not None:
             raise RuntimeError("a stream is used once; call .stream() again")
         self._parts = dispatcher, feed, pump = self._begin()
-        dispatcher.lane.enlist(feed)
+        dispatcher.enlist(feed)
         self._reader = asyncio.create_task(pump.run(), name="tim_async source")
         self._reader.add_done_callback(partial(self._read, dispatcher, feed, pump))
         self._hold(self._reader)

@@ -150,6 +150,10 @@ class Transport:
         elif getattr(self._session, "_loop", None) not in (None, asyncio.get_running_loop()):
             raise RuntimeError("the session belongs to another event loop; make it in the loop that uses the client")
 
+    def server(self, now: float) -> str:
+        """``scheme://host[:port]`` for a call that starts now."""
+        return self._hosts.current(now)
+
     async def close(self) -> None:
         """Close the session, unless it is the caller's."""
         if self._own and self._session is not None:

@@ -61,6 +61,8 @@ class Signing:
             # The session's tracers are told of errors.
             forget_the_past(exc)
             exc.args = tuple(map(_without_signature, exc.args))
+            if isinstance(exc, OSError):
+                exc.strerror = _without_signature(exc.strerror)  # its words, whatever its arguments are
             vars(exc).update({name: _without_signature(value) for name, value in vars(exc).items()})
             raise
 

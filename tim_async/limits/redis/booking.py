@@ -58,7 +58,7 @@ spacing = math.ceil(spacing / share)
 local most = ahead + queue * spacing
 local start = tonumber(redis.call('HGET', KEYS[1], 'next'))
 if n > 0 then
-  -- Shut for a while, because others may be without Redis and not know yet that it is back: if nobody has booked since
+  -- Shut for a while, because others may be without Redis and not know yet that it is back: if none has booked since
   -- this process looked, or if nothing is stored and the server is young.
   local shut = count == seen + 1
   if not start then
@@ -190,7 +190,7 @@ class Books:
             command: whose budget.
             n: slots.
             terms: on which terms.
-            seen: the count of a booking: if nobody has booked since, the budget stays shut for a while.
+            seen: the count of a booking: if none has booked since, the budget stays shut for a while.
             refused: seconds since a call was made that the service refused for its frequency; negative if none was.
 
         Raises:

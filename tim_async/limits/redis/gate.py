@@ -3,31 +3,29 @@
 Strategy: one task talks to Redis, and only while somebody waits or slots are left, so that a caller who gives up never
 cuts a booking short. Slots are handed out by a timer at their time, urgent callers first. A run is as long as there
 are callers waiting. A client has one dispatcher per command, which asks for the next token when it has the last: so a
-run is also as long as the row of slots before it that somebody was waiting for, up to `RUN`. A slot that nobody took
-ends the row, and what is left behind it goes back.
+run is also as long as the row of slots before it that somebody was waiting for, up to `RUN`. A slot that was not
+taken ends the row, and what is left behind it goes back.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import random
-from collections import deque
-from typing import Final, NamedTuple
+from contextvars import Context
+from typing import Final
 
 import anyio
 
-from tim_async.limits.local import Command, LocalLimiter
-from tim_async.limits.permits import Permit
-from tim_async.printable import one_line
+from tim_async.limits.local import Command
+from tim_async.limits.permits import Permit, PermitStatistics
+from tim_async.limits.waiters import Queue, Waiter
 
-from .booking import AHEAD, TROUBLE, Booking, Books, Terms
+from .apart import Common, Share
+from .booking import AHEAD, TROUBLE, Booking, Terms
 from .slots import Slots
 
-__all__ = ["Common", "Gate"]
-
-log = logging.getLogger("tim_async")
+__all__ = ["Gate"]
 
 RUN: Final = 5
 """Slots of a run. More would save round trips, and an idle process would wait longer for its first."""
@@ -39,48 +37,6 @@ RECHECK: Final = 0.1
 """Seconds between two looks at the calls that were made without Redis and are still out."""
 
 
-class Common:
-    """What the commands of one limiter share.
-
-    Args:
-        books: the conversation with Redis.
-        processes: that share the budget.
-        margin: the share of the limit that is used.
-        timeout: seconds after which Redis is held to be gone.
-    """
-
-    def __init__(self, books: Books, *, processes: int, margin: float, timeout: float) -> None:
-        self.books = books
-        self.processes = processes
-        self.margin = margin
-        self.timeout = timeout
-        self.local = LocalLimiter()
-        self.without: set[Gate] = set()
-
-    def lost(self, gate: Gate, trouble: Exception) -> None:
-        """A command can't reach Redis."""
-        if not self.without:
-            log.warning(
-                "the shared rate limit is out of reach (%s); until it is back, this process keeps to 1/%d of it",
-                one_line(f"{type(trouble).__name__}: {trouble}".removesuffix(": ")),
-                self.processes,
-            )
-        self.without.add(gate)
-
-    def found(self, gate: Gate) -> None:
-        """It can again."""
-        self.without.discard(gate)
-        if not self.without:
-            log.warning("the shared rate limit is back")
-
-
-class _Waiter(NamedTuple):
-    """Who waits, and since when."""
-
-    future: asyncio.Future[Permit]
-    since: float
-
-
 class Gate:
     """One command in one process."""
 
@@ -89,10 +45,11 @@ class Gate:
         self._command = command
         self._heard = {command.rate}
         self._common = common
-        self._lines: tuple[deque[_Waiter], deque[_Waiter]] = deque(), deque()
+        self._queue: Queue[None] = Queue()
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
+        self._share = Share(common, self._queue, self._changed)
         self._last = Booking(-math.inf, [], 0, 0, 0, 0.0)
         self._back: list[tuple[Booking, list[float]]] = []
         self._row = 0
@@ -100,30 +57,31 @@ class Gate:
         self._opens = -math.inf
         self._seen: int | None = None
         self._refused: float | None = None
-        self._was_without = False
         self._closed = False
 
     async def acquire(self, *, urgent: bool) -> Permit:
         """Waits for a slot."""
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop.create_future(), loop.time())
-        self._lines[not urgent].append(waiter)
+        waiter = Waiter(None, asyncio.get_running_loop().time(), urgent=urgent)
+        self._queue.add(waiter)
         self._serve()
-        try:
-            return await waiter.future
-        except asyncio.CancelledError:
-            waiter.future.cancel()
-            if not waiter.future.cancelled():  # the permit was given and not yet received
-                self.end(waiter.future.result(), refused=False)
-            raise
+        return await waiter.wait(self._give_up)
+
+    def _give_up(self, waiter: Waiter[None]) -> None:
+        waiter.future.cancel()
+        if waiter.permit is not None:  # it was given and not yet received
+            self.end(waiter.permit, refused=False)
 
     def end(self, permit: Permit, *, refused: bool) -> None:
         """The call is over; if it was refused for its frequency, all processes go slower."""
         if not self.slots.end(permit, asyncio.get_running_loop().time(), refused=refused):
-            self._common.local.report(permit, refused=refused)
+            self._share.end(permit, refused=refused)
         elif refused:
             self._refused = max(permit.taken, self._refused or -math.inf)
         self._serve()
+
+    def statistics(self) -> PermitStatistics:
+        """This process's permits now."""
+        return self.slots.permits.statistics(asyncio.get_running_loop().time())
 
     def lower(self, rate: float) -> None:
         """Makes `rate` the limit, unless it is lower already, or this was said before the last word."""
@@ -152,17 +110,6 @@ class Gate:
 
     # Hand out what there is.
 
-    def _first(self) -> _Waiter | None:
-        for line in self._lines:
-            while line and line[0].future.done():
-                line.popleft()
-            if line:
-                return line[0]
-        return None
-
-    def _waiting(self) -> int:
-        return sum(not waiter.future.done() for line in self._lines for waiter in line)
-
     def _serve(self) -> None:
         """Hands out the slots whose time has come; comes back at the next, and wakes who talks to Redis."""
         if self._timer is not None:
@@ -172,27 +119,29 @@ class Gate:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self.slots.elsewhere = self._resting_without()
+        self.slots.elsewhere = self._share.resting(self._command)
         self._hand_over(now)
         when = self._look_again_at(now)
         if when < math.inf:
             self._timer = loop.call_at(when, self._serve)
         self._changed.set()
         if self._task is None and not self._idle():
-            self._task = loop.create_task(self._run(), name=f"tim_async shared {self._command.path}")
+            name = f"tim_async shared {self._command.path}"
+            # A context of its own: it books for all who wait, whoever of them comes first.
+            self._task = loop.create_task(self._run(), name=name, context=Context())
             self._task.add_done_callback(self._ended)
 
     def _hand_over(self, now: float) -> None:
         booked = self.slots.booked
         while booked:
-            waiter = self._first()
+            waiter = self._queue.first()
             if self.slots.stale(now):
                 self._pass_by(now, wanted=waiter is not None)
                 continue
             permit = None if waiter is None else self.slots.take(now)
             if waiter is None or permit is None:
                 return
-            waiter.future.set_result(permit)
+            waiter.give(permit)
             # Who waited less than that was not kept by the limit, nor by a Redis that is too slow for it.
             self._row = self._row + 1 if now - waiter.since > self.slots.spacing / 2 else 0
 
@@ -209,7 +158,7 @@ class Gate:
             self.slots.drop()
 
     def _look_again_at(self, now: float) -> float:
-        wanted = self._first() is not None
+        wanted = self._queue.first() is not None
         when = self.slots.next_at(now, wanted=wanted)
         if wanted and not self.slots.booked:
             when = max(self._opens, self._book_at(now))
@@ -219,13 +168,13 @@ class Gate:
     # Talk to Redis.
 
     def _idle(self) -> bool:
-        wanted = self._refused is not None or self._first() is not None
+        wanted = self._refused is not None or self._queue.first() is not None
         return self._closed or not (wanted or self._back or self.slots.booked)
 
     async def _run(self) -> None:
         while not self._idle():
             try:
-                await self._share()
+                await self._converse()
             except TROUBLE as trouble:
                 await self._keep_apart(trouble)
         self._task = None
@@ -238,10 +187,10 @@ class Gate:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        while waiter := self._first():
+        while waiter := self._queue.first():
             waiter.future.set_exception(error)
 
-    async def _share(self) -> None:
+    async def _converse(self) -> None:
         clock = asyncio.get_running_loop().time
         while not self._idle():
             self._changed.clear()
@@ -255,7 +204,7 @@ class Gate:
 
     def _lack(self, now: float) -> int:
         """How many slots to book now."""
-        waiting = self._waiting()
+        waiting = len(self._queue)
         booked = self.slots.booked
         spacing = self.slots.spacing
         if now < self._opens:
@@ -313,13 +262,12 @@ class Gate:
     async def _keep_apart(self, trouble: Exception) -> None:
         """Keeps to the static share until Redis is back, and a window apart from what is booked there."""
         self._common.lost(self, trouble)
-        self._was_without = True
         while self._back:
             self.slots.forfeit(self._back.pop()[1])
         spacing = max(self.slots.spacing, self._last.spacing / 1e6)  # others may have booked as far ahead
         quiet = AHEAD + 2 * self._common.processes * spacing + self.slots.span
         async with anyio.create_task_group() as group:
-            group.start_soon(self._hand_out_share, quiet)
+            group.start_soon(self._share.hand_out, self._command, quiet)
             self._seen = await self._find()
             group.cancel_scope.cancel()
         await anyio.sleep(self.slots.span)
@@ -334,29 +282,3 @@ class Gate:
                 return (await self._common.books.book(self._command, 0, Terms(self.slots.spacing, 0, 0))).booked
             except TROUBLE:
                 wait = min(2 * wait, PROBE)
-
-    async def _hand_out_share(self, quiet: float) -> None:
-        """Hands out the static share, after a while of quiet."""
-        await anyio.sleep(quiet)
-        local = self._common.local
-        while True:
-            self._changed.clear()
-            if self._first() is None:
-                await self._changed.wait()
-                continue
-            permit = await local.acquire(self._share_command(), urgent=bool(self._lines[0]))
-            waiter = self._first()
-            if waiter is None:
-                local.report(permit)
-            else:
-                waiter.future.set_result(permit)
-
-    def _share_command(self) -> Command:
-        app, path, rate = self._command.sdk_app_id, self._command.path, self._command.rate
-        return Command(app, path, rate / self._common.processes)
-
-    def _resting_without(self) -> int:
-        """Permits of the static share that are not back yet."""
-        if not self._was_without:
-            return 0
-        return self._common.local.statistics(self._share_command()).resting

@@ -10,54 +10,38 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import msgspec
 
-from .errors import APIError, BadStatus, ConnectError, InvalidReply, RequestError
-from .lane.items import PRIORITIES
-from .lane.judging import Lane
-from .lane.statistics import LaneStatistics
-from .limits.gates import clock_of
-from .limits.local import Adjustable, Command, Limiter, Observable, Slowable
-from .limits.permits import Permit
-from .limits.rates import Rates
-from .printable import one_line
-from .service.codes import Action, code
-from .service.endpoints import Unreadable
+from tim_async.errors import APIError, BadStatus, ConnectError, InvalidReply, RequestError
+from tim_async.lane.judging import Lane
+from tim_async.lane.statistics import LaneStatistics
+from tim_async.limits.gates import clock_of
+from tim_async.limits.local import Command, Limiter
+from tim_async.limits.permits import Permit
+from tim_async.limits.rates import Rates
+from tim_async.service.codes import Action
+from tim_async.service.endpoints import Unreadable
+
+from .pace import Pace
+from .tally import Tally
+from .watch import Watch
 
 if TYPE_CHECKING:
-    from .lane.feeds import Singles, Waiter
-    from .lane.items import Chunk, Feed
-    from .service.endpoints import Answer, Endpoint
-    from .transport.post import Transport
+    from tim_async.lane.feeds import Singles, Waiter
+    from tim_async.lane.items import Chunk, Feed
+    from tim_async.service.endpoints import Answer
+    from tim_async.transport.post import Transport
 
-__all__ = ["CallEvent", "Dispatcher", "Hook"]
+    from .events import Hook
+    from .watch import Begun
+
+__all__ = ["Dispatcher"]
 
 log = logging.getLogger("tim_async")
-
-
-class CallEvent(msgspec.Struct, frozen=True):
-    """One call, as told to the hooks when it has ended."""
-
-    path: str
-    items: int
-    attempt: int
-    """The most often tried item of the call was sent for the how manyeth time, from 1."""
-    seconds: float
-    """From sealing to the answer."""
-    seconds_waited: float
-    """For the token, before it was sealed."""
-    code: int | None
-    """The service's ``ErrorCode``; None if no trustworthy answer came."""
-    error: str
-    """What went wrong with the call as a whole; empty if nothing did."""
-
-
-Hook = Callable[[CallEvent], None]
 
 
 class Dispatcher:
@@ -77,41 +61,48 @@ class Dispatcher:
         wake_all: Callable[[], None],
     ) -> None:
         self.lane = lane
-        self._row = lane.endpoint
-        self._rates = rates
         self._clock = asyncio.get_running_loop().time
         self._permit_clock = clock_of(asyncio.get_running_loop())
-        lane.endpoint, rate, self._pace_until = self._paced()
-        self.command = Command(sdk_app_id, lane.endpoint.path, rate)
+        self._pace = Pace(lane, rates, limiter, sdk_app_id, self._clock)
         self._transport = transport
         self._limiter = limiter
         self._max_in_flight = max_in_flight
-        self._hooks = hooks
         self._stop_all = stop_all
         self._wake_all = wake_all
+        self._watch = Watch(lane, hooks, self._clock, self.statistics)
         self._call_name = f"tim_async {self.command.path} call"
         self._task: asyncio.Task[None] | None = None
-        self._calls: dict[asyncio.Task[None], tuple[Chunk, Permit]] = {}
-        self._refused = 0
-        self._seconds_waited = 0.0
-        self._sealed_at: deque[float] = deque(maxlen=1_000)
+        self._calls: dict[asyncio.Task[None], tuple[Chunk, Permit, Begun | None]] = {}
+        self._tally = Tally()
         self._changed = asyncio.Event()
         self._token_scope: anyio.CancelScope | None = None
         self._token_for = (False, False)
-        if rates.is_last_word(self._row.path):
+        if self._pace.has_last_word:
             self.keep_pace(last_word=True)
+
+    @property
+    def command(self) -> Command:
+        """The command, at the rate that holds now."""
+        return self._pace.command
 
     def wake(self) -> None:
         """Something has changed in the lane: items came, an answer came, or a gate opened."""
         if self.lane.in_flight < self._max_in_flight:  # else nothing can follow from it before a call ends
             self._changed.set()
         if (self._task is None or self._task.done()) and not self.lane.idle:
-            self._task = asyncio.create_task(self._run(), name=f"tim_async {self.command.path}")
+            # A context of its own: whoever wakes it is not the one for whom it makes its calls.
+            self._task = asyncio.create_task(self._run(), name=f"tim_async {self.command.path}", context=Context())
             self._task.add_done_callback(self._stopped)
         elif self._token_scope is not None and (self.lane.idle or self.lane.urgent() > self._token_for):
             # While a token was awaited, all that waits was withdrawn, or something more urgent came: then the token is
             # asked for again, as urgent.
             self._token_scope.cancel()
+
+    def enlist(self, feed: Feed) -> None:
+        """Know a feed from now on, and who brings it: see `Lane.enlist`."""
+        if self._watch.askers is not None:
+            self._watch.askers.remember_feed(feed)
+        self.lane.enlist(feed)
 
     def stop(self, feed: Feed, why: str) -> None:
         """Send nothing more of a feed: see `Lane.stop`."""
@@ -125,6 +116,8 @@ class Dispatcher:
 
     def ask(self, feed: Singles, place: Waiter, account: str, argument: Any) -> None:
         """Give a single request: see `Lane.ask`."""
+        if self._watch.askers is not None:
+            self._watch.askers.remember(place)
         self.lane.ask(feed, place, account, argument, self._clock())
         self.wake()
 
@@ -140,59 +133,25 @@ class Dispatcher:
 
     def statistics(self) -> LaneStatistics:
         """How the command stands at this moment."""
-        self._keep_up()
-        now = self._clock()
-        limiter = self._limiter
-        permits = limiter.statistics(self.command) if isinstance(limiter, Observable) else None
-        return LaneStatistics(
-            waiting=dict(zip(PRIORITIES, self.lane.turns.ready, strict=True)),
-            in_backoff=self.lane.in_backoff,
-            in_flight=self.lane.in_flight,
-            calls=self.lane.calls,
-            calls_per_second=float(sum(now - at <= 1 for at in self._sealed_at)),
-            seconds_waited=round(self._seconds_waited, 6),
-            retries=self.lane.retries,
-            refused=self._refused,
-            failures=self.lane.failures,
-            limit=self.command.rate if permits is None else permits.rate,
-            share=1.0 if permits is None else permits.share,
-            cap=None if permits is None else permits.cap,
-        )
+        if self._pace.keep_up():
+            self.wake()
+        return self._tally.statistics(self.lane, self._limiter, self.command, self._clock())
 
     def told(self) -> None:
         """The service has sounded its alarm: keep to the limit that it names, and go slower for some seconds."""
         self.keep_pace()
-        if isinstance(self._limiter, Slowable):
-            self._limiter.slow(self.command)
+        self._pace.slow()
+        Context().run(self._watch.slowed, "the service's alarm")
 
     def keep_pace(self, *, last_word: bool = False) -> None:
-        """Go by what is known now of the rate; it holds for calls that wait, too.
-
-        Args:
-            last_word: it holds for whoever shares the limiter, whatever was said before.
-        """
-        self.lane.endpoint, rate, self._pace_until = self._paced()
-        if rate == self.command.rate and not last_word:
-            return
-        old, self.command = self.command, Command(self.command.sdk_app_id, self.command.path, rate)
-        if isinstance(self._limiter, Adjustable):
-            self._limiter.change(old, self.command, last_word=last_word)
-        self.wake()
+        """Go by what is known now of the rate: see `Pace.keep`."""
+        if self._pace.keep(last_word=last_word):
+            self.wake()
 
     def leave(self) -> None:
-        """The client is closed: others need not heed its rate."""
-        if isinstance(self._limiter, Adjustable):
-            self._limiter.forget(self.command)
-
-    def _paced(self) -> tuple[Endpoint[Any, Any], float, float]:
-        """The row as it is used at the rate that holds now; that rate in calls a second; and until when it holds."""
-        rate, until = self._rates.of(self._row.path, self._row.rate, self._clock())
-        return *self._row.paced(rate), until
-
-    def _keep_up(self) -> None:
-        """After an alarm the known rate holds again."""
-        if self._clock() >= self._pace_until:
-            self.keep_pace(last_word=self._rates.is_last_word(self._row.path))
+        """The client is closed."""
+        Context().run(self._watch.close)
+        self._pace.leave()
 
     def wait_ahead(self, level: int) -> float:
         """Seconds for which an item of this urgency would wait for its turn, as far as is known; often less."""
@@ -238,7 +197,8 @@ class Dispatcher:
 
     async def _next_call(self) -> None:
         """Wait for the token; then, and not before, choose the items."""
-        self._keep_up()
+        if self._pace.keep_up():
+            self.wake()
         began = self._clock()
         permit = Permit(began) if self._limiter is None else await self._token(self._limiter)
         sealed = self._clock()
@@ -248,13 +208,14 @@ class Dispatcher:
             self._report(permit)
             return
         waited = sealed - began
-        self._seconds_waited += waited
-        self._sealed_at.append(sealed)
+        self._tally.sealed(sealed, waited)
         for feed in chunk.feeds:
             feed.seconds_waited += waited
-        task = asyncio.create_task(self._run_calls(chunk, permit, waited), name=self._call_name)
-        self._calls[task] = chunk, permit
-        task.add_done_callback(self._ended)
+        context = Context()
+        begun = self._watch.sealed(chunk, sealed, waited, self._transport.server)
+        task = asyncio.create_task(self._run_calls(chunk, permit, begun), name=self._call_name, context=context)
+        self._calls[task] = chunk, permit, begun
+        task.add_done_callback(self._ended, context=context)
 
     async def _token(self, limiter: Limiter) -> Permit | None:
         """A permit for the next call; None if something more urgent came meanwhile."""
@@ -267,42 +228,39 @@ class Dispatcher:
             self._token_scope = None
         return permit
 
-    async def _run_calls(self, chunk: Chunk, permit: Permit, waited: float) -> None:
+    async def _run_calls(self, chunk: Chunk, permit: Permit, begun: Begun | None) -> None:
         """One call; and where no token is awaited one after the other: a task for each would be a tenth of its cost."""
-        await self._call(chunk, permit, waited)
+        await self._call(chunk, permit, begun)
         task = asyncio.current_task()
         if self._limiter is None and not self.lane.linger and task is not None:
             while (following := self._next_at_once(task)) is not None:
-                await self._call(*following, 0.0)
+                await self._call(*following)
         self.wake()
 
-    def _next_at_once(self, task: asyncio.Task[None]) -> tuple[Chunk, Permit] | None:
+    def _next_at_once(self, task: asyncio.Task[None]) -> tuple[Chunk, Permit, Begun | None] | None:
         """The next chunk, if one may leave now; for the task that has ended a call."""
         now = self._clock()
         self.lane.tick(now)
         chunk = self.lane.seal(now)
         if chunk is None:
             return None
-        self._sealed_at.append(now)
-        self._calls[task] = following = chunk, Permit(now)
+        self._tally.sealed(now, 0.0)
+        begun = self._watch.sealed(chunk, now, 0.0, self._transport.server)
+        self._calls[task] = following = chunk, Permit(now), begun
         if self.lane.in_flight < self._max_in_flight and not self.lane.idle:
             self.wake()  # an answer may bring more than one call, or a time to wait for
         return following
 
-    async def _call(self, chunk: Chunk, permit: Permit, waited: float) -> None:
-        began = self._clock()
-        told = bool(self._hooks) or log.isEnabledFor(logging.DEBUG)
-        attempt = 1 + max((item.attempts for item in chunk.items), default=0) if told else 0
+    async def _call(self, chunk: Chunk, permit: Permit, begun: Begun | None) -> None:
         if not await self._announced(chunk):
             self._call_off(chunk, permit)
             return
+        self._watch.sends(begun)
         signer = self._transport.signer
         signer.current(time.time())  # signs now if it is time to, so that the version is the call's own
         version = signer.version
         answer = await self._ask(chunk, permit)
-        self._settle(chunk, permit, answer, version)
-        if told:
-            self._tell(answer, (len(chunk.accounts), attempt, self._clock() - began, waited))
+        self._settle(chunk, permit, begun, answer, version)
 
     async def _announced(self, chunk: Chunk) -> bool:
         """Tell those who want to know what is about to be sent; False if one of them forbade it."""
@@ -321,7 +279,9 @@ class Dispatcher:
         self.lane.call_off(chunk, self._clock())
         self.wake()
 
-    def _settle(self, chunk: Chunk, permit: Permit, answer: Answer | RequestError, version: int) -> None:
+    def _settle(
+        self, chunk: Chunk, permit: Permit, begun: Begun | None, answer: Answer | RequestError, version: int
+    ) -> None:
         """Hand the answer to the lane, the permit back to the limiter, and wake whoever may go on now."""
         chunk.settled = True
         now = self._clock()
@@ -333,7 +293,7 @@ class Dispatcher:
         if throttled or not isinstance(answer, RequestError):
             permit.answered = self._permit_clock()
         self._report(permit, refused=refused)
-        self._refused += refused
+        self._tally.refused += refused
         health = self.lane.health
         gated = not health.proven or health.suspect is not None
         if action is Action.RESIGN:
@@ -345,6 +305,7 @@ class Dispatcher:
             self._wake_all()
         elif self._limiter is not None:
             self.wake()
+        self._watch.settled(chunk, begun, answer, effect, now)
 
     def _report(self, permit: Permit | None, *, refused: bool = False) -> None:
         if permit is not None and self._limiter is not None:
@@ -352,7 +313,7 @@ class Dispatcher:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A call's task has ended; if it was cut short, its items hear of it here."""
-        chunk, permit = self._calls.pop(task)
+        chunk, permit, begun = self._calls.pop(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             # Its words are not ours, so they may hold a URL: only its type is told.
@@ -360,7 +321,7 @@ class Dispatcher:
         if not chunk.settled:
             kind = ConnectError if permit.written is None else RequestError
             lost = kind(self.command.path, "the call was cut short")
-            self._settle(chunk, permit, lost, self._transport.signer.version)
+            self._settle(chunk, permit, begun, lost, self._transport.signer.version)
             self.wake()
 
     async def _ask(self, chunk: Chunk, permit: Permit) -> Answer | RequestError:
@@ -378,17 +339,3 @@ class Dispatcher:
         signer = self._transport.signer
         if signer.version == version:
             signer.renew(time.time())
-
-    def _tell(self, answer: Answer | RequestError, facts: tuple[int, int, float, float]) -> None:
-        number = None if isinstance(answer, RequestError) else answer.code
-        error = str(answer) if isinstance(answer, RequestError) else one_line(answer.info)
-        if not error and number:
-            error = code(number).meaning
-        event = CallEvent(self.command.path, *facts, number, error)
-        if error:
-            log.debug("%s: call of %d items, attempt %d: %s", event.path, event.items, event.attempt, error)
-        for hook in self._hooks:
-            try:
-                hook(event)
-            except Exception:
-                log.exception("%s: a hook raised", self.command.path)
