@@ -15,14 +15,18 @@ Exit code 1 if one of these is not so.
 """
 
 import argparse
+import asyncio
 import json
 import math
 import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +35,6 @@ from report import Target
 from tim_async import bulk
 from tim_async.emulator import DEMO_KEY, Emulator
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from box import running
-
 GHOSTS = 100
 COMMANDS = {
     "send": ["push", "send-to", "--title", "hello", "--desc", "again"],
@@ -42,6 +42,28 @@ COMMANDS = {
     "set": ["push", "set-attributes", "--attribute", "city"],
     "restarts": ["accounts", "delete", "--yes"],
 }
+
+
+@contextmanager
+def running(emulator: Emulator) -> Generator[None, None, None]:
+    """Serve in a thread while the block runs."""
+    ready, stop = threading.Event(), asyncio.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def main() -> None:
+        loops.append(asyncio.get_running_loop())
+        async with emulator:
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),))
+    thread.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        loops[0].call_soon_threadsafe(stop.set)
+        thread.join()
 
 
 class Job:
