@@ -263,3 +263,22 @@ def test_a_reader_that_goes_away_leaves_a_job_that_can_be_resumed(
     assert b"the outcomes cannot be written to /dev/full: No space left on device; 3 rows: 3 Ok" in err
     assert run(["job", str(tmp_path / JOB), "--outcomes", str(tmp_path / "out.jsonl")]) == 0
     assert len(lines((tmp_path / "out.jsonl").read_text())) == 3
+
+
+def test_a_last_line_without_its_end_is_asked_about_before_anything_is_deleted(
+    emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator.accounts.add("user10", "user1000", "user1")
+    path = tmp_path / "cut.txt"
+    path.write_text("user10\nuser1")
+    command = ["accounts", "delete", "--from", str(path), *options, "--to", os.devnull]
+    assert run([*command, "--yes"]) == 4
+    assert "user1 may be only the beginning of an account; nothing was sent" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert at_a_terminal(*command, answer=b"n\n")[0] == 2
+    assert len(emulator.accounts) == 3
+    assert at_a_terminal(*command, answer=b"y\ny\n")[0] == 0
+    assert list(emulator.accounts) == ["user1000"]
+    path.write_text("user1000")
+    assert run([*command, "--yes", "--no-final-newline-ok", "--no-journal"]) == 0

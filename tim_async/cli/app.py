@@ -56,7 +56,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         where = exc.ctx.command_path if exc.ctx is not None else "tim-async"
         return _refuse(f"{exc.format_message()} ({where} --help tells more)")
     except InputError as exc:
-        return _refuse(str(exc))
+        return _refuse(str(exc), of_error(exc))
     except TIMError as exc:
         return _refuse(in_one_line(exc), of_error(exc))
     except OSError as exc:

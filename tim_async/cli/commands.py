@@ -15,7 +15,7 @@ import click
 from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 from .arguments import Argument, Told, account_of, argument_of, written
-from .asking import SKIP_BROKEN, YES, ask_first
+from .asking import NO_LINE_END, SKIP_BROKEN, YES, ask_first
 from .options import CONNECTION, JOURNAL, OUTCOMES, SOURCE, TIMEOUT, connection_from, options_from
 from .parameters import Parameter, parameters_of, values_of
 
@@ -68,7 +68,7 @@ def groups() -> Iterator[click.Group]:
 
 def _command(row: Endpoint[Any, Any], options: list[click.Parameter], text: str, callback: Any) -> click.Command:
     if row.path in FOR_GOOD:
-        options = [*options, YES] if row.plain else [*options, YES, SKIP_BROKEN]
+        options = [*options, YES] if row.plain else [*options, YES, SKIP_BROKEN, NO_LINE_END]
     return click.Command(
         name_of(row.method),
         params=options,
@@ -102,7 +102,7 @@ def _run_file(row: Endpoint[Any, Any], parameters: dict[str, Parameter], argumen
     told = Told(account_of) if argument is None else argument.tell(said)
     told.check(column=said["column"])
     shared = values_of(parameters, said)
-    care = Care(asks=not said["yes"], skips=said["skip_broken"]) if row.path in FOR_GOOD else None
+    care = Care(not said["yes"], said["skip_broken"], said["no_final_newline_ok"]) if row.path in FOR_GOOD else None
     return run_file(Command(row, told, written(said), shared, care), options_from(said))
 
 

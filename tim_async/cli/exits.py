@@ -9,6 +9,8 @@ from tim_async.bulk.rows import InputError
 from tim_async.errors import APIError, ClientClosed, CredentialsError, TIMError
 from tim_async.service.codes import Action, Code, Fault, code
 
+from .asking import Forbidden
+
 if TYPE_CHECKING:
     from tim_async.bulk.report import Report
 
@@ -34,7 +36,7 @@ def of_error(error: Exception) -> int:
     """The exit code for what ended a command."""
     if isinstance(error, JournalFull | JournalHeld):
         return RESUMABLE
-    if isinstance(error, JournalRested):
+    if isinstance(error, JournalRested | Forbidden):
         return GUARD
     if isinstance(error, CredentialsError) or (isinstance(error, APIError) and _stops_the_app(code(error.code))):
         return FULL_STOP

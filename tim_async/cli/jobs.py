@@ -50,7 +50,7 @@ def _command(standing: Standing) -> Command:
         raise InputError(f"{standing.path} was not made by this command line: its own program goes on with it")
     argument = argument_of(row)
     told = Told(account_of) if argument is None else argument.tell(said_again(memo["said"]))
-    return Command(row, told, memo["said"], memo["shared"], Care(asks=True, skips=True))
+    return Command(row, told, memo["said"], memo["shared"], Care(asks=True, skips=True, whole=True))
 
 
 def _options(standing: Standing, journal: str, said: dict[str, Any]) -> Options:

@@ -22,7 +22,7 @@ from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
 from tim_async.errors import ClientClosed, TIMError
 
-from .asking import ask_first, check_somebody_is_there, is_somebody_there
+from .asking import Forbidden, ask_first, check_somebody_is_there, is_somebody_there
 from .clients import connect, operation_of
 from .exits import code_of
 from .journals import Journal, go_on, lines_of
@@ -48,6 +48,8 @@ class Care(NamedTuple):
     """The person at the terminal is asked."""
     skips: bool
     """Broken records are left out; else a file that has some is refused."""
+    whole: bool
+    """A last line without its line end is no sign that the input was cut there."""
 
 
 class Command(NamedTuple):
@@ -148,11 +150,20 @@ def _tell(file: AccountFile, options: Options, care: Care | None) -> None:
         )
     for note in look.notes():
         tell(f"{name}: {note}")
+    if care is not None and not care.whole and look.question():
+        _ask_whether_whole(f"{name}: {look.question()}", options)
     if care is not None and care.asks:
         accounts = "1 account" if look.accounts == 1 else f"{look.accounts:,} accounts"
         skipped = f" (without {look.broken}, which cannot be read)" if look.broken.count else ""
         question = f"{name}: delete {accounts} of app {options.connection.sdk_app_id} for good?{skipped}"
         ask_first(question, readable=options.source != "-", otherwise="nothing was deleted")
+
+
+def _ask_whether_whole(doubt: str, options: Options) -> None:
+    readable = options.source != "-"
+    if options.yes or not is_somebody_there(readable=readable):
+        raise Forbidden(f"{doubt}; nothing was sent; if it is whole, say --no-final-newline-ok")
+    ask_first(f"{doubt}. Is it whole?", readable=readable, otherwise="nothing was deleted")
 
 
 def _check_again(file: AccountFile) -> None:
