@@ -273,9 +273,7 @@ def test_a_last_line_without_its_end_is_asked_about_before_anything_is_deleted(
     path.write_text("user10\nuser1")
     command = ["accounts", "delete", "--from", str(path), *options, "--to", os.devnull]
     assert run([*command, "--yes"]) == 4
-    assert "user1 may be only the beginning of an account; nothing was sent" in " ".join(
-        capsys.readouterr().err.split()
-    )
+    assert "user1 may be only the beginning of an account; nothing was sent" in capsys.readouterr().err
     assert at_a_terminal(*command, answer=b"n\n")[0] == 2
     assert len(emulator.accounts) == 3
     assert at_a_terminal(*command, answer=b"y\ny\n")[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import click
@@ -40,6 +41,8 @@ def app(context: click.Context) -> None:
 for command in (call, commands, demo, emulator, job, resume, *groups()):
     app.add_command(command)
 
+_NOWHERE = logging.NullHandler()
+
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -50,6 +53,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `tim_async.cli.main`.
     """
+    # What the library logs of a stop, the command line tells in its own line.
+    logging.getLogger("tim_async").addHandler(_NOWHERE)
     try:
         result = app.main(arguments, prog_name="tim-async", standalone_mode=False)
     except click.UsageError as exc:
