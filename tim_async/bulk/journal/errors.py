@@ -13,7 +13,7 @@ class JournalError(TIMError):
 
     @sturdy
     def __str__(self) -> str:
-        return one_line(str(self.args[0]))
+        return one_line(str(self.args[0])) if self.args else "the journal cannot be used"
 
 
 class JournalBroken(JournalError):
