@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from tim_async.errors import TIMError
+from tim_async.printable import one_line, sturdy
 
 __all__ = ["JournalBroken", "JournalError", "JournalFull", "JournalHeld", "JournalRested", "JournalUnlike"]
 
 
 class JournalError(TIMError):
     """A journal cannot be used; nothing was sent."""
+
+    @sturdy
+    def __str__(self) -> str:
+        return one_line(str(self.args[0])) if self.args else "the journal cannot be used"
 
 
 class JournalBroken(JournalError):
