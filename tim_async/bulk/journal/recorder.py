@@ -95,10 +95,9 @@ class Recorder:
         if self.failure is None and self._promise(places):
             self._commit()
         # Also when nothing is new: what covers these rows may still be on its way to the disk.
-        if self._last is not None:
-            if not self._last.done():
-                await asyncio.wait([self._last])
-            self._written(self._last)  # looked at here, because a future is done before its callbacks have run
+        if (last := self._last) is not None:
+            await asyncio.wait([last])
+            self._written(last)  # looked at here, because a future is done before its callbacks have run
         if self.failure is not None:
             raise self.failure
 
