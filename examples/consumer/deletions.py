@@ -13,17 +13,19 @@ An account that is not there, and that nobody noted since its event came, never 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from tim_async import Client, Ok, Outcome, Rejected
+from tim_async import Client, Ok, Outcome, Rejected, TIMError
 
 __all__ = ["Batch", "DeadLetter", "UserDeleted", "delete_users"]
 
 NO_SUCH_ACCOUNT = 70107
+PAUSE = 5.0  # seconds
 
 
 class UserDeleted(msgspec.Struct):
@@ -80,6 +82,14 @@ async def delete_users(tim: Client, batch: Batch) -> None:
         APIError: every further call would be pointless: a wrong key, for example. What is not acknowledged comes again.
     """
     accounts = await _read(batch)
+    try:
+        await _delete(tim, batch, accounts)
+    except TIMError:
+        await asyncio.sleep(PAUSE)  # or a wrong key would be tried again and again, as fast as the broker can
+        raise
+
+
+async def _delete(tim: Client, batch: Batch, accounts: Mapping[int, str]) -> None:
     here = await _look(tim, batch, accounts)
     if not here:
         return
@@ -116,12 +126,12 @@ async def _look(tim: Client, batch: Batch, accounts: Mapping[int, str]) -> list[
     noted = await batch.noted(gone) if gone else frozenset[str]()
     for place in gone:
         account = accounts[place]
-        never = Rejected(place, account, NO_SUCH_ACCOUNT, "", "the account does not exist, nor did it when we looked first")
+        never = Rejected(place, account, NO_SUCH_ACCOUNT, "", "the account does not exist, and did not before")
         await _settle(batch, place, Ok(place, account, None, assumed=True) if account in noted else never)
     return here
 
 
-async def _settle(batch: Batch, place: int, outcome: Outcome[object]) -> None:
+async def _settle(batch: Batch, place: int, outcome: Outcome[Any]) -> None:
     """Acknowledge an event if its outcome is final, with a dead letter if that is a no."""
     if not outcome.final:
         await batch.again(place)

@@ -1,7 +1,7 @@
 """The consumer on NATS JetStream: `python on_nats.py`.
 
-`TIM_SDK_APP_ID`, `TIM_SECRET_KEY` and `TIM_REGION` say which app, `NATS_URL` which broker. Start as many as you like, with
-a limiter that they share (`tim_async.redis`).
+`TIM_SDK_APP_ID`, `TIM_SECRET_KEY` and `TIM_REGION` say which app, `NATS_URL` which broker. Start as many as you like,
+with a limiter that they share (`tim_async.redis`).
 
 One stream holds the events, the notes and the dead letters, so a note lives as long as any event that came before it.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -29,14 +29,17 @@ from tim_async import Client
 
 DELETED, NOTED, DEAD = "users.deleted", "users.noted", "users.dead"
 USERS = JStream("USERS", subjects=["users.*"], max_age=7 * 24 * 3600)  # seconds: the longest outage to be survived
+BATCH = int(os.environ.get("BATCH", "1000"))
 RETRY = 5.0  # seconds until an event comes again that could not be settled
 ACK_WAIT = float(os.environ.get("ACK_WAIT", "60"))  # seconds until the events of a dead consumer come again
 
-broker = NatsBroker(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), max_reconnect_attempts=-1, reconnect_time_wait=0.5)
+broker = NatsBroker(
+    os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), max_reconnect_attempts=-1, reconnect_time_wait=1
+)
 
 
 @asynccontextmanager
-async def lifespan(context: ContextRepo) -> AsyncIterator[None]:
+async def lifespan(context: ContextRepo) -> AsyncGenerator[None]:
     """Open the client before the first event, and close it after the last."""
     async with Client.from_env() as tim:
         context.set_global("tim", tim)
@@ -53,10 +56,12 @@ class NatsBatch:
         self._jetstream, self._messages = jetstream, messages
         self.bodies = [message.data for message in messages]
 
-    async def note(self, accounts: Sequence[str]) -> None:  # noqa: D102 - see Batch
+    async def note(self, accounts: Sequence[str]) -> None:
+        """As in `Batch`."""
         await self._jetstream.publish(NOTED, msgspec.json.encode(accounts))
 
-    async def noted(self, places: Collection[int]) -> set[str]:  # noqa: D102
+    async def noted(self, places: Collection[int]) -> set[str]:
+        """As in `Batch`."""
         place = min(self._messages[place].metadata.sequence.stream for place in places)
         accounts: set[str] = set()
         while True:
@@ -67,13 +72,16 @@ class NatsBatch:
             accounts.update(msgspec.json.decode(note.data or b"", type=list[str]))
             place = (note.seq or place) + 1
 
-    async def bury(self, letter: DeadLetter) -> None:  # noqa: D102
+    async def bury(self, letter: DeadLetter) -> None:
+        """As in `Batch`."""
         await self._jetstream.publish(DEAD, msgspec.json.encode(letter))
 
-    async def done(self, place: int) -> None:  # noqa: D102
+    async def done(self, place: int) -> None:
+        """As in `Batch`."""
         await self._messages[place].ack()
 
-    async def again(self, place: int) -> None:  # noqa: D102
+    async def again(self, place: int) -> None:
+        """As in `Batch`."""
         await self._messages[place].nak(RETRY)
 
 
@@ -87,7 +95,7 @@ async def undecoded(message: NatsBatchMessage) -> list[bytes]:
     stream=USERS,
     durable="tim",
     config=ConsumerConfig(ack_wait=ACK_WAIT, max_ack_pending=20_000),
-    pull_sub=PullSub(batch_size=1000, timeout=0.2, batch=True),
+    pull_sub=PullSub(batch_size=BATCH, timeout=0.2, batch=True),
     ack_policy=AckPolicy.MANUAL,
     decoder=undecoded,
 )
