@@ -62,9 +62,9 @@ class Nats:
     program = "on_nats.py"
 
     def __init__(self, folder: Path) -> None:
-        port = free_port()
-        where = ("-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "nats"))
-        self._url = f"nats://127.0.0.1:{port}"
+        self._port = free_port()
+        where = ("-a", "127.0.0.1", "-p", str(self._port), "-js", "-sd", str(folder / "nats"))
+        self._url = f"nats://127.0.0.1:{self._port}"
         self._server = Process(nats_server(), *where, log=folder / "nats.log")
         self.environment = {"NATS_URL": self._url}
 
@@ -75,6 +75,8 @@ class Nats:
 
     async def _answers(self) -> bool:
         try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self._port)  # nats.connect would wait for 2 s
+            writer.close()
             async with self._jetstream() as jetstream:
                 await jetstream.account_info()
         except (OSError, Error):
