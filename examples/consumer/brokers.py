@@ -98,7 +98,10 @@ class Nats:
     async def publish(self, events: Iterable[bytes]) -> None:
         """As in `Broker`."""
         async with self._jetstream() as jetstream:
-            await jetstream.add_stream(StreamConfig(name="USERS", subjects=["users.*"]))
+            try:
+                await jetstream.stream_info("USERS")
+            except NotFoundError:  # these events are there before the consumer is
+                await jetstream.add_stream(StreamConfig(name="USERS", subjects=["users.*"]))
             await asyncio.gather(*(jetstream.publish(DELETED, event) for event in events))
 
     async def left(self) -> int:
@@ -138,7 +141,7 @@ class Kafka:
     async def start(self) -> None:
         """As in `Broker`."""
         self._url = await asyncio.to_thread(self._server.start, first_line=True)
-        self.environment = {"KAFKA_URL": self._url, "KAFKA_MEMBER": "consumer-1"}
+        self.environment = {"KAFKA_URL": self._url}
 
     def kill(self) -> None:
         """As in `Broker`."""

@@ -8,7 +8,8 @@ the first deletion knows. Therefore each batch goes three steps:
 2. note with the broker, which survives us, that these do,
 3. delete them.
 
-An account that is not there, and that nobody noted since its event came, never existed: a dead letter.
+An account that is not there, and of which there is no note, never existed: a dead letter. So an event that is announced
+twice is none.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Batch(Protocol):
         ...
 
     async def noted(self, places: Collection[int]) -> AbstractSet[str]:
-        """Which accounts were noted after the oldest of these events had come."""
+        """Which accounts were noted since the oldest of these events came, and for some while before."""
         ...
 
     async def bury(self, letter: DeadLetter) -> None:

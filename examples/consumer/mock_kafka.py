@@ -1,6 +1,7 @@
-"""A Kafka broker to try things on: the one inside the wheel of confluent-kafka. It prints its address, and ends with us.
+"""A Kafka broker to try things on: the one inside the wheel of confluent-kafka.
 
-It holds everything in memory, and only the last few megabytes of it.
+It prints its address, and ends when its standard input does. It holds everything in memory, and only the last few
+megabytes of it.
 """
 
 import sys

@@ -75,16 +75,19 @@ def read_notes() -> set[str]:
     """All accounts of which there is a note."""
     reader = Consumer({"bootstrap.servers": KAFKA_URL, "group.id": "notes", "enable.auto.commit": False})
     try:
+        topic = reader.list_topics(NOTED, timeout=WAIT).topics[NOTED]
+        parts = [TopicPartition(NOTED, number) for number in topic.partitions]
+        ends = {part.partition: reader.get_watermark_offsets(part, timeout=WAIT) for part in parts}
+        missing = sum(end - first for first, end in ends.values())
+        reader.assign([TopicPartition(NOTED, number, first) for number, (first, end) in ends.items() if first < end])
         accounts: set[str] = set()
-        for number in reader.list_topics(NOTED, timeout=WAIT).topics[NOTED].partitions:
-            first, end = reader.get_watermark_offsets(TopicPartition(NOTED, number), timeout=WAIT)
-            reader.assign([TopicPartition(NOTED, number, first)])
-            while first < end:
-                note = reader.poll(WAIT)
-                if note is None or note.error() is not None:
-                    raise RuntimeError("the notes cannot be read")
+        while missing > 0:
+            notes = reader.consume(missing, WAIT)
+            if not notes or any(note.error() for note in notes):
+                raise RuntimeError("the notes cannot be read")
+            for note in notes:
                 accounts.update(msgspec.json.decode(note.value() or b"[]", type=list[str]))
-                first = (note.offset() or 0) + 1
+            missing -= len(notes)
         return accounts
     finally:
         reader.close()
@@ -98,7 +101,7 @@ async def undecoded(message: KafkaMessage) -> list[bytes]:
 @broker.subscriber(
     DELETED,
     group_id="tim",
-    group_instance_id=os.environ.get("KAFKA_MEMBER"),  # a name that stays: started anew, it goes on at once
+    session_timeout_ms=6000,  # until the events of a dead consumer come again: the least that brokers allow
     auto_offset_reset="earliest",
     batch=True,
     max_records=BATCH,

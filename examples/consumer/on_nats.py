@@ -30,6 +30,8 @@ from tim_async import Client
 DELETED, NOTED, DEAD = "users.deleted", "users.noted", "users.dead"
 USERS = JStream("USERS", subjects=["users.*"], max_age=7 * 24 * 3600)  # seconds: the longest outage to be survived
 BATCH = int(os.environ.get("BATCH", "1000"))
+SIDE_BY_SIDE = 3  # batches: while the accounts of one are deleted, those of another are looked at
+LOOK_BACK = 100_000  # messages: so far apart an event may be announced twice
 RETRY = 5.0  # seconds until an event comes again that could not be settled
 ACK_WAIT = float(os.environ.get("ACK_WAIT", "60"))  # seconds until the events of a dead consumer come again
 
@@ -62,7 +64,8 @@ class NatsBatch:
 
     async def noted(self, places: Collection[int]) -> set[str]:
         """As in `Batch`."""
-        place = min(self._messages[place].metadata.sequence.stream for place in places)
+        oldest = min(self._messages[place].metadata.sequence.stream for place in places)
+        place = max(1, oldest - LOOK_BACK)
         accounts: set[str] = set()
         while True:
             try:
@@ -90,15 +93,6 @@ async def undecoded(message: NatsBatchMessage) -> list[bytes]:
     return [each.data for each in message.raw_message]
 
 
-@broker.subscriber(
-    DELETED,
-    stream=USERS,
-    durable="tim",
-    config=ConsumerConfig(ack_wait=ACK_WAIT, max_ack_pending=20_000),
-    pull_sub=PullSub(batch_size=BATCH, timeout=0.2, batch=True),
-    ack_policy=AckPolicy.MANUAL,
-    decoder=undecoded,
-)
 async def deleted(
     _bodies: list[bytes],
     message: Annotated[NatsBatchMessage, Context()],
@@ -108,6 +102,23 @@ async def deleted(
     """Users were deleted."""
     await delete_users(tim, NatsBatch(jetstream, message.raw_message))
 
+
+def subscribe() -> None:
+    """Take batches of events, one after the other."""
+    subscriber = broker.subscriber(
+        DELETED,
+        stream=USERS,
+        durable="tim",
+        config=ConsumerConfig(ack_wait=ACK_WAIT, max_ack_pending=20_000),
+        pull_sub=PullSub(batch_size=BATCH, timeout=0.2, batch=True),
+        ack_policy=AckPolicy.MANUAL,
+        decoder=undecoded,
+    )
+    subscriber(deleted)
+
+
+for _ in range(SIDE_BY_SIDE):
+    subscribe()
 
 if __name__ == "__main__":
     asyncio.run(app.run())
