@@ -21,6 +21,7 @@ SHORT = {
     "memory": ["--stream", "300000", "1000000", "--result", "300000"],
     "look": ["--rows", "300000"],
     "cold": ["--seconds", "3"],
+    "journal": ["--rows", "200000", "--rounds", "1", "--limited", "3"],
     "waking": ["--rounds", "1", "--groups", "1", "3", "10"],
     "watching": ["--rounds", "3"],
     "shared": ["--processes", "2", "--seconds", "20", "--kill", "0"],

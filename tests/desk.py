@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tim_async.errors import ConnectError, RequestError, RequestTimeout
-from tim_async.lane.feeds import CallFeed
 from tim_async.lane.health import Health
 from tim_async.lane.items import NORMAL, Chunk
 from tim_async.lane.judging import Effect, Lane
+from tim_async.lane.owners import CallOwner
 from tim_async.operations.operation import result_of
 from tim_async.outcomes import NotSent, Ok, Rejected, Unknown
 from tim_async.service.endpoints import PUSH_GET_TAGS, Answer, Endpoint
@@ -44,12 +44,12 @@ def give(
     now: float = 0.0,
     patient: bool = False,
     last: bool = True,
-) -> CallFeed:
+) -> CallOwner:
     """A batch of its own."""
-    feed = CallFeed(priority, options, now=now, patient=patient)
-    feed.exhausted = last
-    lane.add(feed, accounts, arguments, now)
-    return feed
+    owner = CallOwner(priority, options, now=now, patient=patient)
+    owner.exhausted = last
+    lane.add(owner, accounts, arguments, now)
+    return owner
 
 
 def users(count: int, first: int = 0) -> list[str]:
@@ -126,21 +126,21 @@ def drive(
     return calls, now
 
 
-def outcomes(feed: CallFeed) -> list[Ok[Any] | Rejected | Unknown | NotSent]:
-    assert feed.finished
-    return result_of(feed).outcomes
+def outcomes(owner: CallOwner) -> list[Ok[Any] | Rejected | Unknown | NotSent]:
+    assert owner.finished
+    return result_of(owner).outcomes
 
 
-def kinds(feed: CallFeed) -> list[str]:
+def kinds(owner: CallOwner) -> list[str]:
     """What became of each item, in one word."""
-    return [type(outcome).__name__ for outcome in outcomes(feed)]
+    return [type(outcome).__name__ for outcome in outcomes(owner)]
 
 
-def codes(feed: CallFeed) -> list[tuple[str, int | None]]:
+def codes(owner: CallOwner) -> list[tuple[str, int | None]]:
     """What became of each item, with the code."""
-    return [(type(outcome).__name__, getattr(outcome, "code", None)) for outcome in outcomes(feed)]
+    return [(type(outcome).__name__, getattr(outcome, "code", None)) for outcome in outcomes(owner)]
 
 
-def reasons(feed: CallFeed) -> list[str]:
+def reasons(owner: CallOwner) -> list[str]:
     """What is said of each item; nothing of those that are Ok."""
-    return [getattr(outcome, "reason", "") for outcome in outcomes(feed)]
+    return [getattr(outcome, "reason", "") for outcome in outcomes(owner)]

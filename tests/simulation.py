@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError, RequestTimeout
-from tim_async.lane.feeds import CallFeed, Singles, StreamFeed
 from tim_async.lane.health import Health
-from tim_async.lane.items import EVERY_ACCOUNT, FLYING, GONE, BatchFeed, Bundle, Chunk, Feed, Item
+from tim_async.lane.items import ENDED, EVERY_ACCOUNT, IN_FLIGHT, BatchOwner, Bundle, Chunk, Item, Owner
 from tim_async.lane.judging import Effect, Lane
+from tim_async.lane.owners import CallOwner, Singles, StreamOwner
 from tim_async.outcomes import NotSent, Ok, Rejected, Unknown, outcome_of
 from tim_async.service.checks import Problems
 from tim_async.service.endpoints import Answer, Endpoint
@@ -37,7 +37,7 @@ class Fault(enum.Enum):
     SOME_BUSY = enum.auto()
     SILENT = enum.auto()
     STRANGERS = enum.auto()
-    BLAMED = enum.auto()  # a "no" to the whole call that names some of the guilty
+    BLAMED = enum.auto()  # a "no" to the whole call that names some of the culprits
     SLOW_DOWN = enum.auto()
     SLOW_DOWN_ALL = enum.auto()
     STALE = enum.auto()
@@ -83,11 +83,11 @@ class Service:
     def answer(self, chunk: Chunk, version: int, fault: Fault) -> Answer | RequestError:
         """The answer to a call, or the lack of one; *version* is that of when it was sent."""
         self.applied = []
-        guilty = [account for account in chunk.accounts if account.startswith(("poisoned", "barred"))]
+        culprit = [account for account in chunk.accounts if account.startswith(("poisoned", "barred"))]
         if fault is Fault.EACH_FORBIDDEN:
             return self._reply({}, dict.fromkeys(chunk.accounts, (71000, "no")))
-        if fault is Fault.BLAMED and guilty:
-            named = guilty[: (len(guilty) + 1) // 2]
+        if fault is Fault.BLAMED and culprit:
+            named = culprit[: (len(culprit) + 1) // 2]
             return Answer(40003, "no", None, dict.fromkeys(named, (90035, "no")))
         if fault in _UNANSWERED:
             error, carried_out = _UNANSWERED[fault]
@@ -145,8 +145,8 @@ async def _not_awaited(places: Sequence[int]) -> None:
     """Stands for whoever is told; the world looks at what he would be told of."""
 
 
-class _Batch(CallFeed):
-    """Numbered, so that sets of feeds have the same order in every run."""
+class _Batch(CallOwner):
+    """Numbered, so that sets of owners have the same order in every run."""
 
     number = 0
 
@@ -154,7 +154,7 @@ class _Batch(CallFeed):
         return self.number
 
 
-class _Stream(StreamFeed):
+class _Stream(StreamOwner):
     number = 0
     __hash__ = _Batch.__hash__
 
@@ -179,7 +179,7 @@ class Asker:
         self.answered, self.value = True, result
 
 
-Origin: TypeAlias = tuple[Feed, Any]
+Origin: TypeAlias = tuple[Owner, Any]
 """The place for which an item was made: it names the item also while that is still one of a bundle."""
 
 
@@ -220,10 +220,10 @@ class World:
     now: float = 0.0
     calls: dict[Chunk, int] = field(default_factory=dict[Chunk, int])
     """In flight, and the version of the books when it was sent."""
-    feeds: list[Feed] = field(default_factory=list[Feed])
-    places: dict[tuple[Feed, Any], Place] = field(default_factory=dict[tuple[Feed, Any], Place])
-    outcomes: dict[tuple[Feed, Any], Any] = field(default_factory=dict[tuple[Feed, Any], Any])
-    knew: dict[tuple[Feed, Any], Truth] = field(default_factory=dict["tuple[Feed, Any]", "Truth"])
+    owners: list[Owner] = field(default_factory=list[Owner])
+    places: dict[tuple[Owner, Any], Place] = field(default_factory=dict[tuple[Owner, Any], Place])
+    outcomes: dict[tuple[Owner, Any], Any] = field(default_factory=dict[tuple[Owner, Any], Any])
+    knew: dict[tuple[Owner, Any], Truth] = field(default_factory=dict["tuple[Owner, Any]", "Truth"])
     """The truth about a place when it had its outcome: a read goes on for others who share it."""
     truths: dict[Origin, Truth] = field(default_factory=dict[Origin, Truth])
     items: dict[Item, Origin] = field(default_factory=dict[Item, Origin])
@@ -235,7 +235,7 @@ class World:
     """Calls so far."""
     announced: set[Origin] = field(default_factory=set[Origin])
     """The places of which somebody was told before they were sent."""
-    handed_over: dict[tuple[Feed, str], int] = field(default_factory=dict[tuple[Feed, str], int])
+    handed_over: dict[tuple[Owner, str], int] = field(default_factory=dict[tuple[Owner, str], int])
     """The last place of an account whose outcome a stream gave."""
 
     def __post_init__(self) -> None:
@@ -245,27 +245,29 @@ class World:
             self.endpoint, self.health, attempts=self.attempts, linger=self.linger, chance=self.chance.random
         )
         self.service = Service(self.endpoint, self.chance)
-        self._open: dict[Feed, dict[Any, None]] = defaultdict(dict)
+        self._open: dict[Owner, dict[Any, None]] = defaultdict(dict)
         self.last_applied: dict[tuple[Any, str], int] = {}
 
     # What callers do
 
-    def batch(self, priority: int, options: Any = None, *, patient: bool = False, maybe_sent: bool = False) -> CallFeed:
-        feed = _Batch(priority, options, now=self.now, patient=patient)
-        feed.maybe_sent = EVERY_ACCOUNT if maybe_sent else frozenset()
-        feed.number = len(self.feeds)
-        self.feeds.append(feed)
-        return feed
+    def batch(
+        self, priority: int, options: Any = None, *, patient: bool = False, maybe_sent: bool = False
+    ) -> CallOwner:
+        owner = _Batch(priority, options, now=self.now, patient=patient)
+        owner.maybe_sent = EVERY_ACCOUNT if maybe_sent else frozenset()
+        owner.number = len(self.owners)
+        self.owners.append(owner)
+        return owner
 
     def stream(
         self, priority: int, options: Any = None, *, maybe_sent: bool = False, announces: bool = False
-    ) -> StreamFeed:
-        feed = _Stream(priority, options, now=self.now, most_open=25_600)
-        feed.maybe_sent = EVERY_ACCOUNT if maybe_sent else frozenset()
-        feed.before_send = _not_awaited if announces else None
-        feed.number = len(self.feeds)
-        self.feeds.append(feed)
-        return feed
+    ) -> StreamOwner:
+        owner = _Stream(priority, options, now=self.now, most_open=25_600)
+        owner.maybe_sent = EVERY_ACCOUNT if maybe_sent else frozenset()
+        owner.before_send = _not_awaited if announces else None
+        owner.number = len(self.owners)
+        self.owners.append(owner)
+        return owner
 
     def ask(
         self,
@@ -278,38 +280,38 @@ class World:
         maybe_sent: bool = False,
     ) -> None:
         """One single request."""
-        feed = self.lane._singles.setdefault(
+        owner = self.lane._singles.setdefault(
             (priority, options, patient, maybe_sent),
             _Singles(priority, options, patient=patient, maybe_sent=maybe_sent),
         )
-        if isinstance(feed, _Singles) and feed not in self.feeds:
-            feed.number = len(self.feeds)
-            self.feeds.append(feed)
+        if isinstance(owner, _Singles) and owner not in self.owners:
+            owner.number = len(self.owners)
+            self.owners.append(owner)
         self.service.version += 1
         asker = Asker()
-        self.lane.ask(feed, asker, account, argument, self.now)
+        self.lane.ask(owner, asker, account, argument, self.now)
         self._see_opened()
-        self._remember(feed, asker, account, argument, feed.waiting.get(asker))
+        self._remember(owner, asker, account, argument, owner.waiting.get(asker))
 
     def leave(self, choice: random.Random) -> None:
         """Somebody who waits for a single request goes away."""
-        waiting = [(feed, asker) for feed in self.feeds if isinstance(feed, Singles) for asker in feed.waiting]
+        waiting = [(owner, asker) for owner in self.owners if isinstance(owner, Singles) for asker in owner.waiting]
         if waiting:
-            feed, asker = choice.choice(waiting)
-            self.lane.withdraw_one(feed, asker, "the caller was cancelled", self.now)
-            self.lane.withdraw_one(feed, asker, "its timeout was over", self.now)  # means nothing any more
+            owner, asker = choice.choice(waiting)
+            self.lane.withdraw_one(owner, asker, "the caller was cancelled", self.now)
+            self.lane.withdraw_one(owner, asker, "its timeout was over", self.now)  # means nothing any more
 
-    def _remember(self, feed: Feed, place: Any, account: str, argument: Any, held: Item | Bundle | None) -> None:
-        origin = None if held is None else self._origin(held, (feed, place))
-        self._open[feed][place] = None
-        maybe_sent = account in feed.maybe_sent
-        self.places[feed, place] = Place(account, argument, origin, self.service.version, maybe_sent)
+    def _remember(self, owner: Owner, place: Any, account: str, argument: Any, held: Item | Bundle | None) -> None:
+        origin = None if held is None else self._origin(held, (owner, place))
+        self._open[owner][place] = None
+        maybe_sent = account in owner.maybe_sent
+        self.places[owner, place] = Place(account, argument, origin, self.service.version, maybe_sent)
         if origin is not None and origin not in self.truths:
             self.truths[origin] = Truth(len(self.truths))
 
     def give(
         self,
-        feed: BatchFeed,
+        owner: BatchOwner,
         accounts: list[str],
         arguments: list[Any] | None = None,
         *,
@@ -317,15 +319,15 @@ class World:
         last: bool = False,
     ) -> None:
         """Let a block of items enter the lane."""
-        first = feed.taken
+        first = owner.taken
         self.service.version += 1
-        feed.exhausted = last
-        self.lane.add(feed, accounts, arguments, self.now, problems)
+        owner.exhausted = last
+        self.lane.add(owner, accounts, arguments, self.now, problems)
         self._see_opened()
-        held_by = dict(feed.unsettled())
+        held_by = dict(owner.unsettled())
         for place, account in enumerate(accounts, first):
             argument = None if arguments is None else arguments[place - first]
-            self._remember(feed, place, account, argument, held_by.get(place))
+            self._remember(owner, place, account, argument, held_by.get(place))
 
     def _origin(self, held: Item | Bundle, own: Origin) -> Origin:
         if isinstance(held, Bundle):
@@ -340,12 +342,12 @@ class World:
         for bundle in [bundle for bundle in self.bundles if bundle.items is not None]:
             del self.bundles[bundle]
             for place, item in enumerate(bundle.items or (), bundle.place):
-                self.items[item] = bundle.feed, place
-                self.item_of[bundle.feed, place] = item
+                self.items[item] = bundle.owner, place
+                self.item_of[bundle.owner, place] = item
 
     def _flies(self, origin: Origin) -> bool:
         self._see_opened()
-        return self.item_of[origin].line is FLYING
+        return self.item_of[origin].queue is IN_FLIGHT
 
     def _origins(self, chunk: Chunk) -> dict[str, Origin]:
         """The items of a call, by their accounts."""
@@ -353,16 +355,16 @@ class World:
         bundle, items = chunk.bundle, chunk.items
         if bundle is not None:
             if bundle.items is None:
-                return {account: (bundle.feed, place) for place, account in enumerate(bundle.accounts, bundle.place)}
+                return {account: (bundle.owner, place) for place, account in enumerate(bundle.accounts, bundle.place)}
             items = bundle.items
         return {item.account: self.items[item] for item in items}
 
-    def finish(self, feed: Feed) -> None:
-        """The source of a feed has come to its end; the operation lets go of what is finished."""
-        if isinstance(feed, BatchFeed):
-            feed.exhausted = True
-        if feed.finished:
-            self.lane.forget(feed)
+    def finish(self, owner: Owner) -> None:
+        """The source of an owner has come to its end; the operation lets go of what is finished."""
+        if isinstance(owner, BatchOwner):
+            owner.exhausted = True
+        if owner.finished:
+            self.lane.forget(owner)
 
     # What the dispatcher does
 
@@ -385,18 +387,18 @@ class World:
         return chunk
 
     def _announce(self, chunk: Chunk) -> None:
-        told = {(feed, place) for feed, _, places in self.lane.first_sendings(chunk) for place in places}
+        told = {(owner, place) for owner, _, places in self.lane.first_sendings(chunk) for place in places}
         assert not told & self.announced, "nobody is told twice"
         self.announced |= told
         for item in chunk.items:
-            for feed, place in item.places:
-                if isinstance(feed, StreamFeed) and feed.before_send is not None:
-                    assert (feed, place) in self.announced
+            for owner, place in item.places:
+                if isinstance(owner, StreamOwner) and owner.before_send is not None:
+                    assert (owner, place) in self.announced
 
-    def call_off(self, chunk: Chunk, feed: Feed) -> None:
+    def call_off(self, chunk: Chunk, owner: Owner) -> None:
         """Whoever was told of a call forbids it."""
         del self.calls[chunk]
-        self.lane.stop(feed, "before_send failed", self.now)
+        self.lane.stop(owner, "before_send failed", self.now)
         self.lane.call_off(chunk, self.now)
         self.look()
 
@@ -419,7 +421,7 @@ class World:
 
     def run(self, fault: Callable[[], Fault] = lambda: Fault.NONE, *, most_in_flight: int = 128) -> None:
         """Drive on until every item that was given has its outcome."""
-        while any(feed.open for feed in self.feeds) or self.calls:
+        while any(owner.open for owner in self.owners) or self.calls:
             while len(self.calls) < most_in_flight and self.seal() is not None:
                 pass
             if self.calls:
@@ -436,70 +438,72 @@ class World:
         accounts = chunk.accounts
         assert 0 < len(accounts) <= self.endpoint.limit
         held: Sequence[Item | Bundle] = chunk.items if chunk.bundle is None else [chunk.bundle]
-        assert all(each.line is FLYING for each in held)
-        assert all(item.trial is chunk.trial for item in chunk.items)
-        assert all(feed.options == chunk.options for feed in chunk.feeds)
-        sharing = {feed for item in chunk.items for feed, _ in item.places}
-        assert set(chunk.feeds) == (sharing if chunk.bundle is None else {chunk.bundle.feed})
-        assert len(chunk.feeds) == len(set(chunk.feeds))
-        assert all(feed.stop_reason is None for feed in chunk.feeds)
+        assert all(each.queue is IN_FLIGHT for each in held)
+        assert all(item.bisection is chunk.bisection for item in chunk.items)
+        assert all(owner.options == chunk.options for owner in chunk.owners)
+        sharing = {owner for item in chunk.items for owner, _ in item.places}
+        assert set(chunk.owners) == (sharing if chunk.bundle is None else {chunk.bundle.owner})
+        assert len(chunk.owners) == len(set(chunk.owners))
+        assert all(owner.stop_reason is None for owner in chunk.owners)
         flying = [(chunk.options, account) for account in accounts]
         flying += [(call.options, account) for call in self.calls for account in call.accounts]
         assert len(flying) == len(set(flying)), "no account twice in flight"
 
     def check_counters(self) -> None:
         """What the lane counts is what there is."""
-        turns = self.lane.turns
+        schedule = self.lane.schedule
         self._see_opened()
         everyone: list[Item | Bundle] = [*self.items, *self.bundles]
-        lines = {held.line for held in everyone if held.line is not None} - {FLYING, GONE}
-        waiting = [held for held in everyone if held.line in lines]
-        for line in lines:
-            assert line.listed
-            assert {held for held in waiting if held.line is line} <= {*line.items, *line.bundles}
-            assert line.bundled == sum(bundle.size for bundle in line.bundles)
-            assert line.ready == line.bundled + sum(isinstance(held, Item) and held.line is line for held in waiting)
-        assert turns.ready == [sum(line.ready for line in lines if line.priority == level) for level in range(3)]
+        queues = {held.queue for held in everyone if held.queue is not None} - {IN_FLIGHT, ENDED}
+        waiting = [held for held in everyone if held.queue in queues]
+        for queue in queues:
+            assert queue.listed
+            assert {held for held in waiting if held.queue is queue} <= {*queue.items, *queue.bundles}
+            assert queue.bundled == sum(bundle.size for bundle in queue.bundles)
+            assert queue.ready == queue.bundled + sum(
+                isinstance(held, Item) and held.queue is queue for held in waiting
+            )
+        assert schedule.ready == [sum(queue.ready for queue in queues if queue.priority == level) for level in range(3)]
         assert self.lane.in_flight == self.health.in_flight == len(self.calls)
         assert self.lane.order.joined == sum(1 for item in self.items if item.joined is not None)
-        for feed in self.feeds:
-            early = len(feed._early) if isinstance(feed, StreamFeed) else 0
-            assert feed.open == len(feed.unsettled()) + early
-            assert feed.finished or feed in self.lane.feeds
+        for owner in self.owners:
+            early = len(owner._early) if isinstance(owner, StreamOwner) else 0
+            assert owner.open == len(owner.unsettled()) + early
+            assert owner.finished or owner in self.lane.owners
 
     def look(self) -> None:
         """Every outcome that has come is the truth."""
-        for feed in self.feeds:
-            if isinstance(feed, StreamFeed):
-                while feed.outcomes:
-                    outcome = feed.outcomes.popleft()
-                    account = self.places[feed, outcome.index].account
+        for owner in self.owners:
+            if isinstance(owner, StreamOwner):
+                while owner.outcomes:
+                    outcome = owner.outcomes.popleft()
+                    account = self.places[owner, outcome.index].account
                     assert outcome.account == account
                     if self.endpoint.writes:
-                        before = self.handed_over.get((feed, account), -1)
+                        before = self.handed_over.get((owner, account), -1)
                         assert before < outcome.index, "outcomes of one account in the order of its writes"
-                        self.handed_over[feed, account] = outcome.index
-                    self._settled(feed, outcome.index, outcome)
+                        self.handed_over[owner, account] = outcome.index
+                    self._settled(owner, outcome.index, outcome)
                 continue
-            for place in list(self._open[feed]):
+            for place in list(self._open[owner]):
                 if isinstance(place, Asker):
                     settled, value = place.answered, place.value
                 else:
-                    assert isinstance(feed, CallFeed)
-                    value = feed.values[place]
+                    assert isinstance(owner, CallOwner)
+                    value = owner.values[place]
                     settled = not isinstance(value, Item | Bundle)
                 if settled:
-                    del self._open[feed][place]
-                    self._settled(feed, place, outcome_of(value, 0, ""))
+                    del self._open[owner][place]
+                    self._settled(owner, place, outcome_of(value, 0, ""))
 
-    def _settled(self, feed: Feed, index: Any, outcome: Ok[Any] | Rejected | Unknown | NotSent) -> None:
-        assert (feed, index) not in self.outcomes, "one outcome for every place"
-        self.outcomes[feed, index] = outcome
-        origin = self.places[feed, index].origin
+    def _settled(self, owner: Owner, index: Any, outcome: Ok[Any] | Rejected | Unknown | NotSent) -> None:
+        assert (owner, index) not in self.outcomes, "one outcome for every place"
+        self.outcomes[owner, index] = outcome
+        origin = self.places[owner, index].origin
         truth = Truth(-1) if origin is None else self.truths[origin]
         if origin is not None and isinstance(outcome, Unknown) and self._flies(origin):
             truth.left_in_flight = True
-        self.knew[feed, index] = truth if self.endpoint.writes else replace(truth)
+        self.knew[owner, index] = truth if self.endpoint.writes else replace(truth)
 
     def check_outcomes(self) -> None:
         """To be asked again and again: an outcome that was true stays true."""
@@ -527,18 +531,18 @@ class World:
         self.look()
         self.check_outcomes()
         assert self.outcomes.keys() == self.places.keys()
-        for feed in self.feeds:
-            self.finish(feed)
+        for owner in self.owners:
+            self.finish(owner)
         lane = self.lane
         lane.tell(self.now)
         lane.tick(self.now)
-        assert not lane.feeds
+        assert not lane.owners
         assert not lane.order
         assert not lane.order.joined
-        assert not lane.trials
+        assert not lane.bisections
         assert lane.idle
-        assert not any(lane.turns._lines)
-        assert not any(lane.turns._apart)
+        assert not any(lane.schedule._queues)
+        assert not any(lane.schedule._apart)
         assert not lane._later
         assert not lane._lent
         assert not lane._singles

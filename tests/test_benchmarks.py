@@ -15,7 +15,21 @@ import pytest
 from virtual_time import run
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-SCRIPTS = ["all", "coalesce", "cold", "latency", "limit", "look", "memory", "overhead", "shared", "waking", "watching"]
+SCRIPTS = [
+    "all",
+    "coalesce",
+    "cold",
+    "journal",
+    "kill",
+    "latency",
+    "limit",
+    "look",
+    "memory",
+    "overhead",
+    "shared",
+    "waking",
+    "watching",
+]
 
 
 def load(name: str) -> dict[str, Any]:

@@ -153,7 +153,7 @@ async def stage(puppet: Puppet) -> AsyncIterator[Stage]:
 def assert_nothing_left(lane: Lane) -> None:
     assert repr(lane).endswith(": 0 ready, 0 groups in back-off, 0 calls in flight>")
     assert lane.idle
-    assert not lane.feeds
+    assert not lane.owners
     assert not lane.order
     assert not lane.order.joined
 
@@ -289,12 +289,12 @@ async def test_while_a_connection_is_opened_the_caller_can_be_cancelled() -> Non
 async def test_every_step_of_a_call_can_be_the_one_at_which_it_is_cancelled(puppet: Puppet) -> None:
     """Cancelled after one turn of the loop, after two, and so on until the call is over before that."""
     puppet.respond = yes
-    turns, done = 0, False
+    schedule, done = 0, False
     async with client_of(puppet, limiter=None) as tim:
         while not done:
             neighbour = asyncio.create_task(tim.push.get_tags(["neighbour"]))
             task = asyncio.create_task(tim.push.get_tags(["gone", "neighbour"]))
-            await turns_of_the_loop(turns)
+            await schedule_of_the_loop(schedule)
             done = task.done()
             task.cancel()
             result, _ = await asyncio.gather(neighbour, task, return_exceptions=True)
@@ -302,11 +302,11 @@ async def test_every_step_of_a_call_can_be_the_one_at_which_it_is_cancelled(pupp
             assert result.values == {"neighbour": ("tag of neighbour",)}
             (dispatcher,) = tim._dispatchers.values()
             await at_rest(dispatcher.lane)
-            turns += 1
-    assert turns > 5
+            schedule += 1
+    assert schedule > 5
 
 
-async def turns_of_the_loop(count: int) -> None:
+async def schedule_of_the_loop(count: int) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
 

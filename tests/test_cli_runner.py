@@ -85,12 +85,12 @@ def test_the_end_of_the_time_is_1_and_says_from_where_on_nothing_was_read(
     assert f"rows after line {max(line['row'] for line in outcomes):,} were not read" in captured.err
 
 
-def test_wrong_credentials_are_2_and_one_line_that_says_what_to_check(
+def test_wrong_credentials_are_3_and_one_line_that_says_what_to_check(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options[3:4] = [str(tmp_path / "wrong")]
     (tmp_path / "wrong").write_text("a-wrong-key")
-    assert run([*GET_TAGS, *options, *table(tmp_path, emulator, 3)]) == 2
+    assert run([*GET_TAGS, *options, *table(tmp_path, emulator, 3)]) == 3
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "check --sdk-app-id, the secret key, --identifier and --region; 3 rows" in captured.err

@@ -59,7 +59,7 @@ def test_outcomes_at_a_terminal(to_format: str, options: list[str], accounts: st
 
 def test_a_call_that_is_refused_at_a_terminal(options: list[str], accounts: str) -> None:
     code, seen = at_a_terminal("accounts", "check", "--from", accounts, *options)
-    assert code == 2
+    assert code == 3
     assert "answered 70003" in seen
     assert_steers_nothing(seen)
 

@@ -57,7 +57,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("words", "options"), WRONG)
-def test_an_impossible_argument_is_refused_in_one_line_that_says_which(words: str, options: dict[str, Any]) -> None:
+def test_an_impossible_argument_is_refused_in_one_queue_that_says_which(words: str, options: dict[str, Any]) -> None:
     good: dict[str, Any] = {"sdk_app_id": APP, "secret_key": DEMO_KEY, "base_url": "http://127.0.0.1:1"}
     Client(**good)
     with pytest.raises(ValueError, match=words) as caught:

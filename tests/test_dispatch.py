@@ -426,7 +426,7 @@ async def test_a_hook_is_told_what_went_wrong(puppet: Puppet) -> None:
     assert events[2].error.startswith(DELETE)
 
 
-async def test_a_hook_that_raises_costs_nothing_but_a_line_in_the_log(
+async def test_a_hook_that_raises_costs_nothing_but_a_queue_in_the_log(
     puppet: Puppet, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(event: CallEvent) -> None:

@@ -13,10 +13,10 @@ import pytest
 from pages import SAMPLES, Page, answer_for, page_of, pages
 
 from tim_async.errors import RequestError
-from tim_async.lane.feeds import CallFeed
 from tim_async.lane.health import Health
 from tim_async.lane.items import NORMAL
 from tim_async.lane.judging import Lane
+from tim_async.lane.owners import CallOwner
 from tim_async.operations.operation import result_of
 from tim_async.outcomes import NotSent, Ok, Outcome, Rejected, Unknown
 from tim_async.results import BatchResult
@@ -193,7 +193,7 @@ def test_a_signature_in_the_service_s_words_is_cut_out(row: Row) -> None:
 def sent(row: Row, accounts: list[str], page: Page, respond: Respond, *, attempts: int = 6) -> BatchResult[Any]:
     """The outcomes of a batch whose calls are answered by *respond*, on a clock that jumps to what is next."""
     lane = Lane(row, Health(), attempts=attempts, chance=lambda: 0.0)
-    feed = CallFeed(NORMAL, page.shared(row), now=0.0, pairs=row.prepare is not None)
+    feed = CallOwner(NORMAL, page.shared(row), now=0.0, pairs=row.prepare is not None)
     feed.exhausted = True
     arguments = None if row.prepare is None else prepared(row, [page.arguments[0]] * len(accounts))
     lane.add(feed, accounts, arguments, 0.0)
@@ -490,7 +490,7 @@ def test_what_is_no_reply_to_a_bare_call_is_an_invalid_reply(body: bytes) -> Non
 def test_an_item_that_is_refused_here_is_not_sent() -> None:
     (row,) = [row for row in ENDPOINTS if row.path == "sns/friend_add"]
     lane = Lane(row, Health())
-    feed = CallFeed(NORMAL, ("Mary", "Add_Type_Both", False), now=0.0, pairs=True)
+    feed = CallOwner(NORMAL, ("Mary", "Add_Type_Both", False), now=0.0, pairs=True)
     feed.exhausted = True
     lane.add(feed, ["x" * 33], [{}], 0.0, check_accounts(["x" * 33], row.account_bytes, row.account_code)[1])
     (outcome,) = result_of(feed)

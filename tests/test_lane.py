@@ -24,8 +24,8 @@ from desk import (
 )
 
 from tim_async.errors import APIError, RequestError
-from tim_async.lane.feeds import CallFeed, StreamFeed
 from tim_async.lane.items import BULK, INTERACTIVE, Chunk
+from tim_async.lane.owners import CallOwner, StreamOwner
 from tim_async.operations.operation import result_of
 from tim_async.outcomes import Failure
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, Answer
@@ -80,7 +80,7 @@ def test_a_more_urgent_write_lends_its_priority_to_the_one_in_back_off_that_it_w
     urgent = give(lane, ["d1"], [{"a": "2"}], priority=INTERACTIVE)
     chunk = sealed(lane, 0.05)
     assert chunk.accounts[0] == "d1"
-    assert lane.turns.ready == [0, 901, 0]
+    assert lane.schedule.ready == [0, 901, 0]
     settle(lane, chunk, FINE, 0.05)
     assert sealed(lane, 0.05).arguments[0] == {"a": "2"}
     assert not urgent.finished
@@ -90,9 +90,9 @@ def test_a_more_urgent_item_lends_its_priority_to_one_that_waits_for_its_turn() 
     lane = lane_of(PUSH_SET_ATTRIBUTES)
     give(lane, users(500), [{}] * 500, priority=BULK)
     give(lane, ["user450"], [{"a": "2"}])
-    assert lane.turns.ready == [0, 1, 499]
+    assert lane.schedule.ready == [0, 1, 499]
     give(lane, ["user450"], [{"a": "3"}], priority=INTERACTIVE)
-    assert lane.turns.ready == [1, 0, 499]
+    assert lane.schedule.ready == [1, 0, 499]
     assert sealed(lane).accounts[0] == "user450"
 
 
@@ -104,21 +104,21 @@ def test_a_more_urgent_item_lends_its_priority_to_one_that_is_searched_for_guilt
     give(lane, ["user6"], priority=INTERACTIVE)
     chunks = all_sealed(lane)
     assert chunks[0].accounts == ["user6"]
-    assert chunks[0].trial is not None
+    assert chunks[0].bisection is not None
     assert [len(chunk.accounts) for chunk in chunks[1:]] == [1, 4, 3]
 
 
 def test_the_same_item_twice_in_a_batch_is_sent_once_and_ok_twice() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1", "d1"])
+    owner = give(lane, ["d1", "d1"])
     calls, _ = drive(lane, fine)
     assert calls == [["d1"]]
-    assert kinds(feed) == ["Ok", "Ok"]
+    assert kinds(owner) == ["Ok", "Ok"]
 
 
 def test_unequal_writes_of_one_account_in_a_batch_are_both_sent_in_their_order() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, ["d1", "d1", "d1"], [{"a": "1"}, {"a": "2"}, {"a": "1"}])
+    owner = give(lane, ["d1", "d1", "d1"], [{"a": "1"}, {"a": "2"}, {"a": "1"}])
     seen: list[object] = []
 
     def answer(chunk: Chunk) -> Answer:
@@ -127,18 +127,18 @@ def test_unequal_writes_of_one_account_in_a_batch_are_both_sent_in_their_order()
 
     drive(lane, answer)
     assert seen == [{"a": "1"}, {"a": "2"}, {"a": "1"}]
-    assert kinds(feed) == ["Ok"] * 3
+    assert kinds(owner) == ["Ok"] * 3
 
 
 def test_an_equal_write_joins_its_own_batch_even_in_flight_but_never_another_batch() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1"], last=False)
+    owner = give(lane, ["d1"], last=False)
     chunk = sealed(lane)
-    feed.exhausted = True
-    lane.add(feed, ["d1"], None, 0.0)
+    owner.exhausted = True
+    lane.add(owner, ["d1"], None, 0.0)
     other = give(lane, ["d1"])
     settle(lane, chunk, fine(chunk))
-    assert kinds(feed) == ["Ok", "Ok"]
+    assert kinds(owner) == ["Ok", "Ok"]
     assert not other.finished
     answered(lane, errors(d1=70107))
     assert codes(other) == [("Rejected", 70107)]
@@ -146,10 +146,10 @@ def test_an_equal_write_joins_its_own_batch_even_in_flight_but_never_another_bat
 
 def test_equal_reads_that_both_wait_share_one_place() -> None:
     lane = lane_of()
-    feeds = [give(lane, ["d1"]) for _ in range(3)]
+    owners = [give(lane, ["d1"]) for _ in range(3)]
     calls, _ = drive(lane, lambda _: values(["d1"], ("x",)))
     assert calls == [["d1"]]
-    assert [feed.values for feed in feeds] == [[("x",)]] * 3
+    assert [owner.values for owner in owners] == [[("x",)]] * 3
 
 
 def test_nobody_joins_a_read_in_flight_for_it_may_miss_a_write() -> None:
@@ -174,11 +174,11 @@ def test_a_read_in_back_off_waits_and_so_may_be_joined() -> None:
 @pytest.mark.parametrize("leaver", [0, 1, 2])
 def test_a_cancelled_asker_leaves_the_place_of_the_others_alone(leaver: int) -> None:
     lane = lane_of()
-    feeds = [give(lane, ["d1"], priority=priority) for priority in (BULK, INTERACTIVE, BULK)]
-    lane.withdraw(feeds[leaver], "the caller was cancelled", 0.0)
-    assert kinds(feeds.pop(leaver)) == ["NotSent"]
+    owners = [give(lane, ["d1"], priority=priority) for priority in (BULK, INTERACTIVE, BULK)]
+    lane.withdraw(owners[leaver], "the caller was cancelled", 0.0)
+    assert kinds(owners.pop(leaver)) == ["NotSent"]
     answered(lane, values(["d1"]))
-    assert [kinds(feed) for feed in feeds] == [["Ok"], ["Ok"]]
+    assert [kinds(owner) for owner in owners] == [["Ok"], ["Ok"]]
     assert not lane.order.joined
 
 
@@ -205,19 +205,19 @@ def test_one_who_joined_and_was_stopped_is_settled_by_the_answer_in_flight() -> 
     assert not first.finished
 
 
-def test_an_item_goes_on_in_the_line_of_the_one_who_is_left() -> None:
+def test_an_item_goes_on_in_the_queue_of_the_one_who_is_left() -> None:
     lane = lane_of()
     first, second = give(lane, ["d1"], priority=BULK), give(lane, ["d1"], priority=BULK)
     lane.withdraw(first, "the caller was cancelled", 0.0)
-    assert (first.ready, second.ready, lane.turns.ready) == (0, 1, [0, 0, 1])
-    assert sealed(lane).feeds == [second]
+    assert (first.ready, second.ready, lane.schedule.ready) == (0, 1, [0, 0, 1])
+    assert sealed(lane).owners == [second]
 
 
 def test_equal_items_of_a_stopped_batch_are_dropped_in_one_go() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1"] * 50_000)
-    lane.stop(feed, "the source failed", 0.0)
-    assert set(kinds(feed)) == {"NotSent"}
+    owner = give(lane, ["d1"] * 50_000)
+    lane.stop(owner, "the source failed", 0.0)
+    assert set(kinds(owner)) == {"NotSent"}
     assert lane.idle
     assert not lane.order
 
@@ -227,22 +227,22 @@ def test_equal_items_of_a_stopped_batch_are_dropped_in_one_go() -> None:
 
 def test_a_withdrawn_batch_ends_at_once_and_its_call_in_flight_runs_to_its_end() -> None:
     lane = lane_of()
-    feed = give(lane, users(150))
+    owner = give(lane, users(150))
     chunk = sealed(lane)
-    lane.withdraw(feed, "its timeout of 1 s was over", 1.0)
-    assert kinds(feed) == ["Unknown"] * 100 + ["NotSent"] * 50
-    assert reasons(feed)[0] == "its timeout of 1 s was over"
+    lane.withdraw(owner, "its timeout of 1 s was over", 1.0)
+    assert kinds(owner) == ["Unknown"] * 100 + ["NotSent"] * 50
+    assert reasons(owner)[0] == "its timeout of 1 s was over"
     assert lane.seal(1.0) is None
     settle(lane, chunk, fine(chunk), 2.0)
-    assert kinds(feed) == ["Unknown"] * 100 + ["NotSent"] * 50, "too late"
+    assert kinds(owner) == ["Unknown"] * 100 + ["NotSent"] * 50, "too late"
     assert not lane.order
 
 
 def test_what_was_withdrawn_in_flight_is_not_sent_again() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     chunk = sealed(lane)
-    lane.withdraw(feed, "the caller was cancelled", 0.0)
+    lane.withdraw(owner, "the caller was cancelled", 0.0)
     settle(lane, chunk, LOST)
     assert lane.idle
     assert not lane.order
@@ -281,31 +281,31 @@ def test_a_withdrawn_batch_does_not_hurt_its_company() -> None:
 
 def test_items_that_come_after_their_batch_was_stopped_are_not_sent() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"], last=False)
-    lane.withdraw(feed, "its timeout was over", 0.0)
-    lane.add(feed, ["d2"], None, 0.0)
-    assert kinds(feed) == ["NotSent", "NotSent"]
+    owner = give(lane, ["d1"], last=False)
+    lane.withdraw(owner, "its timeout was over", 0.0)
+    lane.add(owner, ["d2"], None, 0.0)
+    assert kinds(owner) == ["NotSent", "NotSent"]
     assert lane.idle
-    assert feed not in lane.feeds
+    assert owner not in lane.owners
 
 
 def test_items_that_come_while_the_client_closes_are_not_sent() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"], last=False)
+    owner = give(lane, ["d1"], last=False)
     lane.cut(0.0)
-    lane.add(feed, ["d2"], None, 0.0)
+    lane.add(owner, ["d2"], None, 0.0)
     assert answered(lane, values(["d1"])) == ["d1"]
-    assert reasons(feed) == ["", "the client was closed"]
+    assert reasons(owner) == ["", "the client was closed"]
 
 
 def test_a_stream_that_was_stopped_gets_an_outcome_for_what_came_too_late() -> None:
     lane = lane_of()
-    feed = StreamFeed(BULK, None, now=0.0, most_open=100)
-    lane.add(feed, ["d1"], None, 0.0)
-    lane.stop(feed, APIError(71000, "", "sim"), 0.0)
-    lane.add(feed, ["d2"], None, 0.0)
-    assert [(outcome.index, outcome.account) for outcome in feed.outcomes] == [(0, "d1"), (1, "d2")]
-    assert feed.finished
+    owner = StreamOwner(BULK, None, now=0.0, most_open=100)
+    lane.add(owner, ["d1"], None, 0.0)
+    lane.stop(owner, APIError(71000, "", "sim"), 0.0)
+    lane.add(owner, ["d2"], None, 0.0)
+    assert [(outcome.index, outcome.account) for outcome in owner.outcomes] == [(0, "d1"), (1, "d2")]
+    assert owner.finished
 
 
 # 11: what stands beside the list
@@ -343,9 +343,9 @@ def test_a_row_may_allow_more_or_fewer_items_in_a_call() -> None:
 
 def test_a_failure_keeps_the_argument_so_that_the_item_can_be_given_again() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES, attempts=1)
-    feed = CallFeed(BULK, None, now=0.0, pairs=True)
-    feed.exhausted = True
-    lane.add(feed, ["d1"], [{"a": "1"}], 0.0)
+    owner = CallOwner(BULK, None, now=0.0, pairs=True)
+    owner.exhausted = True
+    lane.add(owner, ["d1"], [{"a": "1"}], 0.0)
     answered(lane, LOST)
-    assert isinstance(feed.values[0], Failure)
-    assert result_of(feed).retryable() == [("d1", {"a": "1"})]
+    assert isinstance(owner.values[0], Failure)
+    assert result_of(owner).retryable() == [("d1", {"a": "1"})]

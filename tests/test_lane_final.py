@@ -71,12 +71,12 @@ def arguments(row: Row, count: int) -> list[Any] | None:
 @pytest.mark.parametrize(("row", "number"), SHARED, ids=lambda value: str(getattr(value, "path", value)))
 def test_a_code_about_what_all_share_is_final_after_one_call(row: Row, number: int) -> None:
     lane = lane_of(row)
-    feed = give(lane, users(row.limit), arguments(row, row.limit), options=("Mary",))
+    owner = give(lane, users(row.limit), arguments(row, row.limit), options=("Mary",))
     calls, _ = drive(lane, lambda _: refusal(number))
     assert len(calls) == 1
-    assert codes(feed) == [("Rejected", number)] * row.limit
-    assert feed.error is None
-    assert result_of(feed).retryable() == []
+    assert codes(owner) == [("Rejected", number)] * row.limit
+    assert owner.error is None
+    assert result_of(owner).retryable() == []
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_a_code_about_what_all_share_is_final_after_one_call(row: Row, number: i
 )
 def test_a_batch_of_several_calls_stops_there_and_says_why(row: Row, number: int) -> None:
     lane = lane_of(row)
-    feed = give(lane, users(3 * row.limit), options=("Mary",))
+    owner = give(lane, users(3 * row.limit), options=("Mary",))
     other = give(lane, users(row.limit), options=("Paul",))
     calls, _ = drive(lane, lambda chunk: refusal(number) if chunk.options == ("Mary",) else fine(chunk))
     assert len(calls) == 2
-    assert isinstance(feed.error, InvalidRequest)
-    assert (feed.error.code, feed.error.path) == (number, row.path)
-    assert codes(feed) == [("Rejected", number)] * row.limit + [("NotSent", number)] * 2 * row.limit
+    assert isinstance(owner.error, InvalidRequest)
+    assert (owner.error.code, owner.error.path) == (number, row.path)
+    assert codes(owner) == [("Rejected", number)] * row.limit + [("NotSent", number)] * 2 * row.limit
     assert (kinds(other), other.error) == (["Ok"] * row.limit, None)
 
 
@@ -108,11 +108,11 @@ def test_others_who_wait_with_the_same_options_are_told_too_and_who_comes_later_
 
 def test_calls_in_flight_with_the_same_options_end_by_their_own_answers() -> None:
     lane = lane_of(GROUPS_ADD_MEMBERS)
-    feed = give(lane, users(300), options=("g", False))
+    owner = give(lane, users(300), options=("g", False))
     first, second = sealed(lane), sealed(lane)
     settle(lane, first, refusal(10010))
     settle(lane, second, fine(second))
-    assert kinds(feed) == ["Rejected"] * 100 + ["Ok"] * 100 + ["NotSent"] * 100
+    assert kinds(owner) == ["Rejected"] * 100 + ["Ok"] * 100 + ["NotSent"] * 100
 
 
 def test_ten_groups_that_are_gone_cost_ten_calls() -> None:
@@ -121,24 +121,24 @@ def test_ten_groups_that_are_gone_cost_ten_calls() -> None:
     living = give(lane, users(5), options=("living", False))
     calls, now = drive(lane, lambda chunk: fine(chunk) if chunk.options[0] == "living" else refusal(10010))
     assert (len(calls), now) == (11, 0.0)
-    assert all(set(codes(feed)) == {("Rejected", 10010)} for feed in gone)
+    assert all(set(codes(owner)) == {("Rejected", 10010)} for owner in gone)
     assert kinds(living) == ["Ok"] * 5
 
 
 @pytest.mark.parametrize("number", [10014, 10038, 10019])
 def test_a_group_that_is_full_may_still_take_some(number: int) -> None:
     lane = lane_of(GROUPS_ADD_MEMBERS)
-    feed = give(lane, users(8), options=("g", False))
+    owner = give(lane, users(8), options=("g", False))
     drive(lane, lambda chunk: refusal(number) if "user7" in chunk.accounts else fine(chunk))
-    assert kinds(feed) == ["Ok"] * 7 + ["Rejected"]
+    assert kinds(owner) == ["Ok"] * 7 + ["Rejected"]
 
 
 def test_rows_that_name_accounts_go_before_the_code_on_top() -> None:
     lane = lane_of(FRIENDS_ADD)
-    feed = give(lane, users(3), arguments(FRIENDS_ADD, 3), options=("Mary",))
+    owner = give(lane, users(3), arguments(FRIENDS_ADD, 3), options=("Mary",))
     named = Answer(30001, "no", {"user0": None}, {"user1": (30003, "no"), "user2": (30525, "no")})
     settle(lane, sealed(lane), named)
-    assert codes(feed) == [("Ok", None), ("Rejected", 30003), ("Rejected", 30525)]
+    assert codes(owner) == [("Ok", None), ("Rejected", 30003), ("Rejected", 30525)]
 
 
 @pytest.mark.parametrize(
@@ -146,27 +146,27 @@ def test_rows_that_name_accounts_go_before_the_code_on_top() -> None:
 )
 def test_what_all_share_is_searched_for_in_nobody_though_the_answer_names_some(row: Row, number: int) -> None:
     lane = lane_of(row)
-    feed = give(lane, users(6), options=("Mary",))
+    owner = give(lane, users(6), options=("Mary",))
     calls, _ = drive(lane, lambda _: Answer(number, "no", {}, {"user0": (0, ""), "user1": (70107, "who?")}))
     assert len(calls) == 1
-    assert codes(feed) == [("Rejected", number), ("Rejected", 70107)] + [("Rejected", number)] * 4
+    assert codes(owner) == [("Rejected", number), ("Rejected", 70107)] + [("Rejected", number)] * 4
 
 
 @pytest.mark.parametrize("number", [90043, 90008, 120_500])
 def test_the_reason_says_that_it_is_not_about_the_account_itself(number: int) -> None:
     lane = lane_of(PUSH_SEND_TO)
-    feed = give(lane, users(2), options=("Mary",))
+    owner = give(lane, users(2), options=("Mary",))
     settle(lane, sealed(lane), refusal(number))
-    (reason,) = set(reasons(feed))
+    (reason,) = set(reasons(owner))
     assert reason.startswith("refused for what all accounts of the call share (from_account, msg_random, ")
     assert reason.endswith(f": {code(number).meaning}")
 
 
 def test_a_call_without_accounts_shares_nothing_and_says_what_is_wrong() -> None:
     lane = lane_of(PUSH_SEND)
-    feed = give(lane, ["the message"], [{}])
+    owner = give(lane, ["the message"], [{}])
     settle(lane, sealed(lane), refusal(120_500))
-    assert reasons(feed) == [code(120_500).meaning]
+    assert reasons(owner) == [code(120_500).meaning]
 
 
 def test_a_code_that_means_the_message_here_does_not_slow_the_command_down() -> None:
@@ -181,10 +181,10 @@ def test_a_code_that_means_the_message_here_does_not_slow_the_command_down() -> 
 
 def test_what_was_lost_before_stays_unknown_for_the_group_may_have_gone_since() -> None:
     lane = lane_of(GROUPS_ADD_MEMBERS)
-    feed = give(lane, users(2), options=("g", False))
+    owner = give(lane, users(2), options=("g", False))
     answered(lane, LOST)
     answered(lane, refusal(10010), 1.0)
-    assert codes(feed) == [("Unknown", 10010)] * 2
+    assert codes(owner) == [("Unknown", 10010)] * 2
 
 
 # 12: what may be sent once
@@ -195,44 +195,44 @@ def test_what_was_lost_before_stays_unknown_for_the_group_may_have_gone_since() 
 def test_a_code_that_nobody_knows_leaves_open_whether_a_push_was_sent(row: Row, number: int) -> None:
     lane = lane_of(row)
     count = min(row.limit, 100)
-    feed = give(lane, users(count), None if row.prepare is None else [{}])
+    owner = give(lane, users(count), None if row.prepare is None else [{}])
     calls, _ = drive(lane, lambda _: refusal(number))
     assert len(calls) == 1
-    assert codes(feed) == [("Unknown", number)] * count
+    assert codes(owner) == [("Unknown", number)] * count
 
 
 def test_so_does_one_beside_a_single_account() -> None:
     lane = lane_of(PUSH_SEND_TO)
-    feed = give(lane, ["Mary", "Bob", "Max"])
+    owner = give(lane, ["Mary", "Bob", "Max"])
     answer = Answer(0, "", {"Max": "t"}, {"Mary": (99_999, "?"), "Bob": (70107, "who?")})
     calls, _ = drive(lane, lambda _: answer)
     assert len(calls) == 1
-    assert codes(feed) == [("Unknown", 99_999), ("Rejected", 70107), ("Ok", None)]
-    assert isinstance(result_of(feed).outcomes[0], Unknown)
+    assert codes(owner) == [("Unknown", 99_999), ("Rejected", 70107), ("Ok", None)]
+    assert isinstance(result_of(owner).outcomes[0], Unknown)
 
 
 def test_one_on_top_leaves_open_what_became_of_those_that_the_answer_does_not_name() -> None:
     lane = lane_of(PUSH_SEND_TO)
-    feed = give(lane, users(6))
+    owner = give(lane, users(6))
     calls, _ = drive(lane, lambda _: Answer(99_999, "?", {}, {"user0": (70107, "who?"), "user1": (0, "")}))
     assert len(calls) == 1
-    assert codes(feed) == [("Rejected", 70107)] + [("Unknown", 99_999)] * 5
+    assert codes(owner) == [("Rejected", 70107)] + [("Unknown", 99_999)] * 5
 
 
 def test_a_code_that_may_come_after_the_deed_ends_a_push_too() -> None:
     for number in (60008, 91000, 90994):
         lane = lane_of(PUSH_SEND_TO)
-        feed = give(lane, users(2))
+        owner = give(lane, users(2))
         calls, _ = drive(lane, lambda _, number=number: refusal(number))  # type: ignore[misc]  # a default is no place
-        assert (len(calls), codes(feed)) == (1, [("Unknown", number)] * 2)
+        assert (len(calls), codes(owner)) == (1, [("Unknown", number)] * 2)
 
 
 def test_what_may_be_repeated_is_halved_for_an_unknown_code_as_ever() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, users(4))
+    owner = give(lane, users(4))
     drive(lane, lambda chunk: refusal(99_999) if "user3" in chunk.accounts else fine(chunk))
-    assert codes(feed)[-1] == ("Rejected", 99_999)
-    assert kinds(feed)[:3] == ["Ok"] * 3
+    assert codes(owner)[-1] == ("Rejected", 99_999)
+    assert kinds(owner)[:3] == ["Ok"] * 3
 
 
 # 13: a repeat that meets its own effect
@@ -273,36 +273,36 @@ def test_a_repeat_that_meets_its_own_effect_is_ok_only_after_a_lost_answer(row: 
 )
 def test_words_about_parameters_are_no_echo(info: str) -> None:
     lane = lane_of(FRIENDS_IMPORT)
-    feed = give(lane, ["Bob"], arguments(FRIENDS_IMPORT, 1))
+    owner = give(lane, ["Bob"], arguments(FRIENDS_IMPORT, 1))
     answered(lane, LOST)
     answered(lane, said("Bob", 30001, info), 1.0)
-    assert codes(feed) == [("Rejected", 30001)]
+    assert codes(owner) == [("Rejected", 30001)]
 
 
 @pytest.mark.parametrize("row", [FRIENDS_UPDATE, FRIENDS_GET, FRIENDS_CHECK])
 def test_that_somebody_is_no_friend_is_no_echo_of_a_read_or_a_change(row: Row) -> None:
     lane = lane_of(row)
-    feed = give(lane, ["Bob"], None if row.prepare is None else [{"Tag_SNS_IM_Remark": "x"}])
+    owner = give(lane, ["Bob"], None if row.prepare is None else [{"Tag_SNS_IM_Remark": "x"}])
     answered(lane, LOST)
     answered(lane, said("Bob", 30001, "Err_SNS_Not_Friend"), 1.0)
-    assert codes(feed) == [("Rejected", 30001)]
+    assert codes(owner) == [("Rejected", 30001)]
 
 
 def test_one_friend_whose_echo_stands_on_top_is_ok_and_several_are_not() -> None:
     for count, kind in ((1, "Ok"), (2, "Unknown")):
         lane = lane_of(FRIENDS_ADD)
-        feed = give(lane, users(count), arguments(FRIENDS_ADD, count))
+        owner = give(lane, users(count), arguments(FRIENDS_ADD, count))
         answered(lane, LOST)
         answered(lane, refusal(30001), 1.0)
-        assert kinds(feed) == [kind] * count
+        assert kinds(owner) == [kind] * count
 
 
 def test_who_is_no_friend_or_a_member_already_is_ok_at_once() -> None:
     for row, number in ((FRIENDS_DELETE, 31704), (FRIENDS_ADD, 30539), (GROUPS_ADD_MEMBERS, 10013)):
         lane = lane_of(row)
-        feed = give(lane, ["Bob"], arguments(row, 1))
+        owner = give(lane, ["Bob"], arguments(row, 1))
         answered(lane, errors(Bob=number))
-        assert kinds(feed) == ["Ok"]
+        assert kinds(owner) == ["Ok"]
 
 
 # Names that were never declared (rule 6)
@@ -310,23 +310,23 @@ def test_who_is_no_friend_or_a_member_already_is_ok_at_once() -> None:
 
 def test_that_all_items_are_guilty_of_the_same_name_is_found_in_three_calls() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, users(100), [{"never": str(number)} for number in range(100)])
+    owner = give(lane, users(100), [{"never": str(number)} for number in range(100)])
     calls, _ = drive(lane, lambda _: refusal(90033))
     assert [len(call) for call in calls] == [100, 1, 1]
-    assert codes(feed) == [("Rejected", 90033)] * 100
-    assert result_of(feed).retryable() == []
-    assert feed.error is None
-    assert not lane.trials
+    assert codes(owner) == [("Rejected", 90033)] * 100
+    assert result_of(owner).retryable() == []
+    assert owner.error is None
+    assert not lane.bisections
 
 
-@pytest.mark.parametrize("guilty", [0, 1, 49, 50, 99])
-def test_one_guilty_among_a_hundred_that_say_the_same_costs_two_calls_more_than_halving(guilty: int) -> None:
+@pytest.mark.parametrize("culprit", [0, 1, 49, 50, 99])
+def test_one_guilty_among_a_hundred_that_say_the_same_costs_two_calls_more_than_halving(culprit: int) -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, users(100), [{"sex": "x"}] * 100)
-    calls, _ = drive(lane, lambda chunk: refusal(90033) if f"user{guilty}" in chunk.accounts else fine(chunk))
+    owner = give(lane, users(100), [{"sex": "x"}] * 100)
+    calls, _ = drive(lane, lambda chunk: refusal(90033) if f"user{culprit}" in chunk.accounts else fine(chunk))
     assert len(calls) <= 1 + 2 + 14
-    assert [kind for kind in kinds(feed) if kind != "Ok"] == ["Rejected"]
-    assert kinds(feed)[guilty] == "Rejected"
+    assert [kind for kind in kinds(owner) if kind != "Ok"] == ["Rejected"]
+    assert kinds(owner)[culprit] == "Rejected"
 
 
 def says_never(chunk: Chunk) -> Answer:
@@ -335,46 +335,46 @@ def says_never(chunk: Chunk) -> Answer:
 
 def test_those_that_say_the_same_stand_together_where_others_say_something_else() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, users(100), [{"never": "x"} if number % 2 else {"sex": "x"} for number in range(100)])
+    owner = give(lane, users(100), [{"never": "x"} if number % 2 else {"sex": "x"} for number in range(100)])
     calls, _ = drive(lane, says_never)
     assert len(calls) <= 25
-    assert kinds(feed) == ["Ok", "Rejected"] * 50
+    assert kinds(owner) == ["Ok", "Rejected"] * 50
 
 
 def test_the_innocent_are_found_where_names_that_are_removed_differ() -> None:
     (row,) = [row for row in ENDPOINTS if row.path == "timpush/remove_attr"]
     lane = lane_of(row)
-    feed = give(lane, users(40), [("never",)] * 39 + [("sex",)])
+    owner = give(lane, users(40), [("never",)] * 39 + [("sex",)])
     drive(lane, says_never)
-    assert kinds(feed) == ["Rejected"] * 39 + ["Ok"]
+    assert kinds(owner) == ["Rejected"] * 39 + ["Ok"]
 
 
 def test_a_code_that_is_not_about_names_asks_everybody() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, users(8), [{"sex": "x"}] * 8)
+    owner = give(lane, users(8), [{"sex": "x"}] * 8)
     calls, _ = drive(lane, lambda chunk: refusal(70107) if len(chunk.accounts) > 1 else fine(chunk))
     assert len(calls) == 15
-    assert kinds(feed) == ["Ok"] * 8
+    assert kinds(owner) == ["Ok"] * 8
 
 
 def test_what_waits_for_the_first_two_may_be_withdrawn_and_so_may_they() -> None:
     for gone in (slice(0, 1), slice(1, 2), slice(0, 2)):
         lane = lane_of(PUSH_SET_ATTRIBUTES)
-        feeds = [give(lane, users(3, first), [{"never": "x"}] * 3) for first in (0, 3)]
+        owners = [give(lane, users(3, first), [{"never": "x"}] * 3) for first in (0, 3)]
         settle(lane, sealed(lane), refusal(90033))
-        for feed in feeds[gone]:
-            lane.withdraw(feed, "its timeout was over", 0.0)
+        for owner in owners[gone]:
+            lane.withdraw(owner, "its timeout was over", 0.0)
         drive(lane, lambda _: refusal(90033))
-        assert {kind for feed in feeds for kind in kinds(feed)} == {"Rejected"}
-        assert not lane.trials
+        assert {kind for owner in owners for kind in kinds(owner)} == {"Rejected"}
+        assert not lane.bisections
         assert lane.idle
 
 
 def test_one_of_the_first_two_whose_answer_is_lost_is_asked_again() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, users(10), [{"never": "x"}] * 10)
+    owner = give(lane, users(10), [{"never": "x"}] * 10)
     settle(lane, sealed(lane), refusal(90033))
     answered(lane, LOST)
     drive(lane, lambda _: refusal(90033))
-    assert codes(feed) == [("Rejected", 90033)] * 10
-    assert not lane.trials
+    assert codes(owner) == [("Rejected", 90033)] * 10
+    assert not lane.bisections

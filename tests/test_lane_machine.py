@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from simulation import FATAL, Fault, World
 from thorough import examples
 
-from tim_async.lane.feeds import StreamFeed
-from tim_async.lane.items import BULK, INTERACTIVE, NORMAL, BatchFeed, Feed
+from tim_async.lane.items import BULK, INTERACTIVE, NORMAL, BatchOwner, Owner
+from tim_async.lane.owners import StreamOwner
 from tim_async.outcomes import NotSent, Ok, Rejected, Unknown
 from tim_async.service.checks import Problem
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SEND_TO, PUSH_SET_ATTRIBUTES, Endpoint
@@ -42,14 +42,14 @@ class LaneMachine(RuleBasedStateMachine):
             return None
         return [{"n": self.world.chance.randrange(2)} for _ in range(count)]
 
-    def _give(self, feed: BatchFeed, accounts: list[str], *, last: bool) -> None:
-        self.world.give(feed, accounts, self._arguments(len(accounts)), last=last)
+    def _give(self, owner: BatchOwner, accounts: list[str], *, last: bool) -> None:
+        self.world.give(owner, accounts, self._arguments(len(accounts)), last=last)
 
-    def _batches(self) -> list[BatchFeed]:
-        return [feed for feed in self.world.feeds if isinstance(feed, BatchFeed)]
+    def _batches(self) -> list[BatchOwner]:
+        return [owner for owner in self.world.owners if isinstance(owner, BatchOwner)]
 
-    def _open(self, choice: random.Random) -> Feed:
-        return choice.choice(self.world.feeds)
+    def _open(self, choice: random.Random) -> Owner:
+        return choice.choice(self.world.owners)
 
     @rule(accounts=ACCOUNTS, priority=PRIORITY, options=OPTIONS, patient=st.booleans(), last=st.booleans(), again=AGAIN)
     def batch(
@@ -74,17 +74,17 @@ class LaneMachine(RuleBasedStateMachine):
 
     @rule(accounts=ACCOUNTS.filter(bool), priority=PRIORITY, streams=st.booleans())
     def batch_with_an_item_that_is_refused_here(self, *, accounts: list[str], priority: int, streams: bool) -> None:
-        feed = self.world.stream(priority) if streams else self.world.batch(priority)
+        owner = self.world.stream(priority) if streams else self.world.batch(priority)
         refused = {len(accounts) - 1: Problem(1, "no")}
-        self.world.give(feed, accounts, [0 for _ in accounts], problems=refused, last=True)
+        self.world.give(owner, accounts, [0 for _ in accounts], problems=refused, last=True)
 
     @precondition(lambda self: self._batches())
     @rule(choice=st.randoms(use_true_random=False), accounts=ACCOUNTS)
     def more(self, choice: random.Random, accounts: list[str]) -> None:
-        """A source gives on, even if its feed was stopped in that moment."""
-        feed = choice.choice(self._batches())
-        if not feed.exhausted:
-            self._give(feed, accounts, last=False)
+        """A source gives on, even if its owner was stopped in that moment."""
+        owner = choice.choice(self._batches())
+        if not owner.exhausted:
+            self._give(owner, accounts, last=False)
 
     @precondition(lambda self: self._batches())
     @rule(choice=st.randoms(use_true_random=False))
@@ -105,7 +105,9 @@ class LaneMachine(RuleBasedStateMachine):
     @rule(choice=st.randoms(use_true_random=False))
     def call_off(self, choice: random.Random) -> None:
         chunk = choice.choice(list(self.world.calls))
-        announced = [feed for feed in chunk.feeds if isinstance(feed, StreamFeed) and feed.before_send is not None]
+        announced = [
+            owner for owner in chunk.owners if isinstance(owner, StreamOwner) and owner.before_send is not None
+        ]
         if announced:
             self.world.call_off(chunk, choice.choice(announced))
 
@@ -122,11 +124,11 @@ class LaneMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._batches())
     @rule(choice=st.randoms(use_true_random=False))
     def withdraw(self, choice: random.Random) -> None:
-        feed = choice.choice(self._batches())
+        owner = choice.choice(self._batches())
         self.world.look()
-        self.world.lane.withdraw(feed, "the caller was cancelled", self.world.now)
+        self.world.lane.withdraw(owner, "the caller was cancelled", self.world.now)
 
-    @precondition(lambda self: self.world.feeds)
+    @precondition(lambda self: self.world.owners)
     @rule(choice=st.randoms(use_true_random=False))
     def stop(self, choice: random.Random) -> None:
         self.world.lane.stop(self._open(choice), "the source failed", self.world.now)
@@ -150,7 +152,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     @invariant()
     def something_will_happen(self) -> None:
-        if any(feed.open for feed in self.world.feeds):
+        if any(owner.open for owner in self.world.owners):
             assert self.world.calls or self.world.lane.next_wakeup(self.world.now) is not None
 
     def teardown(self) -> None:
@@ -192,11 +194,11 @@ def give_much(world: World, total: int) -> None:
             continue
         again = chance.random() < 0.1
         if size == 400:
-            feed: BatchFeed = world.stream(BULK, options, maybe_sent=again, announces=chance.random() < 0.5)
+            owner: BatchOwner = world.stream(BULK, options, maybe_sent=again, announces=chance.random() < 0.5)
         else:
-            feed = world.batch(chance.randrange(3), options, maybe_sent=again)
+            owner = world.batch(chance.randrange(3), options, maybe_sent=again)
         arguments = [chance.randrange(1_000) for _ in range(size)] if world.endpoint.prepare else None
-        world.give(feed, names(chance, size), arguments, last=True)
+        world.give(owner, names(chance, size), arguments, last=True)
         given += size
 
 
@@ -224,13 +226,13 @@ def test_after_twenty_thousand_items_and_every_fault_the_books_of_the_service_ag
 def compare_books(world: World) -> None:
     """Account by account: the service holds the last write that took effect, and no later one was called Ok."""
     last: dict[tuple[Any, str], tuple[int, Any]] = {}
-    for (feed, index), place in world.places.items():
+    for (owner, index), place in world.places.items():
         if place.origin is None:
             continue
         truth = world.truths[place.origin]
-        key = feed.options, place.account
+        key = owner.options, place.account
         if truth.applied:
             last[key] = max(last.get(key, (-1, None)), (truth.order, place.argument), key=itemgetter(0))
-        if isinstance(world.outcomes[feed, index], Ok) and not world.endpoint.done_again:
+        if isinstance(world.outcomes[owner, index], Ok) and not world.endpoint.done_again:
             assert truth.order <= last[key][0]
     assert world.service.book == {key: argument for key, (_, argument) in last.items()}

@@ -60,26 +60,26 @@ def test_only_the_items_concerned_are_sent_again_and_in_other_company() -> None:
 @pytest.mark.parametrize("trouble", [LOST, GATEWAY, GARBAGE, NO_CONNECTION, refusal(91000)], ids=str)
 def test_trouble_with_a_whole_call_is_tried_six_times_in_all(trouble: Answer | RequestError) -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     calls, _ = drive(lane, lambda _: trouble)
     assert len(calls) == 6
-    assert kinds(feed) == ["NotSent" if trouble is NO_CONNECTION else "Unknown"]
+    assert kinds(owner) == ["NotSent" if trouble is NO_CONNECTION else "Unknown"]
     assert lane.failures == 6
 
 
 def test_the_number_of_attempts_is_the_clients_to_choose() -> None:
     lane = lane_of(attempts=1)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     assert len(drive(lane, lambda _: refusal(91000))[0]) == 1
-    assert codes(feed) == [("Unknown", 91000)]
+    assert codes(owner) == [("Unknown", 91000)]
 
 
 def test_what_saw_a_refused_connection_once_and_a_lost_answer_once_is_unknown() -> None:
     lane = lane_of(attempts=2)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     answered(lane, LOST)
     answered(lane, NO_CONNECTION, 1.0)
-    assert kinds(feed) == ["Unknown"]
+    assert kinds(owner) == ["Unknown"]
 
 
 def test_the_back_off_doubles_from_a_tenth_of_a_second() -> None:
@@ -206,38 +206,38 @@ def test_without_a_useful_answer_everything_ends_after_two_minutes_unless_it_has
 
 def test_what_only_met_refused_connections_for_two_minutes_was_not_sent() -> None:
     lane = lane_of(attempts=1_000)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     _, now = drive(lane, lambda _: NO_CONNECTION)
-    assert (kinds(feed), now) == (["NotSent"], SILENCE_MOST)
+    assert (kinds(owner), now) == (["NotSent"], SILENCE_MOST)
 
 
 def test_two_minutes_of_frequency_refusals_are_no_useful_answer_either() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     _, now = drive(lane, lambda _: refusal(60007))
-    assert (codes(feed), now) == ([("Unknown", 60007)], SILENCE_MOST)
+    assert (codes(owner), now) == ([("Unknown", 60007)], SILENCE_MOST)
 
 
 def test_a_useful_answer_begins_the_two_minutes_anew() -> None:
     lane = lane_of(attempts=1_000)
     give(lane, ["d1"], last=False)
     settle(lane, sealed(lane), LOST)
-    feed = give(lane, ["d2"], now=100.0)
+    owner = give(lane, ["d2"], now=100.0)
     chunk = sealed(lane, 100.0)
     settle(lane, chunk, values(["d2"]), 100.0)
-    assert kinds(feed) == ["Ok"]
+    assert kinds(owner) == ["Ok"]
     lane.tick(SILENCE_MOST + 1.0)
     assert not lane.idle
 
 
 def test_the_two_minutes_run_from_the_last_useful_answer_and_not_from_the_next_call() -> None:
     lane = lane_of(attempts=1_000)
-    feed = give(lane, users(200))
+    owner = give(lane, users(200))
     good, lost = sealed(lane), sealed(lane)
     settle(lane, good, fine(good), 10.0)
     settle(lane, lost, LOST, 15.0)
     lose_until(lane, 10.0 + SILENCE_MOST, now=15.0)
-    assert kinds(feed) == ["Ok"] * 100 + ["Unknown"] * 100
+    assert kinds(owner) == ["Ok"] * 100 + ["Unknown"] * 100
 
 
 def test_an_old_silence_does_not_shorten_the_patience_with_what_comes_later() -> None:
@@ -246,21 +246,21 @@ def test_an_old_silence_does_not_shorten_the_patience_with_what_comes_later() ->
     answered(lane, LOST)
     assert lane.idle
     lane.attempts = 1_000
-    feed = give(lane, ["d2"], now=100.0)
+    owner = give(lane, ["d2"], now=100.0)
     lose_until(lane, 219.0, now=100.0)
-    assert not feed.finished
+    assert not owner.finished
     lose_until(lane, 221.0, now=219.0)
-    assert kinds(feed) == ["Unknown"]
+    assert kinds(owner) == ["Unknown"]
 
 
 def test_a_source_that_is_silent_for_minutes_is_not_a_service_that_is() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"], last=False)
+    owner = give(lane, ["d1"], last=False)
     answered(lane, values(["d1"]))
-    lane.add(feed, ["d2"], None, 1_000.0)
+    lane.add(owner, ["d2"], None, 1_000.0)
     answered(lane, LOST, 1_000.0)
     lane.tick(1_000.0)
-    assert feed.stop_reason is None
+    assert owner.stop_reason is None
     assert lane.next_wakeup(1_000.0) == 1_000.05
 
 
@@ -277,22 +277,22 @@ def test_a_newcomer_is_tried_however_long_the_silence_was() -> None:
 
 def test_what_must_not_be_repeated_is_unknown_after_one_lost_answer() -> None:
     lane = lane_of(PUSH_SEND_TO)
-    feed = give(lane, ["d1", "d2"], [{}, {}])
+    owner = give(lane, ["d1", "d2"], [{}, {}])
     chunk = sealed(lane)
     settle(lane, chunk, LOST)
-    assert kinds(feed) == ["Unknown"] * 2
-    assert reasons(feed)[0].startswith("not sent again, for it may have been done")
+    assert kinds(owner) == ["Unknown"] * 2
+    assert reasons(owner)[0].startswith("not sent again, for it may have been done")
     assert lane.idle
 
 
 def test_what_must_not_be_repeated_is_tried_again_if_it_surely_was_not_done() -> None:
     lane = lane_of(PUSH_SEND_TO)
-    feed = give(lane, ["d1"], [{}])
+    owner = give(lane, ["d1"], [{}])
     answered(lane, NO_CONNECTION)
     answered(lane, refusal(60007), 1.0)
     chunk = sealed(lane, 5.0)
     settle(lane, chunk, fine(chunk), 5.0)
-    assert kinds(feed) == ["Ok"]
+    assert kinds(owner) == ["Ok"]
 
 
 # A gateway
@@ -300,7 +300,7 @@ def test_what_must_not_be_repeated_is_tried_again_if_it_surely_was_not_done() ->
 
 def test_a_gateway_that_asks_for_fewer_calls_costs_no_attempt_and_leaves_nothing_open() -> None:
     lane = lane_of(attempts=1)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     now = 0.0
     for _ in range(3):
         effect = settle(lane, sealed(lane, now), BadStatus("sim", 429), now)
@@ -310,7 +310,7 @@ def test_a_gateway_that_asks_for_fewer_calls_costs_no_attempt_and_leaves_nothing
     assert lane.failures == 0
     assert lane.health.budget.left == lane.health.budget.reserve
     answered(lane, Answer(0, "", None, {"d1": (70107, "")}), now)
-    assert codes(feed) == [("Rejected", 70107)]
+    assert codes(owner) == [("Rejected", 70107)]
 
 
 def test_a_gateway_names_the_time_of_the_next_call() -> None:

@@ -38,16 +38,16 @@ GARBAGE = InvalidReply("sim", "no JSON")
 
 def test_an_answer_is_joined_by_account_whatever_its_order() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1", "d2", "d3"])
+    owner = give(lane, ["d1", "d2", "d3"])
     settle(lane, sealed(lane), Answer(0, "", {"d3": ("c",), "d1": ("a",), "d2": ("b",)}, {}))
-    assert feed.values == [("a",), ("b",), ("c",)]
+    assert owner.values == [("a",), ("b",), ("c",)]
 
 
 def test_each_item_has_the_code_and_the_words_of_its_own_refusal() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1", "d2"])
+    owner = give(lane, ["d1", "d2"])
     settle(lane, sealed(lane), Answer(0, "", {"d1": ()}, {"d2": (90048, "no such account")}))
-    assert outcomes(feed) == [
+    assert outcomes(owner) == [
         Ok(0, "d1", ()),
         Rejected(1, "d2", 90048, "no such account", "the account does not exist"),
     ]
@@ -55,47 +55,47 @@ def test_each_item_has_the_code_and_the_words_of_its_own_refusal() -> None:
 
 def test_a_refusal_goes_before_a_value_for_the_same_account() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     settle(lane, sealed(lane), Answer(0, "", {"d1": ()}, {"d1": (90048, "no")}))
-    assert codes(feed) == [("Rejected", 90048)]
+    assert codes(owner) == [("Rejected", 90048)]
 
 
 def test_a_code_that_nobody_knows_is_final_for_its_item() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1", "d2"])
+    owner = give(lane, ["d1", "d2"])
     settle(lane, sealed(lane), Answer(0, "", {"d2": ()}, {"d1": (12345, "?")}))
-    assert codes(feed) == [("Rejected", 12345), ("Ok", None)]
+    assert codes(owner) == [("Rejected", 12345), ("Ok", None)]
 
 
 def test_an_account_that_is_named_as_failed_without_a_code_is_rejected_without_one() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, ["d1", "d2"], [{}, {}])
+    owner = give(lane, ["d1", "d2"], [{}, {}])
     settle(lane, sealed(lane), Answer(0, "", None, {"d1": (0, "")}))
-    assert codes(feed) == [("Rejected", None), ("Ok", None)]
-    assert reasons(feed)[0].startswith("the answer names it")
+    assert codes(owner) == [("Rejected", None), ("Ok", None)]
+    assert reasons(owner)[0].startswith("the answer names it")
 
 
 def test_strangers_in_an_answer_concern_nobody() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     settle(lane, sealed(lane), Answer(0, "", {"d1": (), "x": ()}, {"y": (70107, "who?")}))
-    assert kinds(feed) == ["Ok"]
+    assert kinds(owner) == ["Ok"]
 
 
 def test_what_is_already_as_wished_is_ok() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, ["d1"], [{}])
+    owner = give(lane, ["d1"], [{}])
     settle(lane, sealed(lane), errors(d1=31704))
-    assert kinds(feed) == ["Ok"]
+    assert kinds(owner) == ["Ok"]
 
 
 def test_silence_about_an_item_of_a_read_means_again_and_unknown_in_the_end() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1", "d2"])
+    owner = give(lane, ["d1", "d2"])
     calls, _ = drive(lane, lambda _: values(["d1"]))
     assert calls == [["d1", "d2"], *[["d2"]] * 5]
-    assert codes(feed) == [("Ok", None), ("Unknown", None)]
-    assert reasons(feed)[1] == "gave up after 6 attempts, the last one: the answer does not mention it"
+    assert codes(owner) == [("Ok", None), ("Unknown", None)]
+    assert reasons(owner)[1] == "gave up after 6 attempts, the last one: the answer does not mention it"
 
 
 @pytest.mark.parametrize(
@@ -108,16 +108,16 @@ def test_silence_about_an_item_of_a_read_means_again_and_unknown_in_the_end() ->
 )
 def test_a_reason_says_what_came_instead_of_an_answer(answer: RequestError, why: str) -> None:
     lane = lane_of(attempts=1)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     settle(lane, sealed(lane), answer)
-    assert reasons(feed) == [f"gave up after one attempt: {why}"]
+    assert reasons(owner) == [f"gave up after one attempt: {why}"]
 
 
 def test_silence_about_an_item_of_a_setter_means_ok() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, ["d1", "d2"], [{}, {}])
+    owner = give(lane, ["d1", "d2"], [{}, {}])
     settle(lane, sealed(lane), errors(d2=90035))
-    assert codes(feed) == [("Ok", None), ("Rejected", 90035)]
+    assert codes(owner) == [("Ok", None), ("Rejected", 90035)]
 
 
 def test_a_read_that_is_answered_with_nothing_at_all_is_asked_again() -> None:
@@ -133,7 +133,7 @@ def test_a_read_that_is_answered_with_nothing_at_all_is_asked_again() -> None:
 @pytest.mark.parametrize("code", [60007, 60018, 60019])
 def test_a_frequency_code_pauses_the_lane_until_a_time_and_costs_no_attempt(code: int) -> None:
     lane = lane_of(attempts=1)
-    feed = give(lane, users(150))
+    owner = give(lane, users(150))
     first, second = sealed(lane), sealed(lane)
     assert settle(lane, first, refusal(code), 10.0) == Effect(refused=True)
     assert settle(lane, second, refusal(code), 10.2) == Effect(refused=True)
@@ -147,8 +147,8 @@ def test_a_frequency_code_pauses_the_lane_until_a_time_and_costs_no_attempt(code
     chunks = all_sealed(lane, 25.0)
     for chunk in chunks:
         settle(lane, chunk, fine(chunk), 25.0)
-    assert kinds(feed) == ["Ok"] * 150
-    assert feed.retries == len(chunks) + 3
+    assert kinds(owner) == ["Ok"] * 150
+    assert owner.retries == len(chunks) + 3
 
 
 @pytest.mark.parametrize("code", [60007, 60011])
@@ -186,11 +186,11 @@ def test_a_frequency_code_of_a_command_leaves_other_lanes_alone() -> None:
 
 def test_a_frequency_code_of_one_item_does_not_pause_the_others() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES, attempts=2)
-    feed = give(lane, ["d1", "d2"], [{}, {}])
+    owner = give(lane, ["d1", "d2"], [{}, {}])
     settle(lane, sealed(lane), errors(d1=60007))
     assert lane.pause.until == 0.0
     settle(lane, sealed(lane, 1.0), errors(d1=60007), 1.0)
-    assert codes(feed) == [("Unknown", 60007), ("Ok", None)]
+    assert codes(owner) == [("Unknown", 60007), ("Ok", None)]
 
 
 # 5: a repeat may meet its own first effect
@@ -211,49 +211,49 @@ def test_an_account_that_does_not_exist_was_deleted_by_the_call_whose_answer_was
     unsure: Answer | RequestError,
 ) -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     answered(lane, unsure)
     answered(lane, errors(d1=70107), 1.0)
-    assert kinds(feed) == ["Ok"]
+    assert kinds(owner) == ["Ok"]
 
 
 def test_silence_about_a_deletion_leaves_it_open_whether_it_was_done() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     answered(lane, FINE)
     answered(lane, errors(d1=70107), 1.0)
-    assert kinds(feed) == ["Ok"]
+    assert kinds(owner) == ["Ok"]
 
 
 @pytest.mark.parametrize("definite", [NO_CONNECTION, refusal(60007), refusal(20028)], ids=str)
 def test_after_a_definite_no_an_account_that_does_not_exist_never_did(definite: Answer | RequestError) -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     answered(lane, definite)
     answered(lane, errors(d1=70107), 2.0)
-    assert codes(feed) == [("Rejected", 70107)]
+    assert codes(owner) == [("Rejected", 70107)]
 
 
 def test_an_account_that_does_not_exist_is_rejected_at_the_first_try() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     answered(lane, errors(d1=70107))
-    assert codes(feed) == [("Rejected", 70107)]
-    assert not result_of(feed).retryable()
+    assert codes(owner) == [("Rejected", 70107)]
+    assert not result_of(owner).retryable()
 
 
 def test_to_other_commands_a_missing_account_is_a_no_even_after_a_lost_answer() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed = give(lane, ["d1"], [{}])
+    owner = give(lane, ["d1"], [{}])
     answered(lane, LOST)
     answered(lane, errors(d1=70107), 1.0)
-    assert codes(feed) == [("Rejected", 70107)]
+    assert codes(owner) == [("Rejected", 70107)]
 
 
 def test_a_whole_call_that_names_no_account_can_be_such_an_echo_too() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1", "d2"])
+    owner = give(lane, ["d1", "d2"])
     answered(lane, LOST)
     calls, _ = drive(lane, lambda _: refusal(70107))
     assert calls == [["d1", "d2"], ["d1"], ["d2"]]
-    assert kinds(feed) == ["Ok", "Ok"]
+    assert kinds(owner) == ["Ok", "Ok"]

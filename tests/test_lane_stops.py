@@ -29,29 +29,29 @@ from tim_async.service.endpoints import ACCOUNTS_DELETE, Answer
 
 def test_an_expired_signature_is_renewed_once_and_the_call_repeated_at_no_cost() -> None:
     lane = lane_of(attempts=1)
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     assert settle(lane, sealed(lane), refusal(70001), resigned=True) == Effect()
     answered(lane, values(["d1"]))
-    assert kinds(feed) == ["Ok"]
+    assert kinds(owner) == ["Ok"]
 
 
 def test_a_fresh_signature_that_is_refused_too_stops_the_client() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     settle(lane, sealed(lane), refusal(70001), resigned=True)
     chunk = sealed(lane)
     waiting = give(lane, ["d2"])
     effect = settle(lane, chunk, refusal(70052), resigned=True)
     assert effect.wide
     assert isinstance(effect.stop_all, CredentialsError)
-    assert (codes(feed), codes(waiting)) == ([("Rejected", 70052)], [("NotSent", 70052)])
+    assert (codes(owner), codes(waiting)) == ([("Rejected", 70052)], [("NotSent", 70052)])
     assert waiting.error is effect.stop_all
 
 
 def test_an_expired_signature_without_a_fresh_one_stops_the_client() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
-    assert settle(lane, sealed(lane), refusal(70001)).stop_all is feed.error
+    owner = give(lane, ["d1"])
+    assert settle(lane, sealed(lane), refusal(70001)).stop_all is owner.error
 
 
 # What makes every further call pointless
@@ -86,50 +86,50 @@ def test_after_a_stop_later_items_go_one_probe_at_a_time_until_one_succeeds() ->
 
 def test_an_item_by_item_refusal_of_the_command_stops_the_lane_if_all_are_told_so() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed, waiting = give(lane, users(100)), give(lane, ["d1"])
+    owner, waiting = give(lane, users(100)), give(lane, ["d1"])
     settle(lane, sealed(lane), Answer(0, "", {}, dict.fromkeys(users(100), (71000, "no"))))
-    assert (codes(feed)[0], codes(waiting)) == (("Rejected", 71000), [("NotSent", 71000)])
-    assert isinstance(feed.error, APIError)
-    assert feed.error.info == "no"
+    assert (codes(owner)[0], codes(waiting)) == (("Rejected", 71000), [("NotSent", 71000)])
+    assert isinstance(owner.error, APIError)
+    assert owner.error.info == "no"
 
 
 def test_a_single_item_that_is_told_so_among_others_stops_nobody() -> None:
     lane = lane_of(ACCOUNTS_DELETE)
-    feed = give(lane, ["d1", "d2"])
+    owner = give(lane, ["d1", "d2"])
     settle(lane, sealed(lane), Answer(0, "", {"d1": None}, {"d2": (71000, "no")}))
-    assert codes(feed) == [("Ok", None), ("Rejected", 71000)]
-    assert feed.error is None
+    assert codes(owner) == [("Ok", None), ("Rejected", 71000)]
+    assert owner.error is None
 
 
 def test_a_wrong_key_stops_what_waits_in_every_lane_through_the_client() -> None:
     lane = lane_of()
-    feed = give(lane, users(150))
+    owner = give(lane, users(150))
     effect = settle(lane, sealed(lane), refusal(70009))
-    assert isinstance(feed.error, CredentialsError)
-    assert effect == Effect(wide=True, stop_all=feed.error)
-    assert kinds(feed) == ["Rejected"] * 100 + ["NotSent"] * 50
-    assert lane.health.suspect is feed.error
+    assert isinstance(owner.error, CredentialsError)
+    assert effect == Effect(wide=True, stop_all=owner.error)
+    assert kinds(owner) == ["Rejected"] * 100 + ["NotSent"] * 50
+    assert lane.health.suspect is owner.error
 
 
 def test_a_wrong_key_does_not_tell_what_became_of_a_call_whose_answer_was_lost() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     answered(lane, LOST)
     answered(lane, refusal(70009), 1.0)
-    assert codes(feed) == [("Unknown", 70009)]
+    assert codes(owner) == [("Unknown", 70009)]
 
 
 def test_ten_thousand_single_items_with_a_wrong_key_make_a_handful_of_calls() -> None:
     lane = lane_of(proven=False)
-    feeds = [give(lane, [account], priority=INTERACTIVE) for account in users(10_000)]
+    owners = [give(lane, [account], priority=INTERACTIVE) for account in users(10_000)]
     flying = all_sealed(lane)
     assert len(flying) == 4
     for chunk in flying:
         settle(lane, chunk, refusal(70009))
     assert lane.idle
-    found = [kind for feed in feeds for kind in kinds(feed)]
+    found = [kind for owner in owners for kind in kinds(owner)]
     assert (found.count("Rejected"), found.count("NotSent")) == (400, 9_600)
-    assert all(feed.error is not None for feed in feeds)
+    assert all(owner.error is not None for owner in owners)
 
 
 def test_the_first_good_answer_opens_the_way_for_all() -> None:
@@ -163,6 +163,6 @@ def test_a_lock_that_a_good_answer_disproves_still_holds_what_waits_until_its_ti
     good, bad = sealed(lane), sealed(lane)
     settle(lane, bad, refusal(70050))
     settle(lane, good, fine(good))
-    feed = give(lane, ["d1"], now=1.0)
-    assert not feed.finished
+    owner = give(lane, ["d1"], now=1.0)
+    assert not owner.finished
     assert lane.next_wakeup(1.0) == 60.0

@@ -30,7 +30,7 @@ WAITING = [
 TOP = ["bulk", "testing", "cli", "__main__"]
 ORDER = [*PURE, *WAITING, *TOP]
 FLOORS_MOST = 10
-ENTRIES_MOST = 20
+ENTRIES_MOST = 21
 EMULATOR = "emulator"  # stands beside the house
 VISITORS = {"testing", "cli"}  # of the emulator
 

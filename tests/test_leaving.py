@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from desk import FINE, LOST, drive, fine, give, kinds, lane_of, refusal, sealed, settle, users
 
-from tim_async.lane.feeds import Singles
 from tim_async.lane.items import INTERACTIVE, NORMAL, Item
 from tim_async.lane.judging import Lane
 from tim_async.lane.order import Order
-from tim_async.lane.turns import GHOSTS_MOST
+from tim_async.lane.owners import Singles
+from tim_async.lane.schedule import STALE_MOST
 from tim_async.outcomes import Failure, NotSent, Rejected, Unknown
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SEND_TO, PUSH_SET_ATTRIBUTES, Endpoint
 
@@ -25,10 +25,10 @@ def ask(
     lane: Lane, account: str = "popular", argument: Any = None, *, patient: bool = False, now: float = 0.0
 ) -> tuple[Singles, Answered]:
     """A single request."""
-    feed = lane.singles(INTERACTIVE, None, patient=patient)
+    owner = lane.singles(INTERACTIVE, None, patient=patient)
     waiter = Answered()
-    lane.ask(feed, waiter, account, argument, now)
-    return feed, waiter
+    lane.ask(owner, waiter, account, argument, now)
+    return owner, waiter
 
 
 def failure(waiter: Answered) -> Failure:
@@ -69,8 +69,8 @@ def test_to_leave_costs_the_same_whatever_waits(endpoint: Endpoint[Any, Any], pl
         waiting = crowd(lane, count, distinct=endpoint.writes)
         if in_flight:
             sealed(lane)
-        feed, waiter = waiting[{"first": 0, "second": 1, "middle": count // 2, "last": -1}[place]]
-        return steps(lambda: lane.withdraw_one(feed, waiter, WHY, 0.0))
+        owner, waiter = waiting[{"first": 0, "second": 1, "middle": count // 2, "last": -1}[place]]
+        return steps(lambda: lane.withdraw_one(owner, waiter, WHY, 0.0))
 
     assert cost(1_000) == cost(10)
 
@@ -110,8 +110,8 @@ comparisons: list[str] = []
 
 
 def test_a_write_that_leaves_the_queue_of_its_account_is_not_searched_for() -> None:
-    order, feed = Order(writes=True), Singles(NORMAL, None)
-    items = [_Compared("Mary", number, Answered(), feed, None, NORMAL) for number in range(500)]
+    order, owner = Order(writes=True), Singles(NORMAL, None)
+    items = [_Compared("Mary", number, Answered(), owner, None, NORMAL) for number in range(500)]
     for item in items:
         order.claim(item, None)
     comparisons.clear()
@@ -123,23 +123,23 @@ def test_a_write_that_leaves_the_queue_of_its_account_is_not_searched_for() -> N
 
 def test_a_request_that_left_is_told_so_once_and_the_others_go_on() -> None:
     lane = lane_of()
-    (feed, first), (_, second), (_, third) = crowd(lane, 3, distinct=False)
-    lane.withdraw_one(feed, first, WHY, 0.0)
-    lane.withdraw_one(feed, first, "again", 0.0)
+    (owner, first), (_, second), (_, third) = crowd(lane, 3, distinct=False)
+    lane.withdraw_one(owner, first, WHY, 0.0)
+    lane.withdraw_one(owner, first, "again", 0.0)
     assert (failure(first).kind, failure(first).reason) == (NotSent, WHY)
     chunk = sealed(lane)
-    lane.withdraw_one(feed, third, WHY, 0.0)
+    lane.withdraw_one(owner, third, WHY, 0.0)
     assert failure(third).kind is Unknown
     settle(lane, chunk, fine(chunk))
     assert second.result(0) == ()
-    assert (lane.idle, len(lane.order), len(feed.waiting)) == (True, 0, 0)
+    assert (lane.idle, len(lane.order), len(owner.waiting)) == (True, 0, 0)
 
 
 def test_an_item_in_flight_that_nobody_waits_for_runs_to_its_end_and_is_not_sent_again() -> None:
     lane = lane_of()
-    feed, waiter = ask(lane)
+    owner, waiter = ask(lane)
     chunk = sealed(lane)
-    lane.withdraw_one(feed, waiter, WHY, 0.0)
+    lane.withdraw_one(owner, waiter, WHY, 0.0)
     settle(lane, chunk, LOST)
     assert (lane.idle, len(lane.order)) == (True, 0)
     following = ask(lane)[1]
@@ -150,10 +150,10 @@ def test_an_item_in_flight_that_nobody_waits_for_runs_to_its_end_and_is_not_sent
 
 def test_a_good_answer_for_one_that_nobody_waits_for_any_more_lets_the_next_write_go() -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)
-    feed, first = ask(lane, argument={"a": "1"})
+    owner, first = ask(lane, argument={"a": "1"})
     chunk = sealed(lane)
     _, second = ask(lane, argument={"a": "2"})
-    lane.withdraw_one(feed, first, WHY, 0.0)
+    lane.withdraw_one(owner, first, WHY, 0.0)
     assert lane.seal(0.0) is None  # the first one may still take effect
     settle(lane, chunk, FINE)
     settle(lane, sealed(lane), FINE)
@@ -162,10 +162,10 @@ def test_a_good_answer_for_one_that_nobody_waits_for_any_more_lets_the_next_writ
 
 def test_the_place_of_a_batch_outlives_a_request_that_it_shared() -> None:
     lane = lane_of()
-    feed, waiter = ask(lane, "user0")
+    owner, waiter = ask(lane, "user0")
     batch = give(lane, users(3))
-    lane.withdraw_one(feed, waiter, WHY, 0.0)
-    assert sum(lane.turns.ready) == 3
+    lane.withdraw_one(owner, waiter, WHY, 0.0)
+    assert sum(lane.schedule.ready) == 3
     chunk = sealed(lane)
     settle(lane, chunk, fine(chunk))
     assert kinds(batch) == ["Ok"] * 3
@@ -192,11 +192,11 @@ def test_only_requests_without_a_timeout_of_their_own_end_with_the_silence_of_th
 
 def test_a_full_stop_ends_the_requests_that_wait_and_those_that_come_later_get_a_try() -> None:
     lane = lane_of()
-    feed, waiter = ask(lane, "Mary")
-    lane.stop(feed, "the service gave up", 0.0)
+    owner, waiter = ask(lane, "Mary")
+    lane.stop(owner, "the service gave up", 0.0)
     assert (failure(waiter).kind, failure(waiter).reason) == (NotSent, "the service gave up")
     later, _ = ask(lane, "Mary")
-    assert later is not feed
+    assert later is not owner
     assert sealed(lane).accounts == ["Mary"]
 
 
@@ -212,11 +212,11 @@ def test_a_waiter_that_was_cancelled_in_the_moment_of_its_answer_is_left_alone()
 def test_of_those_who_come_and_go_during_a_long_pause_little_is_kept() -> None:
     lane = lane_of()
     stays = ask(lane, "stays")[1]
-    feed = lane.singles(INTERACTIVE, None, patient=False)
-    for number in range(5 * GHOSTS_MOST):
+    owner = lane.singles(INTERACTIVE, None, patient=False)
+    for number in range(5 * STALE_MOST):
         _, waiter = ask(lane, f"user{number}")
-        lane.withdraw_one(feed, waiter, WHY, 0.0)
-    assert len(feed.items) <= GHOSTS_MOST + 3
+        lane.withdraw_one(owner, waiter, WHY, 0.0)
+    assert len(owner.items) <= STALE_MOST + 3
     chunk = sealed(lane)
     settle(lane, chunk, fine(chunk))
     assert (chunk.accounts, stays.result(0)) == (["stays"], ())
@@ -224,9 +224,9 @@ def test_of_those_who_come_and_go_during_a_long_pause_little_is_kept() -> None:
 
 def test_a_push_in_flight_that_its_sender_left_is_unknown_to_him_and_not_repeated() -> None:
     lane = lane_of(PUSH_SEND_TO)
-    feed, waiter = ask(lane)
+    owner, waiter = ask(lane)
     chunk = sealed(lane)
-    lane.withdraw_one(feed, waiter, WHY, 0.0)
+    lane.withdraw_one(owner, waiter, WHY, 0.0)
     settle(lane, chunk, LOST)
     assert failure(waiter).kind is Unknown
     assert lane.idle

@@ -23,7 +23,7 @@ from tim_async import (
     Unknown,
 )
 from tim_async.emulator import Account, Emulator, Faults, on
-from tim_async.lane.items import Feed
+from tim_async.lane.items import Owner
 from tim_async.outcomes import Result
 
 pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
@@ -433,7 +433,7 @@ async def test_an_interactive_item_goes_before_a_bulk_batch_that_waits(puppet: P
         assert (await bulk).ok
 
 
-async def test_batches_of_one_priority_take_turns(puppet: Puppet) -> None:
+async def test_batches_of_one_priority_take_schedule(puppet: Puppet) -> None:
     async with client_of(puppet, max_in_flight=1) as tim:
         first, held = await hanging(puppet, tim.accounts.delete([f"a{number}" for number in range(400)]))
         second = asyncio.create_task(tim.accounts.delete([f"b{number}" for number in range(400)]))
@@ -570,22 +570,22 @@ async def test_a_wrong_key_leaves_none_of_a_long_list_without_an_outcome(emulato
 async def test_what_is_done_leaves_nothing_for_the_garbage_collector(client: Client, emulator: Emulator) -> None:
     """At 9,000 single requests a second what it would have to find stops the loop for 0.1 s, again and again."""
 
-    def feeds() -> int:
-        return sum(isinstance(each, Feed) for each in gc.get_objects())
+    def owners() -> int:
+        return sum(isinstance(each, Owner) for each in gc.get_objects())
 
     names = [f"u{number}" for number in range(250)]
     emulator.accounts.add(*names)
     gc.collect()
     gc.disable()
     try:
-        before = feeds()
+        before = owners()
         await asyncio.gather(*map(client.push.get_tags.one, names))
         await client.push.get_tags([*names, "nobody", ""])
         async with client.push.get_tags.stream(names) as outcomes:
             assert len([outcome async for outcome in outcomes]) == 250
         del outcomes
         await asyncio.sleep(0)  # the last call's task ends
-        assert feeds() == before
+        assert owners() == before
     finally:
         gc.enable()
 

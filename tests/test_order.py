@@ -11,34 +11,34 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from thorough import examples
 
-from tim_async.lane.feeds import CallFeed
-from tim_async.lane.items import BULK, FLYING, GONE, INTERACTIVE, NORMAL, Bundle, Item
+from tim_async.lane.items import BULK, ENDED, IN_FLIGHT, INTERACTIVE, NORMAL, Bundle, Item
 from tim_async.lane.order import Order
+from tim_async.lane.owners import CallOwner
 
 
-def feed_of(priority: int = NORMAL) -> CallFeed:
-    return CallFeed(priority, None, now=0.0)
+def owner_of(priority: int = NORMAL) -> CallOwner:
+    return CallOwner(priority, None, now=0.0)
 
 
-def new(feed: CallFeed, account: str, argument: Any = None) -> Item:
-    """An item that waits, entered in the book of its feed."""
-    item = Item(account, argument, feed.taken, feed, feed, feed.priority)
-    feed.enter([item])
+def new(owner: CallOwner, account: str, argument: Any = None) -> Item:
+    """An item that waits, entered in the book of its owner."""
+    item = Item(account, argument, owner.taken, owner, owner, owner.priority)
+    owner.enter([item])
     return item
 
 
 def test_what_never_claimed_an_account_can_be_released_without_harm() -> None:
-    order, feed = Order(writes=True), feed_of()
-    head = new(feed, "Mary")
+    order, owner = Order(writes=True), owner_of()
+    head = new(owner, "Mary")
     order.claim(head, None)
-    assert order.release(new(feed, "Mary"), None) is None
-    assert order.release(new(feed, "Paul"), None) is None
+    assert order.release(new(owner, "Mary"), None) is None
+    assert order.release(new(owner, "Paul"), None) is None
     assert len(order) == 1
 
 
 def test_something_less_urgent_behind_slows_nobody_down() -> None:
     order = Order(writes=True)
-    head, middle, last = (new(feed_of(priority), "Mary") for priority in (INTERACTIVE, NORMAL, BULK))
+    head, middle, last = (new(owner_of(priority), "Mary") for priority in (INTERACTIVE, NORMAL, BULK))
     for item in (head, middle, last):
         order.claim(item, None)
     assert [head.priority, middle.priority, last.priority] == [INTERACTIVE, NORMAL, BULK]
@@ -48,12 +48,12 @@ def test_something_less_urgent_behind_slows_nobody_down() -> None:
 
 
 def bundle_of(accounts: list[str], options: str | None = None) -> Bundle:
-    feed = CallFeed(NORMAL, options, now=0.0)
-    return Bundle(feed, 0, len(accounts), accounts, [None] * len(accounts), feed)
+    owner = CallOwner(NORMAL, options, now=0.0)
+    return Bundle(owner, 0, len(accounts), accounts, [None] * len(accounts), owner)
 
 
 def claim(order: Order, bundle: Bundle) -> bool:
-    if not order.claim_all(bundle.accounts, bundle.feed.options):
+    if not order.claim_all(bundle.accounts, bundle.owner.options):
         return False
     order.file(bundle)
     return True
@@ -79,9 +79,9 @@ def test_a_bundle_takes_all_its_accounts_and_gives_them_back_together(options: s
 def test_a_bundle_with_a_repeat_or_an_account_that_is_taken_takes_nothing(
     accounts: list[str], options: str | None
 ) -> None:
-    order, feed = Order(writes=True), feed_of()
+    order, owner = Order(writes=True), owner_of()
     assert claim(order, bundle_of(["Mary"], options))
-    order.claim(new(feed, "Bob"), options)
+    order.claim(new(owner, "Bob"), options)
     assert not claim(order, bundle_of(accounts, options))
     assert len(order) == 2
     assert claim(order, bundle_of(["Paul"], options))
@@ -89,13 +89,13 @@ def test_a_bundle_with_a_repeat_or_an_account_that_is_taken_takes_nothing(
 
 @either
 def test_the_items_of_an_opened_bundle_are_the_heads_of_their_accounts(options: str | None) -> None:
-    order, feed = Order(writes=True), feed_of()
+    order, owner = Order(writes=True), owner_of()
     bundle = bundle_of(["Mary", "Paul"], options)
     assert claim(order, bundle)
     assert order.bundle_of("Paul", options) is bundle
     items = order.open_bundle(bundle)
     assert (order.bundle_of("Paul", options), len(order), list(order.bundles)) == (None, 2, [])
-    assert order.claim(new(feed, "Paul"), options) is items[1]
+    assert order.claim(new(owner, "Paul"), options) is items[1]
 
 
 # Any order of events
@@ -109,11 +109,11 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.order = Order(writes=self.writes)
-        self.feeds = [feed_of(priority) for priority in (INTERACTIVE, NORMAL, BULK)]
-        self.feeds[NORMAL].maybe_sent = frozenset("ab")
+        self.owners = [owner_of(priority) for priority in (INTERACTIVE, NORMAL, BULK)]
+        self.owners[NORMAL].maybe_sent = frozenset("ab")
         self.rows: dict[tuple[Any, str], list[Item]] = {}
         """What must be held by each account: its head, and who waits behind, in the order given."""
-        self.shared: dict[int, list[tuple[CallFeed, int]]] = {}
+        self.shared: dict[int, list[tuple[CallOwner, int]]] = {}
 
     @property
     def items(self) -> list[Item]:
@@ -129,32 +129,32 @@ class AnyOrder(RuleBasedStateMachine):
         options=st.sampled_from([None, "o"]),
     )
     def give(self, which: int, account: str, argument: object, options: Hashable) -> None:
-        feed = self.feeds[which]
-        item = new(feed, account, argument)
+        owner = self.owners[which]
+        item = new(owner, account, argument)
         row = self.rows.setdefault((options, account), [])
         head = self.order.claim(item, options)
         assert head is (row[0] if row else None)
         if row and self._joins(item, row[-1]):
             assert row[-1].joined is not None
-            assert next(reversed(row[-1].joined)) == (feed, item.place)
-            assert feed.values[item.place] is row[-1]
+            assert next(reversed(row[-1].joined)) == (owner, item.place)
+            assert owner.values[item.place] is row[-1]
         else:
-            assert feed.values[item.place] is item
+            assert owner.values[item.place] is item
             row.append(item)
 
     def _joins(self, item: Item, last: Item) -> bool:
-        if last.feed is not item.feed and self.feeds[NORMAL] in (last.feed, item.feed):
+        if last.owner is not item.owner and self.owners[NORMAL] in (last.owner, item.owner):
             return False
         if self.writes:
-            return (last.feed, last.argument) == (item.feed, item.argument)
-        return last.line is not FLYING
+            return (last.owner, last.argument) == (item.owner, item.argument)
+        return last.queue is not IN_FLIGHT
 
     @precondition(lambda self: self.items)
-    @rule(data=st.data(), line=st.sampled_from([FLYING, None]))
-    def move(self, data: st.DataObject, line: Any) -> None:
+    @rule(data=st.data(), queue=st.sampled_from([IN_FLIGHT, None]))
+    def move(self, data: st.DataObject, queue: Any) -> None:
         """A head is sent, or waits to be sent again."""
         item = data.draw(st.sampled_from([row[0] for row in self.rows.values() if row]))
-        item.line = line
+        item.queue = queue
 
     @precondition(lambda self: self.items)
     @rule(data=st.data())
@@ -164,11 +164,11 @@ class AnyOrder(RuleBasedStateMachine):
         row = self.rows[key]
         was_head = item is row[0]
         row.remove(item)
-        item.line = GONE
+        item.queue = ENDED
         following = self.order.release(item, options)
         assert following is (row[0] if was_head and row else None)
         if following is not None:
-            following.line = following.feed
+            following.queue = following.owner
 
     @invariant()
     def the_books_are_true(self) -> None:
@@ -179,7 +179,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_behind_somebody_less_urgent_than_himself(self) -> None:
-        """The head's own urgency is the lane's business: it may have to change its line."""
+        """The head's own urgency is the lane's business: it may have to change its queue."""
         for row in self.rows.values():
             priorities = [item.priority for item in row[1:]]
             assert priorities == sorted(priorities)

@@ -144,19 +144,19 @@ async def test_a_source_that_waits_between_items_does_not_make_calls_of_one_item
     assert result.stats.calls < 50
 
 
-async def test_a_million_mistakes_leave_the_loop_its_turns(client: Client) -> None:
-    turns = 0
+async def test_a_million_mistakes_leave_the_loop_its_schedule(client: Client) -> None:
+    schedule = 0
 
     def count() -> None:
-        nonlocal turns
-        turns += 1
+        nonlocal schedule
+        schedule += 1
         handle[0] = asyncio.get_running_loop().call_soon(count)
 
     handle = [asyncio.get_running_loop().call_soon(count)]
     result = await client.accounts.delete("" for _ in range(20_000))
     handle[0].cancel()
     assert len(result) == 20_000
-    assert turns >= 20
+    assert schedule >= 20
 
 
 # In one task
@@ -266,8 +266,8 @@ async def test_an_item_given_in_the_same_turn_in_which_the_batch_is_stopped_is_n
 
         def stop() -> None:
             lane = next(iter(tim._dispatchers.values())).lane
-            for feed in list(lane.feeds):
-                lane.withdraw(feed, "stopped by the test", 0.0)
+            for owner in list(lane.owners):
+                lane.withdraw(owner, "stopped by the test", 0.0)
 
         task = asyncio.create_task(tim.accounts.delete(source()))
         call = await puppet.call()
@@ -460,7 +460,7 @@ async def test_nothing_is_left_of_a_source_that_was_interrupted_by_its_own_cance
         await client.accounts.delete(source())
     (dispatcher,) = client._dispatchers.values()
     await asyncio.sleep(0)
-    assert not dispatcher.lane.feeds
+    assert not dispatcher.lane.owners
     assert dispatcher.lane.idle
 
 
@@ -472,7 +472,7 @@ async def test_a_batch_that_was_read_to_its_end_is_forgotten(client: Client, emu
     async with client.accounts.delete.stream(Reading().items(0)) as outcomes:
         assert [outcome async for outcome in outcomes] == []
     (dispatcher,) = client._dispatchers.values()
-    assert not dispatcher.lane.feeds
+    assert not dispatcher.lane.owners
 
 
 async def test_a_refused_batch_takes_nothing_more(puppet: Puppet) -> None:

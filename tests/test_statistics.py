@@ -12,9 +12,9 @@ from servers import APP, Puppet, client_of
 
 from tim_async import CallEvent, Client, TIMError
 from tim_async.emulator import Emulator, Faults, on
-from tim_async.lane.feeds import CallFeed
 from tim_async.lane.health import Health
 from tim_async.lane.judging import Lane
+from tim_async.lane.owners import CallOwner
 from tim_async.lane.statistics import Alarm, read_alarm
 from tim_async.limits.local import Command, LocalLimiter
 from tim_async.limits.permits import Permit
@@ -64,14 +64,14 @@ async def test_what_waits_is_told_by_its_priority(puppet: Puppet) -> None:
 
 def test_what_waits_for_another_try_is_counted_as_that() -> None:
     lane = Lane(ACCOUNTS_DELETE, Health(), chance=lambda: 0.5)
-    feed = CallFeed(0, None, now=0.0)
-    lane.add(feed, ["Mary", "Zhang"], None, 0.0)
+    owner = CallOwner(0, None, now=0.0)
+    lane.add(owner, ["Mary", "Zhang"], None, 0.0)
     chunk = lane.seal(0.0)
     assert chunk is not None
     lane.settle(chunk, Answer(91000, "busy", None, {}), 0.0)
-    assert (lane.in_backoff, len(lane.turns)) == (2, 0)
+    assert (lane.in_backoff, len(lane.schedule)) == (2, 0)
     lane.tick(1.0)
-    assert (lane.in_backoff, len(lane.turns)) == (0, 2)
+    assert (lane.in_backoff, len(lane.schedule)) == (0, 2)
 
 
 async def test_refused_calls_are_counted_and_slow_the_lane(emulator: Emulator) -> None:
@@ -169,7 +169,7 @@ def test_an_alarm_is_read_as_the_service_writes_it() -> None:
         (ALARM | {"Limit": 0}, "the alarm names an impossible limit: 0"),
     ],
 )
-def test_what_is_no_alarm_is_refused_in_one_line(body: bytes | dict[str, object], text: str) -> None:
+def test_what_is_no_alarm_is_refused_in_one_queue(body: bytes | dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}.*$") as caught:
         read_alarm(body)
     assert "\n" not in str(caught.value)
@@ -182,7 +182,7 @@ def test_a_limit_that_is_no_positive_number_is_refused(limit: object) -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"Limit": NaN}', b'{"Limit": Infinity}', b"[" * 100_000, b"1", "{}", 7, None])
-def test_whatever_is_posted_there_is_one_line(body: Any) -> None:
+def test_whatever_is_posted_there_is_one_queue(body: Any) -> None:
     with pytest.raises(ValueError, match=r"^this is no Alert.RequestOverLimit webhook: ") as caught:
         read_alarm(body)
     assert "\n" not in str(caught.value)

@@ -27,9 +27,9 @@ from desk import (
 )
 
 from tim_async.errors import APIError, RequestError
-from tim_async.lane.feeds import CallFeed
 from tim_async.lane.items import BULK, INTERACTIVE, NORMAL
 from tim_async.lane.judging import Lane
+from tim_async.lane.owners import CallOwner
 from tim_async.lane.waiting import SILENCE_MOST
 from tim_async.operations.operation import result_of
 from tim_async.service.checks import Problem
@@ -105,12 +105,12 @@ def test_an_urgent_call_is_known_before_it_is_sealed_and_so_is_a_full_one() -> N
 def test_a_source_is_asked_for_more_when_few_of_its_items_wait() -> None:
     lane = lane_of()
     asked: list[int] = []
-    feed = give(lane, users(700), last=False)
-    feed.notify = lambda: asked.append(feed.ready)
+    owner = give(lane, users(700), last=False)
+    owner.notify = lambda: asked.append(owner.ready)
     for _ in range(4):
         sealed(lane)
     assert asked == [500, 400, 300]
-    feed.exhausted = True
+    owner.exhausted = True
     sealed(lane)
     assert asked == [500, 400, 300]
 
@@ -120,11 +120,11 @@ def test_what_a_source_gives_later_fills_up_the_call_that_was_short_and_the_rest
     options: str | None,
 ) -> None:
     lane = lane_of()
-    feed = give(lane, users(230), options=options, last=False)
-    lane.add(feed, users(170, 230), None, 0.0)
-    assert (feed.ready, feed.bundled) == (400, 300)
-    lane.add(feed, users(100, 400), None, 0.0)
-    assert (feed.ready, feed.bundled) == (500, 400)
+    owner = give(lane, users(230), options=options, last=False)
+    lane.add(owner, users(170, 230), None, 0.0)
+    assert (owner.ready, owner.bundled) == (400, 300)
+    lane.add(owner, users(100, 400), None, 0.0)
+    assert (owner.ready, owner.bundled) == (500, 400)
     chunks = all_sealed(lane)
     assert [len(chunk.accounts) for chunk in chunks] == [100] * 5
     assert [chunk.bundle is None for chunk in chunks] == [True, False, False, False, False]
@@ -134,13 +134,13 @@ def test_what_a_source_gives_later_fills_up_the_call_that_was_short_and_the_rest
 @pytest.mark.parametrize("endpoint", [PUSH_GET_TAGS, PUSH_SET_ATTRIBUTES, ACCOUNTS_DELETE], ids=lambda row: row.path)
 def test_of_a_call_that_went_well_nothing_ever_becomes_an_item(endpoint: Endpoint[Any, Any]) -> None:
     lane = lane_of(endpoint)
-    feed = give(lane, users(150))
+    owner = give(lane, users(150))
     chunks = all_sealed(lane)
     for chunk in chunks:
         settle(lane, chunk, FINE if endpoint.silence_is_ok else values(chunk.accounts[::-1], "x"))
     assert all(chunk.bundle is not None and chunk.bundle.items is None for chunk in chunks)
-    assert [outcome.account for outcome in outcomes(feed)] == users(150)
-    assert set(result_of(feed).values.values()) == {None if endpoint.silence_is_ok else "x"}
+    assert [outcome.account for outcome in outcomes(owner)] == users(150)
+    assert set(result_of(owner).values.values()) == {None if endpoint.silence_is_ok else "x"}
     assert not lane.order
 
 
@@ -158,14 +158,14 @@ def test_of_a_call_of_which_anything_is_not_well_each_is_an_item(
     endpoint: Endpoint[Any, Any], answer: Answer | RequestError
 ) -> None:
     lane = lane_of(endpoint)
-    feed = give(lane, users(100))
+    owner = give(lane, users(100))
     chunk = sealed(lane)
     settle(lane, chunk, answer)
     assert chunk.bundle is not None
     assert chunk.bundle.items is not None
     assert [item.account for item in chunk.bundle.items] == users(100)
     drive(lane, fine)
-    assert len(outcomes(feed)) == 100
+    assert len(outcomes(owner)) == 100
 
 
 @pytest.mark.parametrize("options", [None, "a"])
@@ -173,7 +173,7 @@ def test_items_of_a_bundle_stand_for_themselves_once_somebody_else_wants_one_of_
     options: str | None,
 ) -> None:
     lane = lane_of()
-    feed = give(lane, users(200), options=options)
+    owner = give(lane, users(200), options=options)
     first = sealed(lane)
     assert first.bundle is not None
     other = give(lane, users(200), options="b")
@@ -186,54 +186,54 @@ def test_items_of_a_bundle_stand_for_themselves_once_somebody_else_wants_one_of_
     for chunk in (first, urgent):
         settle(lane, chunk, fine(chunk))
     drive(lane, fine)
-    assert {*kinds(feed), *kinds(other), *kinds(sharing), *kinds(late)} == {"Ok"}
-    assert (feed.calls, sharing.calls, late.calls) == (2, 1, 1)
+    assert {*kinds(owner), *kinds(other), *kinds(sharing), *kinds(late)} == {"Ok"}
+    assert (owner.calls, sharing.calls, late.calls) == (2, 1, 1)
     assert not lane.order
 
 
 def test_nothing_more_is_taken_of_a_source_that_is_cut_and_what_was_taken_goes_on() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"], last=False)
+    owner = give(lane, ["d1"], last=False)
     chunk = sealed(lane)
     lane.cut(0.0)
-    assert not feed.takes_more
-    assert feed in lane.feeds
+    assert not owner.takes_more
+    assert owner in lane.owners
     settle(lane, chunk, fine(chunk))
-    assert kinds(feed) == ["Ok"]
-    assert not lane.feeds
+    assert kinds(owner) == ["Ok"]
+    assert not lane.owners
 
 
 def test_a_batch_is_stopped_once_and_keeps_the_first_error_that_explains_it() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1", "d2"])
+    owner = give(lane, ["d1", "d2"])
     chunk = sealed(lane)
-    lane.stop(feed, "the client was closed", 0.0)
+    lane.stop(owner, "the client was closed", 0.0)
     error = APIError(71000, "", "sim")
     lane.stop_all(error, 0.0)
     lane.stop_all(APIError(70009, "", "sim"), 0.0)
-    assert feed.error is error
-    lane.withdraw(feed, "the caller was cancelled", 0.0)
-    assert feed.stop_reason == "the client was closed"
+    assert owner.error is error
+    lane.withdraw(owner, "the caller was cancelled", 0.0)
+    assert owner.stop_reason == "the client was closed"
     settle(lane, chunk, LOST)
-    assert kinds(feed) == ["Unknown"] * 2
+    assert kinds(owner) == ["Unknown"] * 2
 
 
 def test_when_nobody_waits_any_longer_the_back_off_is_forgotten() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"])
+    owner = give(lane, ["d1"])
     answered(lane, LOST)
     assert lane.next_wakeup(0.0) == 0.05
-    lane.withdraw(feed, "its timeout was over", 0.0)
+    lane.withdraw(owner, "its timeout was over", 0.0)
     assert lane.idle
     assert lane.next_wakeup(0.0) is None
 
 
 def test_what_was_withdrawn_in_back_off_does_not_come_back() -> None:
     lane = lane_of()
-    feed, other = give(lane, ["d1", "d2"]), give(lane, ["d3", "d4"])
+    owner, other = give(lane, ["d1", "d2"]), give(lane, ["d3", "d4"])
     answered(lane, LOST)
     assert lane.in_backoff == 4
-    lane.withdraw(feed, "its timeout was over", 0.0)
+    lane.withdraw(owner, "its timeout was over", 0.0)
     assert lane.in_backoff == 2
     assert answered(lane, values(["d3", "d4"]), 1.0) == ["d3", "d4"]
     assert kinds(other) == ["Ok"] * 2
@@ -249,12 +249,12 @@ def test_what_comes_back_goes_before_what_has_waited_all_the_time() -> None:
 
 def test_a_search_of_which_all_were_withdrawn_in_back_off_is_over() -> None:
     lane = lane_of()
-    feed, other = give(lane, users(4)), give(lane, ["other"], options=1)
+    owner, other = give(lane, users(4)), give(lane, ["other"], options=1)
     answered(lane, refusal(90033))
     answered(lane, LOST)
     answered(lane, values(["user2", "user3"]))
-    lane.withdraw(feed, "its timeout was over", 0.0)
-    assert not lane.trials
+    lane.withdraw(owner, "its timeout was over", 0.0)
+    assert not lane.bisections
     answered(lane, values(["other"]), 1.0)
     assert kinds(other) == ["Ok"]
     assert lane.idle
@@ -262,28 +262,28 @@ def test_a_search_of_which_all_were_withdrawn_in_back_off_is_over() -> None:
 
 def test_problems_that_were_found_before_sending_are_those_of_their_items_alone() -> None:
     lane = lane_of()
-    feed = CallFeed(NORMAL, None, now=0.0)
-    feed.exhausted = True
-    lane.add(feed, ["", "d1", ""], None, 0.0, {0: Problem(90001, "empty"), 2: Problem(90001, "empty")})
+    owner = CallOwner(NORMAL, None, now=0.0)
+    owner.exhausted = True
+    lane.add(owner, ["", "d1", ""], None, 0.0, {0: Problem(90001, "empty"), 2: Problem(90001, "empty")})
     assert answered(lane, values(["d1"])) == ["d1"]
-    assert codes(feed) == [("NotSent", 90001), ("Ok", None), ("NotSent", 90001)]
-    assert not result_of(feed).retryable()
+    assert codes(owner) == [("NotSent", 90001), ("Ok", None), ("NotSent", 90001)]
+    assert not result_of(owner).retryable()
 
 
 def test_a_batch_of_which_nothing_can_be_sent_ends_at_once() -> None:
     lane = lane_of()
-    feed = CallFeed(NORMAL, None, now=0.0)
-    feed.exhausted = True
-    lane.add(feed, [""], None, 0.0, {0: Problem(90001, "empty")})
-    assert codes(feed) == [("NotSent", 90001)]
+    owner = CallOwner(NORMAL, None, now=0.0)
+    owner.exhausted = True
+    lane.add(owner, [""], None, 0.0, {0: Problem(90001, "empty")})
+    assert codes(owner) == [("NotSent", 90001)]
     assert lane.idle
-    assert not lane.feeds
+    assert not lane.owners
 
 
 def test_an_empty_block_changes_nothing() -> None:
     lane = lane_of()
-    feed = give(lane, [])
-    assert feed.finished
+    owner = give(lane, [])
+    assert owner.finished
     assert lane.idle
     assert lane.seal(0.0) is None
 
@@ -298,46 +298,46 @@ def test_a_lane_tells_its_state() -> None:
 
 def test_the_books_say_how_many_calls_and_how_many_repeats_a_batch_took() -> None:
     lane = lane_of()
-    feed, urgent = give(lane, users(150), priority=BULK), give(lane, ["d1"], priority=INTERACTIVE)
+    owner, urgent = give(lane, users(150), priority=BULK), give(lane, ["d1"], priority=INTERACTIVE)
     answered(lane, LOST)
     calls, _ = drive(lane, fine)
     assert [len(call) for call in calls] == [51, 100]
-    assert (feed.calls, feed.retries) == (3, 1)
+    assert (owner.calls, owner.retries) == (3, 1)
     assert (urgent.calls, urgent.retries) == (2, 1)
 
 
 def test_the_time_of_the_last_outcome_is_noted() -> None:
     lane = lane_of()
-    feed = give(lane, ["d1"], now=3.0)
+    owner = give(lane, ["d1"], now=3.0)
     answered(lane, values(["d1"]), 4.5)
-    assert feed.stats().seconds == 1.5
+    assert owner.stats().seconds == 1.5
 
 
 # What the lane forgets
 
 
-def done(lane: Lane, _: CallFeed) -> None:
+def done(lane: Lane, _: CallOwner) -> None:
     drive(lane, fine)
 
 
-def withdrawn(lane: Lane, feed: CallFeed) -> None:
-    lane.withdraw(feed, "the caller was cancelled", 0.0)
+def withdrawn(lane: Lane, owner: CallOwner) -> None:
+    lane.withdraw(owner, "the caller was cancelled", 0.0)
 
 
-def withdrawn_in_back_off(lane: Lane, feed: CallFeed) -> None:
+def withdrawn_in_back_off(lane: Lane, owner: CallOwner) -> None:
     answered(lane, LOST)
-    withdrawn(lane, feed)
+    withdrawn(lane, owner)
 
 
 @pytest.mark.parametrize("others", [0, 100])
 @pytest.mark.parametrize("end", [done, withdrawn, withdrawn_in_back_off])
-def test_a_lane_keeps_nothing_of_a_batch_that_is_gone(end: Callable[[Lane, CallFeed], None], others: int) -> None:
+def test_a_lane_keeps_nothing_of_a_batch_that_is_gone(end: Callable[[Lane, CallOwner], None], others: int) -> None:
     lane = lane_of()
     give(lane, users(others, first=1_000))
-    feed = give(lane, users(500))
-    gone = weakref.ref(feed)
-    end(lane, feed)
-    del feed
+    owner = give(lane, users(500))
+    gone = weakref.ref(owner)
+    end(lane, owner)
+    del owner
     drive(lane, fine, 1.0)
     gc.collect()
     assert gone() is None

@@ -49,7 +49,7 @@ DELETE, TAGS = "im_open_login_svc/account_delete", "timpush/get_tag"
 virtual = pytest.mark.clock("virtual")
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+def queues(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What is written at WARNING, without the figures."""
     return [record.getMessage() for record in caplog.records if record.name == "tim_async"]
 
@@ -145,7 +145,7 @@ async def test_the_kinds_of_all_calls_are_all_items_whatever_goes_wrong() -> Non
     assert again == sum(len(event.accounts) for event in told.of(RepeatEvent)) > 0
 
 
-async def test_a_watcher_that_raises_costs_nothing_but_lines_in_the_log(
+async def test_a_watcher_that_raises_costs_nothing_but_queues_in_the_log(
     puppet: Puppet, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Watcher):
@@ -162,7 +162,7 @@ async def test_a_watcher_that_raises_costs_nothing_but_lines_in_the_log(
         assert (await tim.push.get_tags(["Mary"])).ok
     assert len(told.of(CallEvent)) == 2
     assert {record.levelno for record in caplog.records if record.name == "tim_async"} == {logging.ERROR}
-    assert all("a hook raised" in line for line in lines(caplog))
+    assert all("a hook raised" in queue for queue in queues(caplog))
 
 
 async def test_a_watcher_that_overrides_nothing_is_a_hook(puppet: Puppet) -> None:
@@ -287,7 +287,7 @@ class Desk:
 
     async def call(self, answer: Callable[[Any], Answer | RequestError], seconds: float = 0.0) -> None:
         """One call that is answered so, after some time; what it carried is given up."""
-        feed = give(self.lane, ["Mary"], now=self.clock())
+        owner = give(self.lane, ["Mary"], now=self.clock())
         await asyncio.sleep(self.lane.closed_for(self.clock()) + TURN)
         chunk = sealed(self.lane, self.clock())
         begun = self.watch.sealed(chunk, self.clock(), 0.0, server)
@@ -296,7 +296,7 @@ class Desk:
         now = self.clock()
         reply = answer(chunk)
         self.watch.settled(chunk, begun, reply, self.lane.settle(chunk, reply, now), now)
-        self.lane.withdraw(feed, "given up", self.clock())
+        self.lane.withdraw(owner, "given up", self.clock())
 
 
 @virtual
@@ -392,16 +392,16 @@ async def test_a_silent_service_is_written_down_after_ten_seconds_and_once_when_
     desk = Desk(*hooks)
     await desk.call(fine)
     await desk.call(lambda _: LOST, seconds=9)
-    assert lines(caplog) == []
+    assert queues(caplog) == []
     await desk.call(lambda _: LOST, seconds=9)
     await desk.call(lambda _: LOST, seconds=9)
-    assert lines(caplog) == [f"{TAGS}: no useful answer for 10 s: {LOST}"]
+    assert queues(caplog) == [f"{TAGS}: no useful answer for 10 s: {LOST}"]
     await desk.call(fine)
-    assert len(lines(caplog)) == 2
-    assert lines(caplog)[1].startswith(f"{TAGS}: well again after ")
+    assert len(queues(caplog)) == 2
+    assert queues(caplog)[1].startswith(f"{TAGS}: well again after ")
     await desk.call(fine, seconds=1)
     await asyncio.sleep(1000)
-    assert len(lines(caplog)) == 2
+    assert len(queues(caplog)) == 2
     assert desk.watch._timer is None
     desk.watch.close()
 
@@ -412,9 +412,9 @@ async def test_items_that_are_only_put_off_are_no_useful_answer(caplog: pytest.L
     busy = Answer(0, "", {}, {"Mary": (70169, "")})
     await desk.call(lambda _: busy)
     await asyncio.sleep(10)
-    (line,) = lines(caplog)
-    assert line.startswith(f"{TAGS}: no useful answer for 10 s: ")
-    assert "nothing is answered" not in line
+    (queue,) = queues(caplog)
+    assert queue.startswith(f"{TAGS}: no useful answer for 10 s: ")
+    assert "nothing is answered" not in queue
     desk.watch.close()
 
 
@@ -428,9 +428,9 @@ async def test_a_paused_command_is_well_again_with_the_first_answer_after_the_pa
     await desk.call(lambda _: refusal(60007))
     now = desk.clock()
     desk.watch.settled(early, None, fine(early), desk.lane.settle(early, fine(early), now), now)
-    assert len(lines(caplog)) == 1  # it was sent before the pause, and says nothing of it
+    assert len(queues(caplog)) == 1  # it was sent before the pause, and says nothing of it
     await desk.call(fine)
-    assert [line.split(" ")[1] for line in lines(caplog)] == ["paused", "well"]
+    assert [queue.split(" ")[1] for queue in queues(caplog)] == ["paused", "well"]
     desk.watch.close()
 
 
@@ -442,11 +442,11 @@ async def test_a_command_that_is_stopped_is_written_down_once(
     desk = Desk()
     await desk.call(lambda _: answer)
     await desk.call(lambda _: answer)
-    (line,) = lines(caplog)
-    assert line.startswith(f"{TAGS}: stopped, what waits is not sent: ")
+    (queue,) = queues(caplog)
+    assert queue.startswith(f"{TAGS}: stopped, what waits is not sent: ")
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
     await desk.call(fine)
-    assert lines(caplog)[1].startswith(f"{TAGS}: well again")
+    assert queues(caplog)[1].startswith(f"{TAGS}: well again")
     desk.watch.close()
 
 
@@ -456,7 +456,7 @@ async def test_a_total_outage_is_written_down_by_a_client_that_nobody_watches(
     async with Emulator(faults=Faults(rules=[on("", do="expired")])) as emulator, client_of(emulator) as tim:
         with pytest.raises(TIMError):
             await tim.push.get_tags(["Mary"])
-    assert lines(caplog)[0].startswith(f"{TAGS}: stopped, what waits is not sent: ")
+    assert queues(caplog)[0].startswith(f"{TAGS}: stopped, what waits is not sent: ")
 
 
 # A shared limit

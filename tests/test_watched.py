@@ -47,9 +47,9 @@ def test_items_are_told_apart_by_what_they_were_answered_with() -> None:
 
 def test_items_that_nobody_waits_for_any_more_are_withdrawn() -> None:
     lane = lane_of()
-    feed = give(lane, users(3))
+    owner = give(lane, users(3))
     chunk = sealed(lane)
-    lane.withdraw(feed, "the caller was cancelled", 0)
+    lane.withdraw(owner, "the caller was cancelled", 0)
     lane.settle(chunk, LOST, 0)
     assert (lane.kinds, lane.repeats) == ({"withdrawn": 3}, {})
 
@@ -73,7 +73,7 @@ def test_others_who_are_condemned_with_an_item_are_not_of_its_call() -> None:
         assert lane.kinds == {"Rejected": len(chunk.accounts)}
 
 
-ANSWERS = st.sampled_from(["fine", "lost", "busy", "guilty", "some"])
+ANSWERS = st.sampled_from(["fine", "lost", "busy", "culprit", "some"])
 
 
 def answer_of(kind: str, chunk: Chunk) -> Answer | RequestError:
@@ -82,7 +82,7 @@ def answer_of(kind: str, chunk: Chunk) -> Answer | RequestError:
         "fine": fine(chunk),
         "lost": LOST,
         "busy": refusal(91000),
-        "guilty": refusal(90033),
+        "culprit": refusal(90033),
         "some": Answer(0, "", dict.fromkeys(chunk.accounts[1:], ()), {first: (70107, "")}),
     }
     return answers[kind]
@@ -91,7 +91,7 @@ def answer_of(kind: str, chunk: Chunk) -> Answer | RequestError:
 @given(st.lists(ANSWERS, max_size=30), st.integers(1, 120))
 def test_the_kinds_of_a_call_are_all_its_items_and_those_of_all_calls_the_result(kinds: list[str], count: int) -> None:
     lane = lane_of()
-    feed = give(lane, users(count))
+    owner = give(lane, users(count))
     total: Counter[str] = Counter()
     now = 0.0
     while not lane.idle:
@@ -102,4 +102,4 @@ def test_the_kinds_of_a_call_are_all_its_items_and_those_of_all_calls_the_result
         assert sum(map(len, lane.repeats.values())) == lane.kinds.get("again", 0)
         total.update(lane.kinds)
     del total["again"]
-    assert Counter(type(outcome).__name__ for outcome in result_of(feed)) == total
+    assert Counter(type(outcome).__name__ for outcome in result_of(owner)) == total

@@ -24,8 +24,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from .outcomes import refusal
 from .printable import one_line, sturdy
 from .service.codes import code as verdict_of
 
@@ -199,6 +200,34 @@ class AccountError(TIMError):
     def __init__(self, outcome: Rejected | Unknown | NotSent) -> None:
         super().__init__(outcome)
         self.outcome = outcome
+
+    @classmethod
+    def of(
+        cls,
+        account: str,
+        code: int | None = None,
+        *,
+        kind: type[Rejected | Unknown | NotSent] | None = None,
+        info: str = "",
+        reason: str = "",
+    ) -> Self:
+        """The error of an account of which the service said a code, for tests: what to do is in the table of codes.
+
+        Args:
+            account: the account.
+            code: as the service would say it; None where no answer came.
+            kind: of the outcome. Left out, it follows from the code: a final no is `Rejected`, and what may pass is
+                `Unknown`, as after the last attempt.
+            info: the service's own words.
+            reason: ours; left out, what the table says of the code.
+
+        Raises:
+            TypeError: *account* is no str, or *code* no int.
+            ValueError: the code is that of a success.
+        """
+        if not isinstance(account, str):
+            raise TypeError(f"an account is a str, not {type(account).__name__}")
+        return cls(refusal(account, code, kind, info, reason))
 
     @property
     def account(self) -> str:

@@ -8,6 +8,8 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from .service.codes import Action, code
+
 __all__ = [
     "ASSUMED",
     "Assumed",
@@ -20,7 +22,9 @@ __all__ = [
     "Stats",
     "Unknown",
     "bare",
+    "kept",
     "outcome_of",
+    "refusal",
 ]
 
 V = TypeVar("V")
@@ -125,6 +129,46 @@ def outcome_of(value: V | Failure | Assumed, index: int, account: str) -> Outcom
     if isinstance(value, Failure):
         return value.outcome(index, account)
     return Ok(index, account, bare(value), value is ASSUMED)
+
+
+def kept(outcome: Outcome[V]) -> V | Failure | Assumed:
+    """What is kept of an outcome: the other way round."""
+    if isinstance(outcome, Ok):
+        return ASSUMED if outcome.assumed else outcome.value
+    return Failure(type(outcome), outcome.code, outcome.info, outcome.reason, outcome.final)
+
+
+_MAY_PASS = frozenset({Action.RETRY, Action.PAUSE, Action.RESIGN})
+
+
+def refusal(
+    account: str, number: int | None, kind: type[Rejected | Unknown | NotSent] | None, info: str, reason: str
+) -> Rejected | Unknown | NotSent:
+    """The outcome in which a code of the service ends, when all attempts are over.
+
+    Args:
+        account: the account.
+        number: the code; None where no answer came.
+        kind: what the code means by itself is left out: a final no is `Rejected`, what may pass is `Unknown`.
+        info: the service's own words.
+        reason: ours; what the table of codes says, if empty.
+
+    Raises:
+        TypeError: *number* is no int.
+        ValueError: the code is none of a failure.
+    """
+    if number is None:
+        kind = Unknown if kind is None else kind
+        return kind(0, account, None, info, reason or ("" if kind is NotSent else "no answer came"))
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"a code is an int, such as 70107, not {type(number).__name__}")
+    verdict = code(number)
+    if not number or verdict.action is Action.DONE:
+        raise ValueError(f"{number} is no failure: an account that is answered so is Ok")
+    if kind is None:
+        kind = Unknown if verdict.action in _MAY_PASS else Rejected
+    final = verdict.action is Action.SPLIT and kind is not Unknown
+    return kind(0, account, number, info, reason or verdict.meaning, final)
 
 
 class Stats(msgspec.Struct, frozen=True):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 
+from msgspec.structs import replace
+
 from .errors import AccountError, BatchError
-from .outcomes import Assumed, Failure, NotSent, Outcome, Rejected, Stats, Unknown, bare, outcome_of
+from .outcomes import Assumed, Failure, NotSent, Ok, Outcome, Rejected, Stats, Unknown, bare, kept, outcome_of
 from .printable import sturdy
 
 __all__ = ["BatchResult", "Retryable"]
 
 V = TypeVar("V")
+W = TypeVar("W")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,21 @@ class Retryable(list[Any]):
         return Retryable, (list(self), self.maybe_sent)
 
 
+def kept_of(account: str, outcome: Any) -> Any:
+    """What is kept of an account's value, outcome or error.
+
+    Raises:
+        ValueError: it is the outcome of another account.
+    """
+    if isinstance(outcome, AccountError):
+        outcome = outcome.outcome
+    if not isinstance(outcome, Ok | Rejected | Unknown | NotSent):
+        return outcome
+    if outcome.account != account:
+        raise ValueError(f"the outcome of {outcome.account!r} stands under {account!r}")
+    return kept(outcome)
+
+
 class BatchResult(Generic[V]):
     """The merged answers of a batch: exactly one outcome for every input item, in the order of the input.
 
@@ -79,6 +97,48 @@ class BatchResult(Generic[V]):
         self._pairs = pairs
         self.stats = stats
         self.unread = unread
+
+    # Two overloads, because mypy finds the type of the values only where they are all outcomes, or none is an `Ok`.
+    @overload
+    @staticmethod
+    def of(
+        outcomes: Mapping[str, Outcome[W]], *, arguments: Mapping[str, object] | None = None, unread: bool = False
+    ) -> BatchResult[W]: ...
+    @overload
+    @staticmethod
+    def of(
+        outcomes: Mapping[str, W | Outcome[W] | AccountError],
+        *,
+        arguments: Mapping[str, object] | None = None,
+        unread: bool = False,
+    ) -> BatchResult[W]: ...
+    @staticmethod
+    def of(
+        outcomes: Mapping[str, W | Outcome[W] | AccountError],
+        *,
+        arguments: Mapping[str, object] | None = None,
+        unread: bool = False,
+    ) -> BatchResult[W]:
+        """The result of a batch that was never sent, for tests.
+
+        ``BatchResult.of({"Mary": ("red",), "Bob": AccountError.of("Bob", 70107)})``
+
+        Args:
+            outcomes: account -> its value, or its outcome (the place in it is not looked at), or its error.
+            arguments: account -> what was to be written, for an operation that takes pairs: `retryable` gives pairs.
+            unread: whether the source may hold more items.
+
+        Raises:
+            ValueError: an outcome is that of another account than the one under which it stands.
+        """
+        values: list[Any] = [kept_of(account, outcome) for account, outcome in outcomes.items()]
+        if arguments is not None:
+            values = [
+                replace(value, argument=arguments.get(account)) if isinstance(value, Failure) else value
+                for account, value in zip(outcomes, values, strict=True)
+            ]
+        stats = Stats(-(-len(outcomes) // 100), 0, len(outcomes), 0.0, 0.0)
+        return BatchResult(list(outcomes), values, stats, unread=unread, pairs=arguments is not None)
 
     def _outcome(self, index: int) -> Outcome[V]:
         return outcome_of(self._values[index], index, self._accounts[index])

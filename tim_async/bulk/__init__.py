@@ -1,22 +1,89 @@
-"""Lists of accounts of any length, from files or from the program, and what becomes of them."""
+"""Accounts of any number through one command, with a journal by which a run that was stopped or killed goes on.
 
-from __future__ import annotations
+`api.run` is the whole of it. A source (`files`, `source`) gives rows; `running` sends them with `sending`, first what
+may have been sent before, and `journal` keeps what became of each. `standing` tells where a job stands, `exporting`
+writes its outcomes and failures.
+"""
 
-from .files import AccountFile
-from .items import ItemSource
-from .looking import Look
-from .opening import open_source
-from .rows import InputError, Row, RowError
-from .source import Fingerprint, Source
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api import item_of, job_of, run
+    from .exporting import export_failures, export_outcomes
+    from .files import AccountFile
+    from .items import ItemSource
+    from .journal.errors import (
+        JournalBroken,
+        JournalError,
+        JournalFull,
+        JournalHeld,
+        JournalRested,
+        JournalUnlike,
+    )
+    from .looking import Look
+    from .opening import open_source
+    from .report import Progress, Report, Tally, Trouble
+    from .rows import InputError, Row, RowError
+    from .source import Fingerprint, Source
+    from .standing import Known, Standing, standing_of
+    from .writing import Record
 
 __all__ = [
     "AccountFile",
     "Fingerprint",
     "InputError",
     "ItemSource",
+    "JournalBroken",
+    "JournalError",
+    "JournalFull",
+    "JournalHeld",
+    "JournalRested",
+    "JournalUnlike",
+    "Known",
     "Look",
+    "Progress",
+    "Record",
+    "Report",
     "Row",
     "RowError",
     "Source",
+    "Standing",
+    "Tally",
+    "Trouble",
+    "export_failures",
+    "export_outcomes",
+    "item_of",
+    "job_of",
     "open_source",
+    "run",
+    "standing_of",
 ]
+
+# Imported when first asked for, as in the package above.
+_ROOMS = {
+    "api": ("item_of", "job_of", "run"),
+    "exporting": ("export_failures", "export_outcomes"),
+    "files": ("AccountFile",),
+    "items": ("ItemSource",),
+    "looking": ("Look",),
+    "opening": ("open_source",),
+    "report": ("Progress", "Report", "Tally", "Trouble"),
+    "rows": ("InputError", "Row", "RowError"),
+    "source": ("Fingerprint", "Source"),
+    "standing": ("Known", "Standing", "standing_of"),
+    "writing": ("Record",),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = import_module(f".{_HOMES.get(name, 'journal.errors')}", __name__)
+    value = globals()[name] = getattr(room, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

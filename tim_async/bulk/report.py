@@ -6,13 +6,16 @@ import bisect
 import heapq
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
 
 from tim_async.printable import shown
 
 from .repeats import Repeat
 from .writing import Record
 
-__all__ = ["KINDS", "Tally", "Trouble", "shown", "some_rows", "tell_repeats"]
+__all__ = ["KINDS", "Progress", "Report", "Tally", "Trouble", "shown", "some_rows", "tell_repeats"]
 
 KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
 _MOST_ROWS = 5  # named in one line
@@ -48,6 +51,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(KINDS, 0)
+        self.assumed = 0
+        """How many of the `Ok` were inferred."""
         self._troubles: dict[tuple[str, int | None, str], Trouble] = {}
 
     @property
@@ -62,9 +67,17 @@ class Tally:
 
     def add(self, record: Record) -> None:
         """Count one row."""
-        self.counts[record.outcome] += 1
-        if record.outcome != "Ok":
+        if record.outcome == "Ok":
+            self.add_ok(assumed=bool(record.reason))
+        else:
+            self.counts[record.outcome] += 1
             self._trouble(record).add(record)
+
+    def add_ok(self, count: int = 1, *, assumed: bool = False) -> None:
+        """Count rows that are `Ok`: quicker than as records, for there are many of them."""
+        self.counts["Ok"] += count
+        if assumed:
+            self.assumed += count
 
     def _trouble(self, record: Record) -> Trouble:
         # "the account is 35 bytes long" and "... 36 bytes long" are the same trouble.
@@ -81,6 +94,61 @@ class Tally:
     def __str__(self) -> str:
         parts = [f"{count:,} {kind}" for kind, count in self.counts.items() if count or kind == "Ok"]
         return f"{_count(self.done)}: {', '.join(parts)}"
+
+
+class Progress:
+    """How a run stands; it changes while the run goes on.
+
+    Args:
+        total: rows of the source; None where nobody knows.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        self.total = total
+        self.tally = Tally()
+        """What became of those that are done: of the whole job, where a journal knows what earlier starts did."""
+        self.last_row = 0
+        """The number of the last row that was taken; 0 before the first."""
+        self.unread = True
+        """Whether there may be more rows."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a run: of the whole job, where a journal knows what earlier starts did."""
+
+    command: str
+    """``group.method``."""
+    source: str
+    """What the source is called."""
+    total: int | None
+    """Rows of the source; None where nobody knows."""
+    counts: dict[str, int]
+    """``Ok``, ``Rejected``, ``Unknown``, ``NotSent`` -> rows."""
+    assumed: int
+    """How many of the `Ok` were inferred from an "already so" when the row was asked again."""
+    open: int
+    """Rows that a resume would send: without an outcome, or with one that is not final."""
+    troubles: list[Trouble]
+    """What went wrong, the most frequent first: kind, code, reason, count, the first rows."""
+    last_row: int
+    """The number of the last row that was taken; 0 if none was."""
+    unread: bool
+    """Whether there may be rows after that."""
+    stopped_by: Exception | None
+    """What ended it early: `ClientClosed`, an `APIError`, a `JournalFull`, an `InputError` about the source, or an
+    `OSError` of the sink. None: every row was taken, and has an outcome."""
+    journal: Path | None
+    """Where its journal is; None for a run without one."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is `Ok`."""
+        return self.counts["Ok"] == sum(self.counts.values()) and not self.open and not self.unread
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the same run with the same journal would have something left to do."""
+        return self.journal is not None and (self.open > 0 or self.unread)
 
 
 def tell_repeats(repeats: Iterable[Repeat]) -> Iterator[str]:

@@ -10,9 +10,13 @@ import msgspec
 from tim_async.outcomes import Ok, Outcome
 from tim_async.printable import escaped, shown
 
-__all__ = ["Format", "Record", "Writer", "make_writer", "record"]
+__all__ = ["ASSUMED", "UTF8", "Format", "Record", "Sink", "Writer", "make_writer", "record"]
 
 Format: TypeAlias = Literal["jsonl", "csv"]
+
+
+ASSUMED = "it was already so when it was asked again: done by us before, or so from the beginning"
+"""The reason of an `Ok` that was inferred."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -35,7 +39,8 @@ class Record(msgspec.Struct, frozen=True):
 def record(row: int, outcome: Outcome[Any]) -> Record:
     """The line for the outcome of a row."""
     if isinstance(outcome, Ok):
-        return Record(row, outcome.account, "Ok", value=outcome.value)
+        reason = ASSUMED if outcome.assumed else ""
+        return Record(row, outcome.account, "Ok", reason=reason, value=outcome.value)
     return Record(row, outcome.account, type(outcome).__name__, outcome.code, outcome.info, outcome.reason)
 
 
@@ -64,22 +69,23 @@ class _JSONLines:
         self._sink.write(escaped(self._encoder.encode(record)) + b"\n")
 
 
-class _UTF8:
+class UTF8:
     """What the csv module writes lines to. Always UTF-8: the locale of a cron job is no reason to lose a name."""
+
+    END = "\r\n"
+    """As the csv module is told, so that each Python puts a cell with either of them into quotes."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
     def write(self, text: str) -> None:
-        self._sink.write(text.removesuffix(_END).encode() + b"\n")
-
-
-_END = "\r\n"  # as the csv module is told, so that each Python puts a cell with either of them into quotes
+        """Write one line."""
+        self._sink.write(text.removesuffix(self.END).encode() + b"\n")
 
 
 class _CSV:
     def __init__(self, sink: Sink, *, seen: bool) -> None:
-        self._rows = csv.writer(_UTF8(sink), lineterminator=_END)
+        self._rows = csv.writer(UTF8(sink), lineterminator=UTF8.END)
         self._seen = seen
         self._rows.writerow(Record.__struct_fields__)
 

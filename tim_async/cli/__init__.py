@@ -10,8 +10,7 @@ def main() -> int:
     """Run the command line with the arguments of the process.
 
     Returns:
-        0: all is well. 1: some accounts did not end `Ok`. 2: the command, the input or the credentials are wrong, or a
-        single call failed. 130 (129, 143): interrupted by Ctrl-C (by the signals HUP, TERM).
+        The exit code; `tim_async.cli.exits` has the table.
     """
     missing = [name for name in ("click", "rich") if find_spec(name) is None]
     if missing:

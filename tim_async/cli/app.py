@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import click
@@ -14,20 +15,18 @@ from .anything import call
 from .commands import groups, help_if_alone
 from .demo import demo
 from .emulator import emulator
+from .exits import INTERRUPTED, TABLE, WRONG, of_error
+from .jobs import job, resume
 from .listing import commands
 from .telling import give_up_stdout, in_one_line, tell
 
 __all__ = ["app", "run"]
 
-INTERRUPTED = 130
-
 
 @click.group(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 all is well, 1 some accounts did not end Ok, 2 the command, the input or the credentials are "
-    "wrong or a single call failed, 130 (129, 143) interrupted by Ctrl-C (a lost terminal, the signal TERM)."
-    "\n\nTry it without an account of your own: tim-async demo",
+    epilog=f"{TABLE}\n\nTry it without an account of your own: tim-async demo",
 )
 @click.version_option(__version__, prog_name="tim-async")
 @click.pass_context
@@ -39,8 +38,10 @@ def app(context: click.Context) -> None:
     help_if_alone(context)
 
 
-for command in (call, commands, demo, emulator, *groups()):
+for command in (call, commands, demo, emulator, job, resume, *groups()):
     app.add_command(command)
+
+_NOWHERE = logging.NullHandler()
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -52,15 +53,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `tim_async.cli.main`.
     """
+    # What the library logs of a stop, the command line tells in its own line.
+    logging.getLogger("tim_async").addHandler(_NOWHERE)
     try:
         result = app.main(arguments, prog_name="tim-async", standalone_mode=False)
     except click.UsageError as exc:
         where = exc.ctx.command_path if exc.ctx is not None else "tim-async"
         return _refuse(f"{exc.format_message()} ({where} --help tells more)")
     except InputError as exc:
-        return _refuse(str(exc))
+        return _refuse(str(exc), of_error(exc))
     except TIMError as exc:
-        return _refuse(in_one_line(exc))
+        return _refuse(in_one_line(exc), of_error(exc))
     except OSError as exc:
         # A disk that is full, for the output or for temporary files. A reader that went away is click's own business.
         give_up_stdout()
@@ -71,6 +74,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, code: int = WRONG) -> int:
     tell("tim-async: " + " ".join(message.split()))
-    return 2
+    return code

@@ -19,7 +19,7 @@ from tim_async.service.endpoints import Endpoint
 
 from .parameters import Said
 
-__all__ = ["Argument", "Told", "account_of", "argument_of"]
+__all__ = ["Argument", "Told", "account_of", "argument_of", "said_again", "written"]
 
 Item: TypeAlias = Callable[[Row], Any]
 
@@ -80,6 +80,25 @@ def argument_of(row: Endpoint[Any, Any]) -> Argument | None:
     if form.startswith("{"):
         return _record(flag, form, needed=not row.takes.startswith("accounts"))
     return _list(flag)
+
+
+_SAID = ("names", "fields", "fixed")
+
+
+def written(said: Said) -> dict[str, Any]:
+    """What was said of the items, as it can be written as JSON."""
+    return {name: said[name] for name in _SAID if name in said}
+
+
+def said_again(told: Mapping[str, Any]) -> Said:
+    """What was said of the items, from its JSON.
+
+    Args:
+        told: what `written` gave, perhaps to another process.
+    """
+    fields = tuple(_Field(*field) for field in told.get("fields", ()))
+    fixed = tuple((name, value) for name, value in told.get("fixed", ()))
+    return {"names": tuple(told.get("names", ())), "fields": fields, "fixed": fixed}
 
 
 def _missing(how: str) -> str:

@@ -9,12 +9,39 @@ import click
 from tim_async.bulk.reading import InputError
 from tim_async.printable import one_line
 
-__all__ = ["SKIP_BROKEN", "YES", "ask_first", "check_somebody_is_there"]
+__all__ = [
+    "NO_LINE_END",
+    "SKIP_BROKEN",
+    "YES",
+    "Forbidden",
+    "ask_first",
+    "check_somebody_is_there",
+    "is_somebody_there",
+]
 
 YES = click.Option(["--yes"], is_flag=True, help="Do not ask first.")
 SKIP_BROKEN = click.Option(
     ["--skip-broken"], is_flag=True, help="Leave records out that cannot be read, instead of refusing the file."
 )
+NO_LINE_END = click.Option(
+    ["--no-final-newline-ok"],
+    is_flag=True,
+    help="The last line has no line end, and is whole all the same. Without this it is asked about, also with --yes: "
+    "the input may have been cut there, and half an account is another account.",
+)
+
+
+class Forbidden(InputError):
+    """A guard forbids it, and nobody is there to be asked."""
+
+
+def is_somebody_there(*, readable: bool) -> bool:
+    """Whether somebody could be asked.
+
+    Args:
+        readable: whether an answer could be read from standard input: it is taken where it brings the accounts.
+    """
+    return readable and os.isatty(0)
 
 
 def check_somebody_is_there(*, readable: bool) -> None:
@@ -26,7 +53,7 @@ def check_somebody_is_there(*, readable: bool) -> None:
     Raises:
         InputError: nobody is there.
     """
-    if not readable or not os.isatty(0):
+    if not is_somebody_there(readable=readable):
         raise InputError("this cannot be undone, and nobody is there to be asked; say --yes if you mean it")
 
 

@@ -14,8 +14,8 @@ from tim_async.client import Client
 from tim_async.errors import TIMError
 from tim_async.printable import escaped, one_line
 
+from .clients import connect
 from .options import Connection
-from .runner import connect
 from .stopping import Stop
 from .telling import give_up_stdout, in_one_line, tell
 

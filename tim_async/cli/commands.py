@@ -14,9 +14,9 @@ import click
 
 from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
-from .arguments import Argument, Told, account_of, argument_of
-from .asking import SKIP_BROKEN, YES, ask_first
-from .options import CONNECTION, OUTCOMES, SOURCE, TIMEOUT, connection_from, options_from
+from .arguments import Argument, Told, account_of, argument_of, written
+from .asking import NO_LINE_END, SKIP_BROKEN, YES, ask_first
+from .options import CONNECTION, JOURNAL, OUTCOMES, SOURCE, TIMEOUT, connection_from, options_from
 from .parameters import Parameter, parameters_of, values_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def groups() -> Iterator[click.Group]:
 
 def _command(row: Endpoint[Any, Any], options: list[click.Parameter], text: str, callback: Any) -> click.Command:
     if row.path in FOR_GOOD:
-        options = [*options, YES] if row.plain else [*options, YES, SKIP_BROKEN]
+        options = [*options, YES] if row.plain else [*options, YES, SKIP_BROKEN, NO_LINE_END]
     return click.Command(
         name_of(row.method),
         params=options,
@@ -92,18 +92,18 @@ def _file_command(row: Endpoint[Any, Any]) -> click.Command:
     if argument is not None:
         own += argument.options
         text = f"{argument.help}\n\n{text}"
-    options = [*SOURCE, *own, *OUTCOMES, TIMEOUT, *CONNECTION]
+    options = [*SOURCE, *own, *OUTCOMES, *JOURNAL, TIMEOUT, *CONNECTION]
     return _command(row, options, text, partial(_run_file, row, parameters, argument))
 
 
 def _run_file(row: Endpoint[Any, Any], parameters: dict[str, Parameter], argument: Argument | None, **said: Any) -> int:
-    from .runner import Care, run_file
+    from .runner import Care, Command, run_file
 
     told = Told(account_of) if argument is None else argument.tell(said)
     told.check(column=said["column"])
     shared = values_of(parameters, said)
-    care = Care(asks=not said["yes"], skips=said["skip_broken"]) if row.path in FOR_GOOD else None
-    return run_file(row, options_from(said), told=told, shared=shared, care=care)
+    care = Care(not said["yes"], said["skip_broken"], said["no_final_newline_ok"]) if row.path in FOR_GOOD else None
+    return run_file(Command(row, told, written(said), shared, care), options_from(said))
 
 
 # Plain calls

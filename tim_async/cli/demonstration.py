@@ -14,20 +14,20 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from tim_async.bulk.api import run
 from tim_async.bulk.files import AccountFile
-from tim_async.bulk.job import Job
 from tim_async.bulk.reading import InputError, Row
-from tim_async.bulk.report import KINDS, Tally, shown
-from tim_async.bulk.writing import Record
+from tim_async.bulk.report import KINDS, Progress, Tally, shown
 from tim_async.client import Client
 from tim_async.emulator import DEMO_KEY
+from tim_async.errors import ClientClosed
 from tim_async.service import endpoints
 from tim_async.service.endpoints import Endpoint
 from tim_async.service.keys import keyed
 
+from .clients import connect, operation_of
 from .options import Connection
-from .progress import Bars
-from .runner import connect, stream_of
+from .progress import Bar, Bars
 from .stopping import Stop
 from .telling import tell
 
@@ -137,22 +137,25 @@ async def _carry_out_all(client: Client, file: AccountFile, stop: Stop) -> list[
     with Bars(console, shown=console.is_terminal, transient=True) as bars:
         async with stop.watching(client):
             for step in STEPS:
-                done.append(Done(step, Tally()))
-                await _carry_out(client, *done[-1], file, bars)
+                await _carry_out(client, step, file, bars, done)
                 if stop.signal is not None:
                     break
     return done
 
 
-async def _carry_out(client: Client, step: Step, tally: Tally, file: AccountFile, bars: Bars) -> None:
-    bar = bars.begin(step.title, file.count, tally)
+async def _carry_out(client: Client, step: Step, file: AccountFile, bars: Bars, done: list[Done]) -> None:
+    begun: list[Bar] = []
 
-    def settle(record: Record) -> None:
-        tally.add(record)
-        bar.moved()
+    def moved(progress: Progress) -> None:
+        if not begun:
+            done.append(Done(step, progress.tally))
+            begun.append(bars.begin(step.title, file.count, progress.tally))
+        begun[0].moved()
 
-    await Job(file.rows(), item=step.item, settle=settle).run(stream_of(client, step.endpoint))
-    bar.draw()
+    report = await run(operation_of(client, step.endpoint), file, item=step.item, on_progress=moved)
+    begun[0].draw()
+    if report.stopped_by is not None and not isinstance(report.stopped_by, ClientClosed):
+        raise report.stopped_by
 
 
 @asynccontextmanager

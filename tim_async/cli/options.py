@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,9 +14,15 @@ from tim_async.bulk.writing import Format
 from tim_async.lane.items import PRIORITIES
 from tim_async.service.keys import Key, Sealed, sealed
 
+if TYPE_CHECKING:
+    from tim_async.operations.command import Priority
+
 __all__ = [
     "CONNECTION",
+    "JOURNAL",
+    "KEY_FILE",
     "OUTCOMES",
+    "PROXY",
     "SOURCE",
     "TIMEOUT",
     "Connection",
@@ -24,6 +30,7 @@ __all__ = [
     "connection_from",
     "options_from",
     "seconds",
+    "secret_key_from",
 ]
 
 _LONGEST_KEY = 4096  # bytes of a file that are looked at
@@ -62,11 +69,17 @@ class Options(NamedTuple):
     column: str | None
     to: str | None
     to_format: Format
-    priority: str
+    priority: Priority
     timeout: float | None
     connection: Connection
     encoding: str = "utf-8"
     force: bool = False
+    journal: str | None = None
+    """None: beside the file, for what writes."""
+    no_journal: bool = False
+    tells_outcomes: bool = True
+    """False: they stay in the journal."""
+    yes: bool = False
 
 
 SOURCE: tuple[click.Option, ...] = (
@@ -110,18 +123,35 @@ OUTCOMES: tuple[click.Option, ...] = (
     ),
 )
 
+JOURNAL: tuple[click.Option, ...] = (
+    click.Option(
+        ["--journal"],
+        metavar="FILE",
+        help="Where it is written down what became of each row, so that the command can be stopped or killed, and "
+        "goes on by tim-async resume FILE or by the same command again. On a local disk.  [default: beside the file "
+        "that is read, for commands that write]",
+    ),
+    click.Option(["--no-journal"], is_flag=True, help="Keep none: after a stop nobody knows what was done."),
+)
+
 TIMEOUT = click.Option(["--timeout"], type=seconds, help="Send nothing more after this time, for example 90s or 5m.")
+
+# There is no --secret-key: a command line can be read by everybody on the machine.
+KEY_FILE = click.Option(
+    ["--secret-key-file"],
+    metavar="FILE",
+    help="A file with the app's secret key.  [default: the environment variable TIM_SECRET_KEY]",
+)
+
+PROXY = click.Option(
+    ["--proxy"], metavar="URL", help="Call through this HTTP proxy; '' is none.  [default: env var HTTPS_PROXY]"
+)
 
 CONNECTION: tuple[click.Option, ...] = (
     click.Option(
         ["--sdk-app-id"], type=int, required=True, envvar="TIM_SDK_APP_ID", show_envvar=True, help="The app's SDKAppID."
     ),
-    # There is no --secret-key: a command line can be read by everybody on the machine.
-    click.Option(
-        ["--secret-key-file"],
-        metavar="FILE",
-        help="A file with the app's secret key.  [default: the environment variable TIM_SECRET_KEY]",
-    ),
+    KEY_FILE,
     click.Option(
         ["--identifier"],
         default="administrator",
@@ -145,9 +175,7 @@ CONNECTION: tuple[click.Option, ...] = (
         metavar="URL",
         help="Call this host instead of the region's, for example an emulator.",
     ),
-    click.Option(
-        ["--proxy"], metavar="URL", help="Call through this HTTP proxy; '' is none.  [default: env var HTTPS_PROXY]"
-    ),
+    PROXY,
 )
 
 
@@ -161,7 +189,7 @@ def connection_from(values: dict[str, Any]) -> Connection:
     take = values.pop
     return Connection(
         sdk_app_id=take("sdk_app_id"),
-        secret_key=_secret_key(take("secret_key_file")),
+        secret_key=secret_key_from(take("secret_key_file")),
         identifier=take("identifier"),
         region=take("region"),
         base_url=take("base_url"),
@@ -173,11 +201,13 @@ def options_from(values: dict[str, Any]) -> Options:
     """What was asked for, from the values of the options here, which are taken out of *values*.
 
     Raises:
-        click.UsageError: there is no secret key.
+        click.UsageError: there is no secret key, or a journal is asked for and forbidden.
         InputError: the file with the secret key cannot be read.
     """
     take = values.pop
     connection = connection_from(values)
+    if values.get("journal") is not None and values["no_journal"]:
+        raise click.UsageError("--journal and --no-journal contradict each other")
     return Options(
         source=take("source"),
         column=take("column"),
@@ -188,10 +218,22 @@ def options_from(values: dict[str, Any]) -> Options:
         connection=connection,
         encoding=take("encoding"),
         force=take("force"),
+        journal=take("journal", None),
+        no_journal=take("no_journal", False),
+        yes=take("yes", False),
     )
 
 
-def _secret_key(file: str | None) -> Key:
+def secret_key_from(file: str | None) -> Key:
+    """The secret key, sealed.
+
+    Args:
+        file: the value of `KEY_FILE`.
+
+    Raises:
+        click.UsageError: there is none.
+        InputError: the file cannot be read, or does not hold one.
+    """
     # Error trackers send the locals of every frame: so the bare key is none, here or anywhere above.
     if file is None:
         if not os.environ.get("TIM_SECRET_KEY", "").strip():

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 from .events import Watcher
 
 if TYPE_CHECKING:
-    from tim_async.lane.feeds import Waiter
-    from tim_async.lane.items import Chunk, Feed
+    from tim_async.lane.items import Chunk, Owner
+    from tim_async.lane.owners import Waiter
 
 __all__ = ["Askers"]
 
@@ -24,7 +24,7 @@ class _Known:
     """What one watcher said of those who ask."""
 
     def __init__(self) -> None:
-        self.by_feed: WeakKeyDictionary[Feed, object] = WeakKeyDictionary()
+        self.by_owner: WeakKeyDictionary[Owner, object] = WeakKeyDictionary()
         # Weak references would cost more than all the rest: those who wait no more are looked for now and then.
         self.by_waiter: dict[Any, object] = {}
         self.sweep_at = DONE_MOST
@@ -47,12 +47,12 @@ class Askers:
         wanting = [watcher for watcher in watchers if type(watcher).asker is not Watcher.asker]
         return cls(wanting) if wanting else None
 
-    def remember_feed(self, feed: Feed) -> None:
-        """Somebody brings a feed; in his own context."""
+    def remember_owner(self, owner: Owner) -> None:
+        """Somebody brings an owner; in his own context."""
         for watcher, known in self._known.items():
             asker = _said(watcher)
             if asker is not None:
-                known.by_feed[feed] = asker
+                known.by_owner[owner] = asker
 
     def remember(self, waiter: Waiter) -> None:
         """Somebody waits for a single request; in his own context."""
@@ -65,18 +65,18 @@ class Askers:
 
     def of(self, chunk: Chunk) -> dict[Watcher, tuple[object, ...]]:
         """What each watcher said of those whose items are in a call."""
-        feeds = [feed for feed in chunk.feeds if not feed.single]
+        owners = [owner for owner in chunk.owners if not owner.single]
         waiters: list[Any] = []
-        if len(feeds) < len(chunk.feeds):
+        if len(owners) < len(chunk.owners):
             for item in chunk.items:
                 if item.joined is None:
                     waiters.append(item.place)  # of a batch a number, which is nobody's waiter
                 else:
-                    waiters += [place for feed, place in item.places if feed.single]
+                    waiters += [place for owner, place in item.places if owner.single]
         return {
             watcher: tuple(
                 asker
-                for asker in (*map(known.by_feed.get, feeds), *map(known.by_waiter.get, waiters))
+                for asker in (*map(known.by_owner.get, owners), *map(known.by_waiter.get, waiters))
                 if asker is not None
             )
             for watcher, known in self._known.items()

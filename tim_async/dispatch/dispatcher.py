@@ -31,8 +31,8 @@ from .tally import Tally
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from tim_async.lane.feeds import Singles, Waiter
-    from tim_async.lane.items import Chunk, Feed
+    from tim_async.lane.items import Chunk, Owner
+    from tim_async.lane.owners import Singles, Waiter
     from tim_async.service.endpoints import Answer
     from tim_async.transport.post import Transport
 
@@ -98,32 +98,32 @@ class Dispatcher:
             # asked for again, as urgent.
             self._token_scope.cancel()
 
-    def enlist(self, feed: Feed) -> None:
-        """Know a feed from now on, and who brings it: see `Lane.enlist`."""
+    def enlist(self, owner: Owner) -> None:
+        """Know an owner from now on, and who brings it: see `Lane.enlist`."""
         if self._watch.askers is not None:
-            self._watch.askers.remember_feed(feed)
-        self.lane.enlist(feed)
+            self._watch.askers.remember_owner(owner)
+        self.lane.enlist(owner)
 
-    def stop(self, feed: Feed, why: str) -> None:
-        """Send nothing more of a feed: see `Lane.stop`."""
-        self.lane.stop(feed, why, self._clock())
+    def stop(self, owner: Owner, why: str) -> None:
+        """Send nothing more of an owner: see `Lane.stop`."""
+        self.lane.stop(owner, why, self._clock())
         self.wake()
 
-    def withdraw(self, feed: Feed, why: str) -> None:
-        """Settle every item of a feed at once: see `Lane.withdraw`."""
-        self.lane.withdraw(feed, why, self._clock())
+    def withdraw(self, owner: Owner, why: str) -> None:
+        """Settle every item of an owner at once: see `Lane.withdraw`."""
+        self.lane.withdraw(owner, why, self._clock())
         self.wake()
 
-    def ask(self, feed: Singles, place: Waiter, account: str, argument: Any) -> None:
+    def ask(self, owner: Singles, place: Waiter, account: str, argument: Any) -> None:
         """Give a single request: see `Lane.ask`."""
         if self._watch.askers is not None:
             self._watch.askers.remember(place)
-        self.lane.ask(feed, place, account, argument, self._clock())
+        self.lane.ask(owner, place, account, argument, self._clock())
         self.wake()
 
-    def withdraw_one(self, feed: Singles, place: Waiter, why: str) -> None:
+    def withdraw_one(self, owner: Singles, place: Waiter, why: str) -> None:
         """Settle a single request at once: see `Lane.withdraw_one`."""
-        self.lane.withdraw_one(feed, place, why, self._clock())
+        self.lane.withdraw_one(owner, place, why, self._clock())
         self.wake()
 
     @property
@@ -156,7 +156,7 @@ class Dispatcher:
     def wait_ahead(self, level: int) -> float:
         """Seconds for which an item of this urgency would wait for its turn, as far as is known; often less."""
         now = self._clock()
-        calls = sum(self.lane.turns.ready[: level + 1]) // self.lane.endpoint.limit
+        calls = sum(self.lane.schedule.ready[: level + 1]) // self.lane.endpoint.limit
         paced = calls / self.command.rate if self._limiter is not None else 0.0
         return paced + self.lane.closed_for(now)
 
@@ -185,8 +185,8 @@ class Dispatcher:
             log.error("%s: nothing is sent, %s", self.command.path, why)
         else:
             return
-        for feed in list(self.lane.feeds):
-            self.lane.stop(feed, why, task.get_loop().time())
+        for owner in list(self.lane.owners):
+            self.lane.stop(owner, why, task.get_loop().time())
 
     async def _wait_until(self, when: float) -> None:
         timer = asyncio.get_running_loop().call_at(when, self._changed.set)
@@ -209,8 +209,8 @@ class Dispatcher:
             return
         waited = sealed - began
         self._tally.sealed(sealed, waited)
-        for feed in chunk.feeds:
-            feed.seconds_waited += waited
+        for owner in chunk.owners:
+            owner.seconds_waited += waited
         context = Context()
         begun = self._watch.sealed(chunk, sealed, waited, self._transport.server)
         task = asyncio.create_task(self._run_calls(chunk, permit, begun), name=self._call_name, context=context)
@@ -265,13 +265,13 @@ class Dispatcher:
     async def _announced(self, chunk: Chunk) -> bool:
         """Tell those who want to know what is about to be sent; False if one of them forbade it."""
         told = self.lane.first_sendings(chunk)
-        for feed, before_send, places in told:
+        for owner, before_send, places in told:
             try:
                 await before_send(places)
             except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything; he gets it back
-                feed.failure = feed.failure or exc
-                self.stop(feed, f"before_send failed: {type(exc).__name__}")
-        return all(feed.failure is None for feed, _, _ in told)
+                owner.failure = owner.failure or exc
+                self.stop(owner, f"before_send failed: {type(exc).__name__}")
+        return all(owner.failure is None for owner, _, _ in told)
 
     def _call_off(self, chunk: Chunk, permit: Permit) -> None:
         chunk.settled = True

@@ -37,7 +37,7 @@ class Standing:
         self._why = why
 
     def paused(self, now: float, seconds: float, why: str) -> str | None:
-        """Nothing is sent for a while; the line to write, if it is to be written."""
+        """Nothing is sent for a while; the queue to write, if it is to be written."""
         return self._say("paused", now, f"paused for {seconds:.3g} s: {why}")
 
     def stopped(self, now: float, why: str) -> str | None:
@@ -71,9 +71,9 @@ class Standing:
         seconds, self.trouble_since = now - self.trouble_since, math.inf
         return f"well again after {seconds:.1f} s"
 
-    def _say(self, kind: str, now: float, line: str) -> str | None:
+    def _say(self, kind: str, now: float, queue: str) -> str | None:
         if kind in self._said:
             return None
         self._said.add(kind)
         self.trouble_since = min(self.trouble_since, now)
-        return line
+        return queue

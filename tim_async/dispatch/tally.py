@@ -30,7 +30,7 @@ class Tally:
         """How the command stands at this moment."""
         permits = limiter.statistics(command) if isinstance(limiter, Observable) else None
         return LaneStatistics(
-            waiting=dict(zip(PRIORITIES, lane.turns.ready, strict=True)),
+            waiting=dict(zip(PRIORITIES, lane.schedule.ready, strict=True)),
             in_backoff=lane.in_backoff,
             in_flight=lane.in_flight,
             calls=lane.calls,

@@ -99,9 +99,9 @@ class Watch:
     def _tell(self, event: Event) -> None:
         tell(self._watchers, self._path, event)
 
-    def _log(self, line: str | None) -> None:
-        if line is not None:
-            log.warning("%s: %s", self._path, line)
+    def _log(self, queue: str | None) -> None:
+        if queue is not None:
+            log.warning("%s: %s", self._path, queue)
 
     # Calls
 
@@ -111,7 +111,7 @@ class Watch:
             return None
         attempt = 1 + max((item.attempts for item in chunk.items), default=0)
         levels = [item.priority for item in chunk.items]
-        level = min(levels) if chunk.bundle is None else chunk.bundle.feed.priority
+        level = min(levels) if chunk.bundle is None else chunk.bundle.owner.priority
         askers = {} if self.askers is None else self.askers.of(chunk)
         return Begun(len(chunk.accounts), attempt, _NAMES[level], now, time.time(), waited, server(now), askers)
 

@@ -198,6 +198,14 @@ class Faults:
         #: How often each kind struck.
         self.struck: Counter[Kind] = Counter()
 
+    def add(self, rule: Fault) -> None:
+        """One more rule, before the chances and after the other rules; it counts the calls from now on."""
+        self.plan.rules.append(rule)
+        place = len(self._rules) - len(self.plan.chances)
+        since = None if rule.call is None else rule.call + self._calls[rule.path]
+        # A new list, for another thread may be reading the old one.
+        self._rules = [*self._rules[:place], msgspec.structs.replace(rule, call=since), *self._rules[place:]]
+
     def strike(self, path: str) -> Fault | None:
         """Count a call, and say what happens to it.
 

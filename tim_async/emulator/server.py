@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from ssl import SSLContext
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import msgspec
 from aiohttp import web
@@ -15,12 +15,13 @@ from aiohttp import web
 from . import control
 from .books import Books
 from .command import Command
-from .faults import Faults
+from .faults import Faults, Kind, on
 from .gate import Gate
 from .gateway import Gateway
 from .rates import Arrival, PathStatistics, Traffic, Window
 from .refusals import Refusal
 from .replies import base, encode
+from .scripting import Options, Scriptable, path_of
 from .service import Service
 from .sockets import Sockets
 from .store import Accounts, Store
@@ -55,6 +56,8 @@ class Emulator:
         admins: The identifiers that may call.
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
+        unix_socket: The path of a Unix socket to listen at, in place of host and port. What was written to one is there
+            to be read at once, so a test's clock may jump over waiting without losing an answer on its way.
         ssl: Makes it speak https, with the certificate that this context holds; None for plain http.
         gateway: What stands before it, and refuses calls by HTTP status; None for nothing.
         rate: Calls per second for every command; None leaves each its documented rate, ``math.inf`` allows all.
@@ -86,6 +89,7 @@ class Emulator:
         admins: Collection[str] = ("administrator",),
         host: str = "127.0.0.1",
         port: int = 0,
+        unix_socket: str | None = None,
         ssl: SSLContext | None = None,
         gateway: Gateway | None = None,
         rate: float | None = None,
@@ -127,6 +131,7 @@ class Emulator:
             now=now,
         )
         self._host, self._port, self._ssl = host, port, ssl
+        self._unix_socket = unix_socket
         self._gateway = gateway
         self._latency, self._jitter, self._connect_delay = latency, jitter, connect_delay
         self._clock = clock
@@ -147,8 +152,11 @@ class Emulator:
         """
         if self._sockets is None:
             raise RuntimeError("the emulator has no address until it is entered: async with Emulator() as emulator")
+        scheme = "http" if self._ssl is None else "https"
+        if self._unix_socket is not None:
+            return f"{scheme}://localhost"
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'http' if self._ssl is None else 'https'}://{host}:{self._port}"
+        return f"{scheme}://{host}:{self._port}"
 
     @property
     def accounts(self) -> Accounts:
@@ -178,6 +186,23 @@ class Emulator:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._service.faults = faults
+
+    def script(self, command: str | Scriptable, do: Kind, *, call: int | None = 1, **options: Unpack[Options]) -> None:
+        """Let something go wrong with a command, beside what goes wrong already.
+
+        ``emulator.script(tim.accounts.delete, "hang")`` lets the next deletion hang; see `Fault` for what there is.
+
+        Args:
+            command: An operation of a client, or ``service/command``.
+            do: What happens.
+            call: The first call of the command to strike, counted from one from now on; None strikes each.
+            **options: ``times``, ``chance``, ``seconds``, ``applied``, ``code``, ``accounts``; see `Fault`.
+
+        Raises:
+            TypeError: *command* is neither.
+            ValueError: There is no such command, or the options make no sense together.
+        """
+        self.faults.add(on(path_of(command), do=do, call=call, **options))
 
     @property
     def books(self) -> Books:
@@ -209,7 +234,7 @@ class Emulator:
         """
         if self._sockets is not None:
             raise RuntimeError("the emulator is listening already")
-        sockets = Sockets(self._handle, self._ssl)
+        sockets = Sockets(self._handle, self._ssl, self._unix_socket)
         self._port = await sockets.listen(self._host, self._port)
         self._sockets = sockets
         return self

@@ -17,12 +17,14 @@ class Sockets(web.Server):
     Args:
         handler: Answers one request.
         ssl: For TLS; None for none.
+        unix_socket: The path of a Unix socket to listen at, in place of an address.
     """
 
     def __init__(
         self,
         handler: "Callable[[Sockets, web.BaseRequest], Awaitable[web.StreamResponse]]",
         ssl: SSLContext | None = None,
+        unix_socket: str | None = None,
     ) -> None:
         # No access log: the usersig is in the URL.
         super().__init__(self._watched, access_log=None)
@@ -34,6 +36,7 @@ class Sockets(web.Server):
         self._reopening: asyncio.Task[None] | None = None
         self._address = ("", 0)
         self._ssl = ssl
+        self._unix_socket = unix_socket
 
     async def listen(self, host: str, port: int) -> int:
         """Open the socket.
@@ -48,7 +51,11 @@ class Sockets(web.Server):
         Raises:
             OSError: The address is taken.
         """
-        self._listener = await asyncio.get_running_loop().create_server(self, host, port, backlog=1024, ssl=self._ssl)
+        loop = asyncio.get_running_loop()
+        if self._unix_socket is not None:
+            self._listener = await loop.create_unix_server(self, self._unix_socket, backlog=1024, ssl=self._ssl)
+            return port
+        self._listener = await loop.create_server(self, host, port, backlog=1024, ssl=self._ssl)
         self._address = host, self._listener.sockets[0].getsockname()[1]
         return self._address[1]
 

@@ -1,4 +1,4 @@
-"""What waits: items, one by one or in bundles; the lines in which they stand; and who brings them, in outline.
+"""What waits: items, one by one or in bundles; the queues in which they stand; and their owners, in outline.
 
 An item is made when something of its own happens: it is asked for alone, shares its account with another, or was
 answered with anything but a plain yes. Until then it is one of a bundle, which is filed, sealed, answered and booked as
@@ -19,23 +19,23 @@ from tim_async.outcomes import Stats
 
 __all__ = [
     "BULK",
+    "ENDED",
     "EVERY_ACCOUNT",
-    "FLYING",
-    "GONE",
     "INTERACTIVE",
+    "IN_FLIGHT",
     "NORMAL",
     "PRIORITIES",
     "WAITING_LOW",
     "WAITING_MOST",
     "Accounts",
-    "BatchFeed",
+    "BatchOwner",
+    "Bisection",
     "Bundle",
     "Chunk",
-    "Feed",
     "Item",
-    "Line",
-    "Trial",
-    "nobody",
+    "Owner",
+    "Queue",
+    "ignore",
 ]
 
 PRIORITIES = {"interactive": 0, "normal": 1, "bulk": 2}
@@ -45,7 +45,7 @@ WAITING_MOST = 1_000  # items of a synchronous source that enter before the call
 WAITING_LOW = 500  # below this the source is asked again
 
 
-def nobody() -> None:
+def ignore() -> None:
     """Nobody listens."""
 
 
@@ -61,29 +61,29 @@ EVERY_ACCOUNT = _EveryAccount()
 Accounts: TypeAlias = "frozenset[str] | _EveryAccount"
 
 
-class Line:
+class Queue:
     """A queue of items that takes its turn among others of the same urgency.
 
-    An item that was moved or withdrawn stays behind in the deque as a ghost, to be skipped: its `line` tells.
+    An item that was moved or withdrawn stays behind in the deque as a stale entry, to be skipped: its `queue` tells.
     """
 
-    __slots__ = ("__weakref__", "_bundles", "_items", "bundled", "listed", "options", "priority", "ready", "trial")
+    __slots__ = ("__weakref__", "_bundles", "_items", "bisection", "bundled", "listed", "options", "priority", "ready")
 
-    def __init__(self, priority: int, options: Any, trial: Trial | None = None) -> None:
+    def __init__(self, priority: int, options: Any, bisection: Bisection | None = None) -> None:
         self.priority = priority
         self.options = options
-        self.trial = trial
+        self.bisection = bisection
         """Set on the parts of a chunk that was refused as a whole: these are sealed apart from all else."""
         self._items: deque[Item] | None = None
         self._bundles: deque[Bundle] | None = None
         self.bundled = 0
         """How many items stand in bundles."""
         self.ready = 0
-        """How many items wait in all; ghosts do not."""
+        """How many items wait in all; stale entries do not."""
         self.listed = False
         """Whether it stands in the rotation."""
 
-    # Made when they are needed: most feeds bring one item, which waits elsewhere.
+    # Made when they are needed: most owners bring one item, which waits elsewhere.
 
     @property
     def items(self) -> deque[Item]:
@@ -93,55 +93,55 @@ class Line:
         return self._items
 
     def clear(self) -> None:
-        """Drop the ghosts: no item is ready."""
+        """Drop the stale entries: no item is ready."""
         self._items = None
 
-    def drop_ghosts(self) -> None:
+    def drop_stale(self) -> None:
         """Keep only the items that wait here."""
-        self._items = deque(dict.fromkeys(item for item in self.items if item.line is self))
+        self._items = deque(dict.fromkeys(item for item in self.items if item.queue is self))
 
     @property
     def bundles(self) -> deque[Bundle]:
-        """Only a feed has some; each fills a call, but for the last one."""
+        """Only an owner has some; each fills a call, but for the last one."""
         if self._bundles is None:
             self._bundles = deque()
         return self._bundles
 
 
-FLYING = Line(-1, None)
-"""In flight: stands in `Item.line` of an item that is part of an unanswered call."""
-GONE = Line(-1, None)
-"""Withdrawn or settled: stands in `Item.line` of an item that must not be sent any more."""
+IN_FLIGHT = Queue(-1, None)
+"""In flight: stands in `Item.queue` of an item that is part of an unanswered call."""
+ENDED = Queue(-1, None)
+"""Withdrawn or settled: stands in `Item.queue` of an item that must not be sent any more."""
 
 
-class Trial:
-    """The search for the guilty in one chunk that was refused as a whole."""
+class Bisection:
+    """The search for the culprits in one chunk that was refused as a whole."""
 
-    __slots__ = ("begun", "cleared", "code", "held", "innocent", "probes", "undecided")
+    __slots__ = ("begun", "cleared", "code", "held", "probes", "some_fine", "undecided")
 
     def __init__(self, size: int, code: int) -> None:
         self.undecided = size
         self.code = code
         self.begun = False
-        self.innocent = False
-        """Whether any item of the chunk turned out not to be guilty, or not with this code."""
+        self.some_fine = False
+        """Whether any item of the chunk turned out to be fine, or refused with another code."""
         self.probes: set[Item] | None = None
         """Items asked alone before others that say the same, as far as they are not decided; None before and after."""
         self.cleared = False
-        """Whether one of those turned out not to be guilty."""
+        """Whether one of those turned out to be fine."""
         self.held: list[Item] = []
         """The others, which wait for what comes of those."""
 
 
-class Feed(Line, ABC):
+class Owner(Queue, ABC):
     """Who brings items, and is told what became of them."""
 
     __slots__ = (
         "calls",
+        "culprit_chunks",
         "cut",
         "error",
         "finished_at",
-        "guilty_chunks",
         "maybe_sent",
         "notify",
         "open",
@@ -176,9 +176,9 @@ class Feed(Line, ABC):
         self.seconds_waited = 0.0
         self.started_at = now
         self.finished_at = now
-        self.guilty_chunks: dict[int, int] | None = None
-        """Code -> chunks all of whose items were found guilty with it; None while there are none."""
-        self.notify: Callable[[], None] = nobody
+        self.culprit_chunks: dict[int, int] | None = None
+        """Code -> chunks all of whose items were refused with it; None while there are none."""
+        self.notify: Callable[[], None] = ignore
         """Called when it could take more items, and when it has outcomes: a batch at the end only, a stream always."""
 
     @property
@@ -204,10 +204,10 @@ class Feed(Line, ABC):
         """Whether it is stopped when the service is silent for long."""
         return not self.patient and self.stop_reason is None
 
-    def item(self, account: str, argument: Any, place: Any, line: Line | None = None) -> Item:
+    def item(self, account: str, argument: Any, place: Any, queue: Queue | None = None) -> Item:
         """A new item of it."""
         unsure = account in self.maybe_sent
-        return Item(account, argument, place, self, line, self.priority, unsure=unsure)
+        return Item(account, argument, place, self, queue, self.priority, unsure=unsure)
 
     @abstractmethod
     def rebook(self, place: Any, item: Item) -> None:
@@ -222,7 +222,7 @@ class Feed(Line, ABC):
         """The places that have no outcome yet, each with that on which it hangs."""
 
 
-class BatchFeed(Feed, ABC):
+class BatchOwner(Owner, ABC):
     """The items of one batch on their way."""
 
     __slots__ = ("exhausted", "pairs", "taken")
@@ -238,7 +238,7 @@ class BatchFeed(Feed, ABC):
 
     @property
     def takes_more(self) -> bool:
-        """As in `Feed`."""
+        """As in `Owner`."""
         return not (self.exhausted or self.cut or self.stop_reason is not None)
 
     @property
@@ -276,14 +276,14 @@ class Item(msgspec.Struct, gc=False, eq=False):
     account: str
     argument: Any
     place: Any
-    """In the input of its feed; of a single request the waiter."""
-    feed: Feed
-    line: Line | None
+    """In the input of its owner; of a single request the waiter."""
+    owner: Owner
+    queue: Queue | None
     """Where it waits for its turn; None while it is in back-off or waits behind an item of the same account."""
     priority: int
-    """Its feed's, unless something more urgent waits behind it."""
+    """Its owner's, unless something more urgent waits behind it."""
     attempts: int = 0
-    """Calls with it that gave neither a yes nor a final no; a pause or a search for the guilty does not count."""
+    """Calls with it that gave neither a yes nor a final no; a pause or a search for the culprits does not count."""
     reached: bool = False
     """Whether a call with it can have reached the service."""
     unsure: bool = False
@@ -292,41 +292,41 @@ class Item(msgspec.Struct, gc=False, eq=False):
     """Whether the last word about it was a definite no."""
     code: int | None = None
     info: str = ""
-    joined: OrderedDict[tuple[Feed, Any], None] | None = None
+    joined: OrderedDict[tuple[Owner, Any], None] | None = None
     """The places of equal items that share its fate. Ordered, because a plain dict that loses its first entry again and
     again looks through all that it lost before."""
     wanted: bool = True
     """False once everybody who waited for it has left while it was in flight."""
-    trial: Trial | None = None
+    bisection: Bisection | None = None
     reply: Any = None
     """All that was answered, where the item is a call without accounts."""
 
     @property
-    def places(self) -> list[tuple[Feed, Any]]:
+    def places(self) -> list[tuple[Owner, Any]]:
         """All that share its fate, its own first."""
-        return [(self.feed, self.place), *(self.joined or ())]
+        return [(self.owner, self.place), *(self.joined or ())]
 
 
 class Bundle(msgspec.Struct, gc=False, eq=False):
-    """Items of one feed that were given together and fill one call, or what is left for the last; none is known yet."""
+    """Items of one owner that were given together and fill one call, or are left over; none is an object yet."""
 
-    feed: BatchFeed
+    owner: BatchOwner
     place: int
-    """Of the first, in the input of the feed; the others follow."""
+    """Of the first, in the input of the owner; the others follow."""
     size: int
     """How many they are."""
     accounts: list[str]
     arguments: list[Any]
-    line: Line
-    """Its feed while it waits, then `FLYING`."""
+    queue: Queue
+    """Its owner while it waits, then `IN_FLIGHT`."""
     items: list[Item] | None = None
     """Once it was opened: then these wait, or are in flight, in its stead."""
 
     def open(self) -> list[Item]:
         """Make its items, each as it stands."""
-        feed, line = self.feed, self.line
+        owner, queue = self.owner, self.queue
         self.items = [
-            feed.item(account, argument, place, line)
+            owner.item(account, argument, place, queue)
             for place, (account, argument) in enumerate(zip(self.accounts, self.arguments, strict=True), self.place)
         ]
         return self.items
@@ -340,10 +340,10 @@ class Chunk(msgspec.Struct, gc=False, eq=False):
     bundle: Bundle | None
     accounts: list[str]
     arguments: list[Any]
-    feeds: list[Feed]
+    owners: list[Owner]
     """Those whose items they are."""
     options: Any
-    trial: Trial | None
+    bisection: Bisection | None
     probe: bool
     """Whether it went out alone, to see if the service is back."""
     settled: bool = False

@@ -1,4 +1,4 @@
-"""The waiting line of one command: what an answer means for each item of its call. Pure: it is told the time.
+"""The lane of one command: what an answer means for each item of its call. Pure: it is told the time.
 
     add ──▶ waiting ──seal──▶ in flight ──settle──▶ an outcome
                ▲                              │
@@ -85,9 +85,9 @@ class Lane(Refusing):
             for item, value in zip(chunk.items, values, strict=True):
                 self.end(item, value)
         else:
-            chunk.bundle.feed.put_bundle(chunk.bundle, values)
+            chunk.bundle.owner.put_bundle(chunk.bundle, values)
             self.order.release_bundle(chunk.bundle)
-            self.touched.add(chunk.bundle.feed)
+            self.touched.add(chunk.bundle.owner)
         self._useful(now)
         return True
 
@@ -103,7 +103,7 @@ class Lane(Refusing):
 
     def _unanswered(self, chunk: Chunk, error: RequestError, now: float) -> Effect:
         for item in chunk.items:
-            item.line = None
+            item.queue = None
             item.reached = item.reached or error.may_have_happened
             item.unsure = item.unsure or error.may_have_happened
             item.refused = False
@@ -118,7 +118,7 @@ class Lane(Refusing):
     def _given_up(self, chunk: Chunk, error: RequestError, now: float) -> Effect:
         """Every further call would end the same: what waits ends unsent."""
         for item in chunk.items:
-            self.end(item, self.failure_of(item, item.feed, error.detail))
+            self.end(item, self.failure_of(item, item.owner, error.detail))
         self.suspect = error
         self.stop_all(error, now)
         return _NOTHING
@@ -170,7 +170,7 @@ class Lane(Refusing):
 
     def _note(self, chunk: Chunk, answer: Answer, verdict: Code) -> None:
         for item in chunk.items:
-            item.line = None
+            item.queue = None
             item.code, item.info = answer.code, answer.info
             item.reached = True
             item.unsure = item.unsure or verdict.unsure
@@ -207,8 +207,8 @@ class Lane(Refusing):
 
     def stop_all(self, error: APIError | RequestError, now: float) -> None:
         """End what waits, unsent."""
-        for feed in list(self.feeds):
-            self.stop(feed, error, now)
+        for owner in list(self.owners):
+            self.stop(owner, error, now)
 
     # A good answer
 
@@ -220,7 +220,7 @@ class Lane(Refusing):
     def _judge_each(self, chunk: Chunk, answer: Answer, now: float, whole: Code | None = None) -> Effect:
         """Judge item by item; *whole* is the "no" to the whole call, if there was one."""
         again: dict[str, list[Item]] = {}
-        accused: list[Item] = []
+        blamed: list[Item] = []
         stops: list[Code] = []
         doubtful = answer.doubtful([item.account for item in chunk.items])
         for item in chunk.items:
@@ -232,7 +232,7 @@ class Lane(Refusing):
                 whole=whole,
             )
             if said.verdict is None:
-                accused.append(item)
+                blamed.append(item)
             elif self._ends(item, said.verdict, said):
                 stops += [said.verdict] * (said.verdict.action is Action.STOP)
             else:
@@ -241,8 +241,8 @@ class Lane(Refusing):
             self._useful(now)
         else:
             self._failed(chunk, now)
-        if accused and whole is not None:
-            self._blame(chunk, accused, answer, whole, now)
+        if blamed and whole is not None:
+            self._blame(chunk, blamed, answer, whole, now)
         for why, items in again.items():
             self._again(chunk, items, now, why)
         if len(stops) == len(chunk.items):
@@ -252,7 +252,7 @@ class Lane(Refusing):
 
     def _ends(self, item: Item, verdict: Code, said: Said) -> bool:
         """Whether what an answer says about an item is the end of it; then it has its outcome."""
-        item.line = None
+        item.queue = None
         item.reached = True
         item.code, item.info = verdict.number or None, said.info
         item.unsure = item.unsure or verdict.unsure

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-from .items import FLYING, Bundle, Item
+from .items import IN_FLIGHT, Bundle, Item
 
 __all__ = ["Order"]
 
@@ -67,7 +67,7 @@ class Order:
     def release_bundle(self, bundle: Bundle) -> None:
         """All of a bundle have their outcome."""
         del self.bundles[bundle]
-        keys = self._keys(bundle.accounts, bundle.feed.options)
+        keys = self._keys(bundle.accounts, bundle.owner.options)
         self._bundled.difference_update(keys)
         if not self.bundles:
             self._index = None
@@ -79,7 +79,7 @@ class Order:
         """From now on each of a bundle's items is the head of its account."""
         self.release_bundle(bundle)
         items = bundle.open()
-        self._heads.update(zip(self._keys(bundle.accounts, bundle.feed.options), items, strict=True))
+        self._heads.update(zip(self._keys(bundle.accounts, bundle.owner.options), items, strict=True))
         return items
 
     def bundle_of(self, account: str, options: Any) -> Bundle | None:
@@ -94,7 +94,7 @@ class Order:
         return self._index[key]
 
     def _entries(self, bundle: Bundle) -> dict[Hashable, Bundle]:
-        return dict.fromkeys(self._keys(bundle.accounts, bundle.feed.options), bundle)
+        return dict.fromkeys(self._keys(bundle.accounts, bundle.owner.options), bundle)
 
     def claim(self, item: Item, options: Any) -> Item | None:
         """Make one item the head of its account, or let it wait behind or join another.
@@ -117,20 +117,20 @@ class Order:
             if last.joined is None:
                 last.joined = OrderedDict()
                 self.joined += 1
-            last.joined[item.feed, item.place] = None
-            item.feed.rebook(item.place, last)
+            last.joined[item.owner, item.place] = None
+            item.owner.rebook(item.place, last)
         else:
-            item.line = None
+            item.queue = None
             self._behind.setdefault(key, OrderedDict())[item] = None
         return head
 
     def _may_join(self, item: Item, last: Item) -> bool:
-        if item.feed is not last.feed and (item.feed.maybe_sent or last.feed.maybe_sent):
+        if item.owner is not last.owner and (item.owner.maybe_sent or last.owner.maybe_sent):
             return False  # what ends unsent was never sent for the one, and may have been for the other
         if self._writes:
-            return last.feed is item.feed and not item.feed.single and last.argument == item.argument
+            return last.owner is item.owner and not item.owner.single and last.argument == item.argument
         # A read that was sent may miss a write that was made since.
-        return last.line is not FLYING
+        return last.queue is not IN_FLIGHT
 
     def of(self, account: str, options: Any) -> Iterator[Item]:
         """All items of an account, first come first."""

@@ -10,15 +10,15 @@ from tim_async.outcomes import ASSUMED, Failure, Rejected, Unknown
 from tim_async.service.codes import Action, Code, is_known
 from tim_async.service.endpoints import Answer
 
-from .items import Chunk, Feed, Item, Trial
+from .items import Bisection, Chunk, Item, Owner
 from .retry import LONGEST, backoff
 from .waiting import Waiting
 
 __all__ = ["Refusing"]
 
-GUILTY_CHUNKS_MOST = 3  # chunks all of whose items were refused with one code: so will the others be
+CULPRIT_CHUNKS_MOST = 3  # chunks all of whose items were refused with one code: so will the others be
 # A chunk of two may be two bad items of a slow source, of which a million good ones are still to come.
-GUILTY_ITEMS_LEAST = 10
+CULPRIT_ITEMS_LEAST = 10
 
 
 class Refusing(Waiting):
@@ -33,7 +33,7 @@ class Refusing(Waiting):
         elif self.endpoint.concerns_all(verdict.number):
             self._concerns_all(chunk, items, verdict, answer.info, now)
         else:
-            self._guilty(chunk, items, verdict, now)
+            self._find_culprit(chunk, items, verdict, now)
 
     def _leaves_open(self, number: int) -> bool:
         """Whether nobody says what a code means, and it matters: what may be sent only once is not sent again."""
@@ -48,52 +48,52 @@ class Refusing(Waiting):
             else:
                 self._reject(item, verdict, of_all=True)
         error = InvalidRequest(verdict.number, info, self.endpoint.path)
-        for feed in [feed for feed in self.feeds if feed.options == chunk.options and not feed.finished]:
-            self.stop(feed, error, now)
+        for owner in [owner for owner in self.owners if owner.options == chunk.options and not owner.finished]:
+            self.stop(owner, error, now)
 
-    def _guilty(self, chunk: Chunk, items: Sequence[Item], verdict: Code, now: float) -> None:
+    def _find_culprit(self, chunk: Chunk, items: Sequence[Item], verdict: Code, now: float) -> None:
         """The call was refused and one of these items may have caused it: find out which."""
         if len(chunk.items) == 1:
-            self._convict(chunk.trial, items[0], verdict, now)
+            self._refused_alone(chunk.bisection, items[0], verdict, now)
             return
         for item in items:
             item.refused = True
-        trial = chunk.trial
-        if trial is None:
-            trial = self.trials.accuse(items, verdict.number)
-            trial.innocent = len(items) < max(len(chunk.items), GUILTY_ITEMS_LEAST)
-        self.trials.go_on([item for item in items if self.goes_on(item, verdict.meaning)], trial)
+        bisection = chunk.bisection
+        if bisection is None:
+            bisection = self.bisections.start(items, verdict.number)
+            bisection.some_fine = len(items) < max(len(chunk.items), CULPRIT_ITEMS_LEAST)
+        self.bisections.go_on([item for item in items if self.goes_on(item, verdict.meaning)], bisection)
 
-    def _convict(self, trial: Trial | None, item: Item, verdict: Code, now: float) -> None:
+    def _refused_alone(self, bisection: Bisection | None, item: Item, verdict: Code, now: float) -> None:
         """This item alone was refused."""
-        feed = item.feed
+        owner = item.owner
         if verdict.action is Action.DONE or self._done_all_the_same(item, verdict):
             self.end(item, ASSUMED if item.reply is None and verdict.action is not Action.DONE else item.reply)
             return
-        self._reject(item, verdict, trial)
-        if trial is None:
+        self._reject(item, verdict, bisection)
+        if bisection is None:
             return
-        for other in self.trials.condemned(trial):
+        for other in self.bisections.known_culprits(bisection):
             other.code, other.info = item.code, item.info
-            self._reject(other, verdict, trial)
+            self._reject(other, verdict, bisection)
         # Single requests have nothing to do with each other.
-        if not trial.undecided and not trial.innocent and not feed.single:
-            self._chunk_guilty(feed, verdict, item.info, now)
+        if not bisection.undecided and not bisection.some_fine and not owner.single:
+            self._all_culprits(owner, verdict, item.info, now)
 
-    def _chunk_guilty(self, feed: Feed, verdict: Code, info: str, now: float) -> None:
-        """Every item of a chunk was found guilty of the same: after three such chunks nobody asks on."""
-        counts = feed.guilty_chunks = feed.guilty_chunks or {}
+    def _all_culprits(self, owner: Owner, verdict: Code, info: str, now: float) -> None:
+        """Every item of a chunk was refused with one code: after three such chunks the batch is stopped."""
+        counts = owner.culprit_chunks = owner.culprit_chunks or {}
         counts[verdict.number] = count = counts.get(verdict.number, 0) + 1
-        if count >= GUILTY_CHUNKS_MOST:
-            self.stop(feed, InvalidRequest(verdict.number, info, self.endpoint.path), now)
+        if count >= CULPRIT_CHUNKS_MOST:
+            self.stop(owner, InvalidRequest(verdict.number, info, self.endpoint.path), now)
 
     def _done_all_the_same(self, item: Item, verdict: Code) -> bool:
         """Whether this "no" is only the echo of an earlier call whose answer was lost."""
         return item.unsure and self.endpoint.is_echo(verdict.number, item.info)
 
-    def _reject(self, item: Item, verdict: Code, trial: Trial | None = None, *, of_all: bool = False) -> None:
-        if trial is not None:
-            self.trials.decided(item, guilty=trial.code == verdict.number)
+    def _reject(self, item: Item, verdict: Code, bisection: Bisection | None = None, *, of_all: bool = False) -> None:
+        if bisection is not None:
+            self.bisections.decided(item, culprit=bisection.code == verdict.number)
         # That nothing may be sent now does not tell what became of an earlier call whose answer was lost.
         stop = verdict.action in (Action.STOP, Action.RESIGN)
         kind = Unknown if (stop or of_all) and item.unsure else Rejected
@@ -110,11 +110,11 @@ class Refusing(Waiting):
         for item in items:
             item.attempts += 1
             if item.unsure and not self.endpoint.repeatable:
-                self.end(item, self.failure_of(item, item.feed, f"not sent again, for it may have been done: {why}"))
+                self.end(item, self.failure_of(item, item.owner, f"not sent again, for it may have been done: {why}"))
             elif item.attempts >= self.attempts:
                 tried = "one attempt" if item.attempts == 1 else f"{item.attempts} attempts, the last one"
                 reason = f"gave up after {tried}: {why}"
-                self.end(item, self.failure_of(item, item.feed, reason))
+                self.end(item, self.failure_of(item, item.owner, reason))
             else:
                 left.append(item)
         if left:
@@ -125,4 +125,4 @@ class Refusing(Waiting):
     def _wait_again(self, chunk: Chunk, items: Sequence[Item], now: float, delay: float, why: str) -> None:
         waiting = [item for item in items if self.goes_on(item, why)]
         if waiting:
-            heapq.heappush(self._later, (now + delay, next(self._serial), waiting, chunk.trial))
+            heapq.heappush(self._later, (now + delay, next(self._serial), waiting, chunk.bisection))

@@ -15,10 +15,10 @@ from tim_async.printable import sturdy
 from tim_async.service.checks import Problem, Problems
 from tim_async.service.endpoints import Endpoint
 
-from .feeds import BeforeSend, Singles, StreamFeed, Waiter
 from .health import Health
-from .items import FLYING, GONE, INTERACTIVE, WAITING_LOW, BatchFeed, Bundle, Chunk, Feed, Item
+from .items import ENDED, IN_FLIGHT, INTERACTIVE, WAITING_LOW, BatchOwner, Bundle, Chunk, Item, Owner
 from .leaving import Leaving
+from .owners import BeforeSend, Singles, StreamOwner, Waiter
 from .retry import Pause
 from .throttle import Throttle
 
@@ -68,108 +68,108 @@ class Waiting(Leaving):
     @sturdy
     def __repr__(self) -> str:
         return (
-            f"<Lane {self.endpoint.path}: {len(self.turns)} ready, {len(self._later)} groups in back-off, "
+            f"<Lane {self.endpoint.path}: {len(self.schedule)} ready, {len(self._later)} groups in back-off, "
             f"{self.in_flight} calls in flight>"
         )
 
     @property
     def in_backoff(self) -> int:
         """Items that wait for another try."""
-        return sum(item.line is not GONE for _, _, items, _ in self._later for item in items)
+        return sum(item.queue is not ENDED for _, _, items, _ in self._later for item in items)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits that could ever be sealed."""
-        return not self._later and not any(self.turns.ready)
+        return not self._later and not any(self.schedule.ready)
 
     # Giving items
 
     def add(
         self,
-        feed: BatchFeed,
+        owner: BatchOwner,
         accounts: list[str],
         arguments: list[Any] | None,
         now: float,
         problems: Problems | None = None,
     ) -> None:
         """Give a block of items; *problems* are the places in the block that are refused here."""
-        self._admit(feed, now)
+        self._admit(owner, now)
         given = [None] * len(accounts) if arguments is None else arguments
-        # A source may be read while its feed is stopped: then these come too late.
-        if problems or feed.refuses or len(accounts) == 1 or (feed.maybe_sent and not self.endpoint.repeatable):
-            self._add_each(feed, accounts, given, problems or {})
+        # A source may be read while its owner is stopped: then these come too late.
+        if problems or owner.refuses or len(accounts) == 1 or (owner.maybe_sent and not self.endpoint.repeatable):
+            self._add_each(owner, accounts, given, problems or {})
         else:
-            self._add_in_bundles(feed, accounts, given)
+            self._add_in_bundles(owner, accounts, given)
         self.tell(now)
 
-    def ask(self, feed: Singles, place: Waiter, account: str, argument: Any, now: float) -> None:
-        """Give a single request, for a feed from `singles`."""
-        self._admit(feed, now)
-        item = feed.item(account, argument, place)
-        feed.enter(item)
-        failure = self._refusal(feed, item, None)
+    def ask(self, owner: Singles, place: Waiter, account: str, argument: Any, now: float) -> None:
+        """Give a single request, for an owner from `singles`."""
+        self._admit(owner, now)
+        item = owner.item(account, argument, place)
+        owner.enter(item)
+        failure = self._refusal(owner, item, None)
         if failure is not None:
-            feed.put(place, account, failure)
-            self.touched.add(feed)
+            owner.put(place, account, failure)
+            self.touched.add(owner)
         else:
             self._enter(item)
         if self.touched:
             self.tell(now)
 
-    def _admit(self, feed: Feed, now: float) -> None:
-        nothing_ready = not any(self.turns.ready)
+    def _admit(self, owner: Owner, now: float) -> None:
+        nothing_ready = not any(self.schedule.ready)
         if now - self._silent_since >= SILENCE_MOST or (nothing_ready and not self.in_flight and not self._later):
             self._silent_since = math.inf  # those who waited in that silence are settled; a newcomer gets a try
-        if feed not in self.feeds:
-            self.enlist(feed)
+        if owner not in self.owners:
+            self.enlist(owner)
         if now < self.health.locked_until and (error := self.health.locked(now)) is not None:
-            self.stop(feed, error, now)
+            self.stop(owner, error, now)
         if nothing_ready:
             self._ready_since = now
 
-    def _add_in_bundles(self, feed: BatchFeed, accounts: list[str], arguments: list[Any]) -> None:
+    def _add_in_bundles(self, owner: BatchOwner, accounts: list[str], arguments: list[Any]) -> None:
         """Add what fills a call as a bundle, unless somebody else wants one of its accounts."""
         limit = self.endpoint.limit
-        missing = self._missing(feed)
+        missing = self._missing(owner)
         if missing:
-            self._add_each(feed, accounts[:missing], arguments[:missing], {})
-        free = self.order.claim_all(accounts[missing:], feed.options)
+            self._add_each(owner, accounts[:missing], arguments[:missing], {})
+        free = self.order.claim_all(accounts[missing:], owner.options)
         for start in range(missing, len(accounts), limit):
             part, given = accounts[start : start + limit], arguments[start : start + limit]
-            if free or self.order.claim_all(part, feed.options):
-                bundle = Bundle(feed, feed.taken, len(part), part, given, feed)
+            if free or self.order.claim_all(part, owner.options):
+                bundle = Bundle(owner, owner.taken, len(part), part, given, owner)
                 self.order.file(bundle)
-                feed.enter_bundle(bundle)
-                self.turns.put_bundle(bundle)
+                owner.enter_bundle(bundle)
+                self.schedule.put_bundle(bundle)
             else:
-                self._add_each(feed, part, given, {})
+                self._add_each(owner, part, given, {})
 
-    def _missing(self, feed: BatchFeed) -> int:
+    def _missing(self, owner: BatchOwner) -> int:
         """How many more items the loose ones need to fill whole calls; else each of these would open another bundle."""
-        if feed.bundled and feed.bundles[-1].size < self.endpoint.limit:
-            self.open(feed.bundles[-1])
-        return (feed.bundled - feed.ready) % self.endpoint.limit
+        if owner.bundled and owner.bundles[-1].size < self.endpoint.limit:
+            self.open(owner.bundles[-1])
+        return (owner.bundled - owner.ready) % self.endpoint.limit
 
     def _add_each(
-        self, feed: BatchFeed, accounts: list[str], arguments: list[Any], problems: Mapping[int, Problem]
+        self, owner: BatchOwner, accounts: list[str], arguments: list[Any], problems: Mapping[int, Problem]
     ) -> None:
         items = [
-            feed.item(account, argument, place)
-            for place, (account, argument) in enumerate(zip(accounts, arguments, strict=True), feed.taken)
+            owner.item(account, argument, place)
+            for place, (account, argument) in enumerate(zip(accounts, arguments, strict=True), owner.taken)
         ]
-        feed.enter(items)
+        owner.enter(items)
         for place, item in enumerate(items):
-            failure = self._refusal(feed, item, problems.get(place))
+            failure = self._refusal(owner, item, problems.get(place))
             if failure is not None:
                 self._line_up(item)
-                feed.put(item.place, item.account, failure)
-                self.touched.add(feed)
+                owner.put(item.place, item.account, failure)
+                self.touched.add(owner)
             else:
                 self._enter(item)
 
     def _enter(self, item: Item) -> None:
-        """Let one item wait: in its line, behind another of its account, or as one with an equal one."""
-        options = item.feed.options
+        """Let one item wait: in its queue, behind another of its account, or as one with an equal one."""
+        options = item.owner.options
         self._open_bundle_of(item.account, options)
         head = self.order.claim(item, options)
         if head is None:
@@ -185,49 +185,49 @@ class Waiting(Leaving):
 
     def _line_up(self, item: Item) -> None:
         """Outcomes of one account come in the order of its writes, to whoever gets them one by one."""
-        feed = item.feed
-        if feed.hands_over and self.endpoint.writes:
-            self._open_bundle_of(item.account, feed.options)
-            feed.line_up(item, self.order.of(item.account, feed.options))
+        owner = item.owner
+        if owner.hands_over and self.endpoint.writes:
+            self._open_bundle_of(item.account, owner.options)
+            owner.line_up(item, self.order.of(item.account, owner.options))
 
-    def _refusal(self, feed: Feed, item: Item, problem: Problem | None) -> Failure | None:
+    def _refusal(self, owner: Owner, item: Item, problem: Problem | None) -> Failure | None:
         """Why an item does not enter, if it does not."""
         if problem is not None:
             # Without the argument, which is the caller's own object still: it may hold the result, and so itself.
             return Failure(NotSent, problem.code, "", problem.reason, final=True)
-        if feed.refuses:
-            return self.failure_of(item, feed, feed.stop_reason or CLOSED)
+        if owner.refuses:
+            return self.failure_of(item, owner, owner.stop_reason or CLOSED)
         if item.unsure and not self.endpoint.repeatable:
-            return self.failure_of(item, feed, "it may have been sent before, and must not be sent twice")
+            return self.failure_of(item, owner, "it may have been sent before, and must not be sent twice")
         return None
 
     def _lend(self, head: Item, priority: int) -> None:
         """Something more urgent waits behind this item, or for its answer: it goes at that urgency."""
         head.priority = priority
-        line = head.line
-        if line is None or line is FLYING:
+        queue = head.queue
+        if queue is None or queue is IN_FLIGHT:
             return
-        self.turns.leave(head, None)
-        if line.trial is None:
+        self.schedule.leave(head, None)
+        if queue.bisection is None:
             self._ready(head)
         else:
-            self.trials.set_apart([head], line.trial)
+            self.bisections.set_apart([head], queue.bisection)
 
     # Sealing
 
     def tick(self, now: float) -> None:
         """Let everything happen that the time alone brings."""
         while self._later and self._later[0][0] <= now:
-            _, _, items, trial = heapq.heappop(self._later)
-            waiting = [item for item in items if item.line is not GONE]
-            if trial is not None and waiting:
-                self.trials.set_apart(waiting, trial)
+            _, _, items, bisection = heapq.heappop(self._later)
+            waiting = [item for item in items if item.queue is not ENDED]
+            if bisection is not None and waiting:
+                self.bisections.set_apart(waiting, bisection)
             else:
                 for item in reversed(waiting):
                     self._ready(item, first=True)
         if self._silent_for(now) >= SILENCE_MOST:
-            for feed in list(self._hurried):
-                self.stop(feed, f"the service gave no useful answer for {SILENCE_MOST:.0f} s", now)
+            for owner in list(self._hurried):
+                self.stop(owner, f"the service gave no useful answer for {SILENCE_MOST:.0f} s", now)
 
     def _silent_for(self, now: float) -> float:
         """Seconds for which something was asked and nothing useful was answered; negative if all is well."""
@@ -235,10 +235,10 @@ class Waiting(Leaving):
 
     def urgent(self) -> tuple[bool, bool]:
         """Whether the next chunk is an interactive one, and whether it would be full."""
-        level = self.turns.level()
+        level = self.schedule.level()
         if level is None:
             return False, False
-        return level == INTERACTIVE, sum(self.turns.ready[: level + 1]) >= self.endpoint.limit
+        return level == INTERACTIVE, sum(self.schedule.ready[: level + 1]) >= self.endpoint.limit
 
     def next_wakeup(self, now: float) -> float | None:
         """When `tick` or `seal` may next have something to do.
@@ -249,8 +249,8 @@ class Waiting(Leaving):
         times = [self._later[0][0]] if self._later else []
         if self._silent_since < math.inf and self._hurried:
             times.append(self._silent_since + SILENCE_MOST)
-        if self.turns and (gate := self._gate()) < math.inf:
-            lingers = self.linger and len(self.turns) < self.endpoint.limit
+        if self.schedule and (gate := self._gate()) < math.inf:
+            lingers = self.linger and len(self.schedule) < self.endpoint.limit
             times.append(max(gate, self._ready_since + self.linger) if lingers else gate)
         if not times:
             return None
@@ -263,37 +263,37 @@ class Waiting(Leaving):
             return math.inf
         return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at, self.throttle.next_at)
 
-    def first_sendings(self, chunk: Chunk) -> list[tuple[StreamFeed, BeforeSend, list[int]]]:
+    def first_sendings(self, chunk: Chunk) -> list[tuple[StreamOwner, BeforeSend, list[int]]]:
         """Whom to tell before a sealed call is made, and of which places: those that go out for the first time."""
         asking = [
-            (feed, feed.before_send)
-            for feed in chunk.feeds
-            if isinstance(feed, StreamFeed) and feed.before_send is not None
+            (owner, owner.before_send)
+            for owner in chunk.owners
+            if isinstance(owner, StreamOwner) and owner.before_send is not None
         ]
         if not asking:
             return []
-        places: dict[Feed, Iterable[int]] = {}
+        places: dict[Owner, Iterable[int]] = {}
         if chunk.bundle is not None:
-            places[chunk.bundle.feed] = range(chunk.bundle.place, chunk.bundle.place + chunk.bundle.size)
+            places[chunk.bundle.owner] = range(chunk.bundle.place, chunk.bundle.place + chunk.bundle.size)
         else:
-            for feed, _ in asking:
-                places[feed] = [place for item in chunk.items for owner, place in item.places if owner is feed]
-        found = [(feed, before_send, feed.unannounced(places[feed])) for feed, before_send in asking]
+            for owner, _ in asking:
+                places[owner] = [place for item in chunk.items for each, place in item.places if each is owner]
+        found = [(owner, before_send, owner.unannounced(places[owner])) for owner, before_send in asking]
         return [each for each in found if each[2]]
 
     def call_off(self, chunk: Chunk, now: float) -> None:
-        """A sealed call is not made after all: its items wait again as before, those of stopped feeds end."""
+        """A sealed call is not made after all: its items wait again as before, those of stopped owners end."""
         self.in_flight -= 1
         self.health.in_flight -= 1
         self.calls -= 1
-        for feed in chunk.feeds:
-            feed.calls -= 1
+        for owner in chunk.owners:
+            owner.calls -= 1
         items = chunk.items if chunk.bundle is None else self.open(chunk.bundle)
         for item in items:
-            item.line = None
+            item.queue = None
         waiting = [item for item in items if self.goes_on(item, "")]
-        if chunk.trial is not None:
-            self.trials.set_apart(waiting, chunk.trial)
+        if chunk.bisection is not None:
+            self.bisections.set_apart(waiting, chunk.bisection)
         else:
             for item in reversed(waiting):
                 self._ready(item, first=True)
@@ -308,20 +308,20 @@ class Waiting(Leaving):
         """Choose the items of one call, most urgent first; None if none may leave now."""
         if self._gate() > now:
             return None
-        taken = self.turns.take(self.endpoint.limit)
+        taken = self.schedule.take(self.endpoint.limit)
         if taken is None:
             return None
-        items, bundle, feeds, line = taken
+        items, bundle, owners, queue = taken
         if self.order.joined:
-            feeds = list(dict.fromkeys([*feeds, *(feed for item in items for feed, _ in item.joined or ())]))
+            owners = list(dict.fromkeys([*owners, *(owner for item in items for owner, _ in item.joined or ())]))
         repeats = self._returned and any(item.reached or item.attempts for item in items)
         self.calls += 1
         self.retries += repeats
-        for feed in feeds:
-            feed.calls += 1
-            feed.retries += repeats
-            if feed.ready <= WAITING_LOW and feed.takes_more:
-                feed.notify()
+        for owner in owners:
+            owner.calls += 1
+            owner.retries += repeats
+            if owner.ready <= WAITING_LOW and owner.takes_more:
+                owner.notify()
         self.in_flight += 1
         self.health.in_flight += 1
         self.throttle.sent(now)
@@ -332,4 +332,4 @@ class Waiting(Leaving):
         else:
             accounts, arguments = [item.account for item in items], [item.argument for item in items]
         probe = self.failures >= FAILURES_MOST
-        return Chunk(items, bundle, accounts, arguments, feeds, line.options, line.trial, probe)
+        return Chunk(items, bundle, accounts, arguments, owners, queue.options, queue.bisection, probe)

@@ -65,7 +65,7 @@ class WatchedLane(Lane):
         if not chunk.items:
             return {"Ok": len(chunk.accounts)}  # a bundle that was never opened
         ended = self._ended
-        if chunk.trial is not None:  # with an item of a trial others end that were not in the call
+        if chunk.bisection is not None:  # with an item of a bisection others end that were not in the call
             mine = set(chunk.items)
             ended = [each for each in ended if each[0] in mine]
         kinds = dict(Counter(value.kind.__name__ if isinstance(value, Failure) else "Ok" for _, value in ended))

@@ -50,7 +50,8 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     Args:
         loop: in which it is looked at; one whose time is not the process's, as in tests, keeps its own.
     """
-    own = isinstance(loop, asyncio.BaseEventLoop) and type(loop).time is not asyncio.BaseEventLoop.time
+    how = getattr(loop.time, "__func__", None)
+    own = isinstance(loop, asyncio.BaseEventLoop) and how is not asyncio.BaseEventLoop.time
     return loop.time if own else time.monotonic
 
 

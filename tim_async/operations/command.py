@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from tim_async.errors import AccountError
@@ -28,6 +28,7 @@ class Host(Protocol):
     """What an operation needs of its client."""
 
     max_in_flight: int
+    sdk_app_id: int
 
     def dispatcher(self, endpoint: Endpoint[Any, Any]) -> Dispatcher:
         """The one dispatcher of a command; opens the client."""
@@ -67,6 +68,16 @@ class Command(Generic[V]):
     @sturdy
     def __repr__(self) -> str:
         return f"<{self.endpoint.group}.{self.endpoint.method}: {self.endpoint.path}>"
+
+    @property
+    def options(self) -> Mapping[str, Hashable]:
+        """What all items of a call share, by the names of the row's ``options``."""
+        return dict(zip(self.endpoint.options, self._options or (), strict=True))
+
+    @property
+    def sdk_app_id(self) -> int:
+        """The app of its client."""
+        return self._host.sdk_app_id
 
     def _ask(
         self,

@@ -104,8 +104,8 @@ class Dispatchers(dict[tuple[str, str, str, bool], Dispatcher]):
         finally:
             # Also when the loop itself is shut down meanwhile.
             for lane in lanes:
-                for feed in list(lane.feeds):
-                    lane.stop(feed, CLOSED, loop.time())
+                for owner in list(lane.owners):
+                    lane.stop(owner, CLOSED, loop.time())
             await _end(self._tasks())
             for dispatcher in self.values():
                 dispatcher.leave()

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from tim_async.errors import BatchError
-from tim_async.lane.feeds import BeforeSend, CallFeed, StreamFeed
-from tim_async.lane.items import EVERY_ACCOUNT, BatchFeed, nobody
+from tim_async.lane.items import EVERY_ACCOUNT, BatchOwner, ignore
+from tim_async.lane.owners import BeforeSend, CallOwner, StreamOwner
 from tim_async.results import BatchResult, Retryable
 from tim_async.service.checks import check_accounts, prepare
 
@@ -69,18 +69,18 @@ class Operation(Command[V], Generic[Batch, V]):
         check_seconds("timeout", timeout)
         dispatcher = self._host.dispatcher(self.endpoint)
         now = asyncio.get_running_loop().time()
-        feed = CallFeed(level, self._options, now=now, pairs=self._pairs, patient=timeout is not None)
-        _mark(feed, batch, maybe_sent=maybe_sent)
-        give = partial(self._give, dispatcher, feed)
-        pump = Pump(source, feed, give, self._form_of_items, owed=isinstance(batch, Sized))
-        await _run(pump, dispatcher, feed, timeout)
+        owner = CallOwner(level, self._options, now=now, pairs=self._pairs, patient=timeout is not None)
+        _mark(owner, batch, maybe_sent=maybe_sent)
+        give = partial(self._give, dispatcher, owner)
+        pump = Pump(source, owner, give, self._form_of_items, owed=isinstance(batch, Sized))
+        await _run(pump, dispatcher, owner, timeout)
         if pump.failure is not None and pump.mistaken:
             raise pump.failure
-        result: BatchResult[V] = result_of(feed)
+        result: BatchResult[V] = result_of(owner)
         if pump.failure is not None:
             raise BatchError(result) from pump.failure
-        if feed.error is not None:
-            raise with_result(feed.error, result)
+        if owner.error is not None:
+            raise with_result(owner.error, result)
         return result
 
     def stream(
@@ -115,14 +115,14 @@ class Operation(Command[V], Generic[Batch, V]):
         if before_send is not None and not callable(before_send):
             raise TypeError(f"before_send must be an async function, not {type(before_send).__name__}")
 
-        def begin() -> tuple[Dispatcher, StreamFeed, Pump]:
+        def begin() -> tuple[Dispatcher, StreamOwner, Pump]:
             dispatcher = self._host.dispatcher(self.endpoint)
             most = 2 * self._host.max_in_flight * 100
             now = asyncio.get_running_loop().time()
-            feed = StreamFeed(level, self._options, now=now, most_open=most, pairs=self._pairs)
-            _mark(feed, batch, maybe_sent=maybe_sent)
-            feed.before_send = None if before_send is None else as_the_caller(before_send)
-            return dispatcher, feed, Pump(source, feed, partial(self._give, dispatcher, feed), form)
+            owner = StreamOwner(level, self._options, now=now, most_open=most, pairs=self._pairs)
+            _mark(owner, batch, maybe_sent=maybe_sent)
+            owner.before_send = None if before_send is None else as_the_caller(before_send)
+            return dispatcher, owner, Pump(source, owner, partial(self._give, dispatcher, owner), form)
 
         return OutcomeStream(begin, self._host.hold)
 
@@ -130,13 +130,13 @@ class Operation(Command[V], Generic[Batch, V]):
     def _form_of_items(self) -> Form:
         return self._form or ("pairs" if self._pairs else "accounts")
 
-    def _give(self, dispatcher: Dispatcher, feed: BatchFeed, given: list[Any], arguments: list[Any] | None) -> None:
+    def _give(self, dispatcher: Dispatcher, owner: BatchOwner, given: list[Any], arguments: list[Any] | None) -> None:
         """Let a block of items enter the lane; what cannot be sent is settled at once."""
         endpoint = self.endpoint
         accounts, problems = check_accounts(given, endpoint.account_bytes, endpoint.account_code)
         if arguments is not None and endpoint.prepare is not None:
             arguments = prepare(endpoint.prepare, arguments, problems)
-        dispatcher.lane.add(feed, accounts, arguments, asyncio.get_running_loop().time(), problems)
+        dispatcher.lane.add(owner, accounts, arguments, asyncio.get_running_loop().time(), problems)
         dispatcher.wake()
 
 
@@ -268,37 +268,37 @@ class PairsOperation(
             asked.leave()
 
 
-async def _run(pump: Pump, dispatcher: Dispatcher, feed: CallFeed, timeout: float | None) -> None:
+async def _run(pump: Pump, dispatcher: Dispatcher, owner: CallOwner, timeout: float | None) -> None:
     """Read a batch and wait until each of its items has its outcome, or its time is over."""
     # Known to the lane before it has an item: a client that closes must reach a source that gave nothing yet.
-    dispatcher.enlist(feed)
+    dispatcher.enlist(owner)
     timer = None
     if timeout is not None and timeout < math.inf:
         why = f"its timeout of {timeout:g} s was over"
-        timer = asyncio.get_running_loop().call_later(timeout, dispatcher.withdraw, feed, why)
+        timer = asyncio.get_running_loop().call_later(timeout, dispatcher.withdraw, owner, why)
     try:
         await pump.run()
         if pump.failure is not None:
-            dispatcher.stop(feed, source_failed(pump.failure))
+            dispatcher.stop(owner, source_failed(pump.failure))
         await pump.finished()
     except BaseException:
-        dispatcher.withdraw(feed, "the caller was cancelled")
+        dispatcher.withdraw(owner, "the caller was cancelled")
         raise
     finally:
-        dispatcher.lane.forget(feed)
-        feed.notify = nobody  # or the two would hold each other, and with them the outcomes of millions
+        dispatcher.lane.forget(owner)
+        owner.notify = ignore  # or the two would hold each other, and with them the outcomes of millions
         if timer is not None:
             timer.cancel()
 
 
-def _mark(feed: BatchFeed, batch: object, *, maybe_sent: bool) -> None:
+def _mark(owner: BatchOwner, batch: object, *, maybe_sent: bool) -> None:
     """Note of which accounts of a batch a call may have been applied before."""
     if maybe_sent:
-        feed.maybe_sent = EVERY_ACCOUNT
+        owner.maybe_sent = EVERY_ACCOUNT
     elif isinstance(batch, Retryable):
-        feed.maybe_sent = batch.maybe_sent
+        owner.maybe_sent = batch.maybe_sent
 
 
-def result_of(feed: CallFeed) -> BatchResult[Any]:
+def result_of(owner: CallOwner) -> BatchResult[Any]:
     """The merged result of a batch of which every place has its outcome."""
-    return BatchResult(feed.accounts, feed.values, feed.stats(), unread=not feed.exhausted, pairs=feed.pairs)
+    return BatchResult(owner.accounts, owner.values, owner.stats(), unread=not owner.exhausted, pairs=owner.pairs)

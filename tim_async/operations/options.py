@@ -33,7 +33,15 @@ class AddTags(PairsOperation[Sequence[str], None]):
         replacing = with_changes(PUSH_ADD_TAGS, prepare=prepare_tags(TAGS_MOST))
         self._replace: PairsOperation[Sequence[str], None] = PairsOperation(host, replacing, replace=True)
 
-    def _of(self, replace: bool) -> PairsOperation[Sequence[str], None]:
+    def which(self, *, replace: bool = False) -> PairsOperation[Sequence[str], None]:
+        """The operation that does one of the two.
+
+        Args:
+            replace: put the tags in place of all that the account has.
+
+        Returns:
+            An operation that adds tags, or replaces them.
+        """
         return self._replace if replace else self._add
 
     async def __call__(
@@ -57,7 +65,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
         Returns:
             One outcome for every item, in the order of the batch.
         """
-        return await self._of(replace)(batch, priority=priority, timeout=timeout, maybe_sent=maybe_sent)
+        return await self.which(replace=replace)(batch, priority=priority, timeout=timeout, maybe_sent=maybe_sent)
 
     async def one(
         self,
@@ -81,7 +89,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
             max_wait: seconds of waiting for its turn.
             maybe_sent: as of every operation.
         """
-        await self._of(replace).one(
+        await self.which(replace=replace).one(
             account, argument, priority=priority, timeout=timeout, max_wait=max_wait, maybe_sent=maybe_sent
         )
 
@@ -106,7 +114,9 @@ class AddTags(PairsOperation[Sequence[str], None]):
         Returns:
             An async context manager that gives an async iterator of outcomes.
         """
-        return self._of(replace).stream(batch, priority=priority, maybe_sent=maybe_sent, before_send=before_send)
+        return self.which(replace=replace).stream(
+            batch, priority=priority, maybe_sent=maybe_sent, before_send=before_send
+        )
 
 
 class ImportAccounts(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from tim_async.errors import AccountError
-from tim_async.lane.feeds import Singles
-from tim_async.lane.items import FLYING
+from tim_async.lane.items import IN_FLIGHT
+from tim_async.lane.owners import Singles
 from tim_async.outcomes import Assumed, Failure, NotSent, Stats, bare
 from tim_async.results import BatchResult
 
@@ -51,7 +51,7 @@ class Single(msgspec.Struct, Generic[V], gc=False, eq=False):
 
     def _end_unsent(self, seconds: float) -> None:
         item = self.singles.waiting.get(self.waiter)
-        if item is not None and item.line is not FLYING and not item.reached:
+        if item is not None and item.queue is not IN_FLIGHT and not item.reached:
             self._end(seconds, "max_wait")
 
     def leave(self) -> None:

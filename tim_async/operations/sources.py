@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Literal, TypeAlias
 
-from tim_async.lane.items import WAITING_MOST, BatchFeed
+from tim_async.lane.items import WAITING_MOST, BatchOwner
 
 __all__ = ["Pump", "Source", "source_failed", "source_of"]
 
@@ -87,19 +87,19 @@ def source_failed(error: Exception) -> str:
 class Pump:
     """Brings the items of one source to a lane, in the task that calls `run`."""
 
-    def __init__(self, source: Source, feed: BatchFeed, give: Give, form: Form, *, owed: bool = False) -> None:
+    def __init__(self, source: Source, owner: BatchOwner, give: Give, form: Form, *, owed: bool = False) -> None:
         """The pump of one source.
 
         Args:
             source: from `source_of`.
-            feed: whose items they become.
+            owner: whose items they become.
             give: lets a block of accounts enter the lane, and their arguments.
             form: what the source holds.
             owed: every item of the source is owed an outcome, for the caller knows how many there are.
         """
         self._source = source
         self._owed = owed
-        self._feed = feed
+        self._owner = owner
         self._give = give
         self._form = form
         self.changed = asyncio.Event()
@@ -109,10 +109,10 @@ class Pump:
         """Whether the failure is the form of the very first items: then nothing was given, and the call is wrong."""
         self._block: list[Any] = []
         self._interrupt: asyncio.Timeout | None = None
-        feed.notify = self.notify
+        owner.notify = self.notify
 
     def notify(self) -> None:
-        """The feed has changed: it could take more, or it takes no more."""
+        """The owner has changed: it could take more, or it takes no more."""
         self.changed.set()
         if self._interrupt is not None and not self._reads_on:
             # At most once: a second one would be an error.
@@ -121,7 +121,7 @@ class Pump:
 
     @property
     def _reads_on(self) -> bool:
-        return self.failure is None and self._feed.takes_more
+        return self.failure is None and self._owner.takes_more
 
     async def wait(self) -> None:
         """Wait for the next change; to be called in the same moment in which one saw that there is cause to wait."""
@@ -130,11 +130,11 @@ class Pump:
 
     async def finished(self) -> None:
         """Wait until every item that was taken has its outcome."""
-        while not self._feed.finished:
+        while not self._owner.finished:
             await self.wait()
 
     async def run(self) -> None:
-        """Read the source to its end, or until the feed takes no more, and close it. See `failure` for what it raised.
+        """Read the source to its end, or until the owner takes no more, and close it. See `failure` for what it raised.
 
         Raises:
             BaseException: only what is no `Exception`, such as `asyncio.CancelledError`.
@@ -160,7 +160,7 @@ class Pump:
     def _fail(self, error: Exception) -> None:
         """The first error counts."""
         self.failure = self.failure or error
-        self._feed.exhausted = False
+        self._owner.exhausted = False
         self.notify()
 
     async def _close(self) -> None:
@@ -172,7 +172,7 @@ class Pump:
 
     async def _read(self, source: Iterator[Any] | Columns) -> None:
         while self._reads_on:
-            most = self._feed.wants_items
+            most = self._owner.wants_items
             if not most:
                 await self.wait()
                 continue
@@ -182,7 +182,7 @@ class Pump:
 
     async def _read_rest(self, source: Iterator[Any] | Columns) -> None:
         """Nothing more is sent, and the lane refuses what still comes: so each item gets the outcome it is owed."""
-        while self.failure is None and not self._feed.exhausted:
+        while self.failure is None and not self._owner.exhausted:
             self._pull_block(source, WAITING_MOST)
             await asyncio.sleep(0)
 
@@ -191,7 +191,7 @@ class Pump:
         arguments: list[Any] = []
         with self._caught():
             block.extend(islice(source.accounts if isinstance(source, Columns) else source, most))
-            self._feed.exhausted = len(block) < most
+            self._owner.exhausted = len(block) < most
         if isinstance(source, Columns):
             with self._caught():
                 arguments.extend(islice(source.arguments, len(block)))
@@ -222,13 +222,13 @@ class Pump:
                     # It runs when the source first lets others run: what came without a wait goes together, and what
                     # came alone goes at once.
                     loop.call_soon(self._flush)
-                if len(block) >= BLOCK or self._feed.wants_items <= len(block):
+                if len(block) >= BLOCK or self._owner.wants_items <= len(block):
                     self._flush()
-                    while self._reads_on and not self._feed.wants_items:
+                    while self._reads_on and not self._owner.wants_items:
                         await self.wait()
                 if not self._reads_on:
                     return
-            self._feed.exhausted = True
+            self._owner.exhausted = True
 
     def _flush(self) -> None:
         if self._block:
@@ -245,7 +245,7 @@ class Pump:
             block = [item if isinstance(item, tuple | list) else (item, None) for item in block]
         wrong = first_that_is_no_pair(block)
         if wrong is not None:
-            self.mistaken = not self._feed.taken
+            self.mistaken = not self._owner.taken
             name = type(block[wrong]).__name__
             self._fail(TypeError(f"every item must be an (account, argument) pair, not {name}"))
             block = [] if self.mistaken else block[:wrong]

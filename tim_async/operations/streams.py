@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from tim_async.errors import APIError, BatchError, ClientClosed, RequestError
-from tim_async.lane.feeds import ROOM_LEAST, BeforeSend, StreamFeed
-from tim_async.lane.items import nobody
+from tim_async.lane.items import ignore
+from tim_async.lane.owners import ROOM_LEAST, BeforeSend, StreamOwner
 from tim_async.outcomes import Outcome
 from tim_async.results import BatchResult
 
@@ -64,43 +64,43 @@ class OutcomeStream(Generic[V]):
 
     def __init__(
         self,
-        begin: Callable[[], tuple[Dispatcher, StreamFeed, Pump]],
+        begin: Callable[[], tuple[Dispatcher, StreamOwner, Pump]],
         hold: Callable[[asyncio.Task[Any]], None],
     ) -> None:
         self._begin = begin
         self._hold = hold
-        self._parts: tuple[Dispatcher, StreamFeed, Pump] | None = None
+        self._parts: tuple[Dispatcher, StreamOwner, Pump] | None = None
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         if self._parts is not None:
             raise RuntimeError("a stream is used once; call .stream() again")
-        self._parts = dispatcher, feed, pump = self._begin()
-        dispatcher.enlist(feed)
+        self._parts = dispatcher, owner, pump = self._begin()
+        dispatcher.enlist(owner)
         self._reader = asyncio.create_task(pump.run(), name="tim_async source")
-        self._reader.add_done_callback(partial(self._read, dispatcher, feed, pump))
+        self._reader.add_done_callback(partial(self._read, dispatcher, owner, pump))
         self._hold(self._reader)
         return self
 
     @staticmethod
-    def _read(dispatcher: Dispatcher, feed: StreamFeed, pump: Pump, _reader: asyncio.Task[None]) -> None:
+    def _read(dispatcher: Dispatcher, owner: StreamOwner, pump: Pump, _reader: asyncio.Task[None]) -> None:
         """The reader has ended."""
-        if feed.takes_more:  # and yet nothing will come
+        if owner.takes_more:  # and yet nothing will come
             why = "reading was cancelled" if pump.failure is None else source_failed(pump.failure)
-            dispatcher.stop(feed, why)
+            dispatcher.stop(owner, why)
         pump.changed.set()
 
     async def __aexit__(self, *_raised: object) -> None:
         if self._parts is None or self._reader is None:
             return
-        dispatcher, feed, pump = self._parts
-        dispatcher.withdraw(feed, "the stream was left")
-        dispatcher.lane.forget(feed)
-        feed.outcomes.clear()
-        # The source is closed in the task that read it, which ends by itself now: a feed that is stopped takes no more.
+        dispatcher, owner, pump = self._parts
+        dispatcher.withdraw(owner, "the stream was left")
+        dispatcher.lane.forget(owner)
+        owner.outcomes.clear()
+        # The source is closed in the task that read it, which ends by itself now: a stopped owner takes no more.
         while not self._reader.done():
             await pump.wait()
-        feed.notify = nobody  # or the two would hold each other
+        owner.notify = ignore  # or the two would hold each other
 
     def __aiter__(self) -> Self:
         return self
@@ -117,14 +117,14 @@ class OutcomeStream(Generic[V]):
         """
         if self._parts is None or self._reader is None:
             raise RuntimeError("enter the stream first: async with ....stream(batch) as outcomes")
-        _, feed, pump = self._parts
-        while not feed.outcomes:
-            if self._reader.done() and feed.finished:
-                self._raise_what_ended_it(feed, pump, cancelled=self._reader.cancelled())
+        _, owner, pump = self._parts
+        while not owner.outcomes:
+            if self._reader.done() and owner.finished:
+                self._raise_what_ended_it(owner, pump, cancelled=self._reader.cancelled())
                 raise StopAsyncIteration
             await pump.wait()
-        outcome = feed.outcomes.popleft()
-        if feed.most_open - feed.open - len(feed.outcomes) == ROOM_LEAST:  # feed.room, but a million times
+        outcome = owner.outcomes.popleft()
+        if owner.most_open - owner.open - len(owner.outcomes) == ROOM_LEAST:  # owner.room, but a million times
             pump.notify()
         return outcome
 
@@ -134,14 +134,14 @@ class OutcomeStream(Generic[V]):
         return self._parts is None or not self._parts[1].exhausted
 
     @staticmethod
-    def _raise_what_ended_it(feed: StreamFeed, pump: Pump, *, cancelled: bool) -> None:
+    def _raise_what_ended_it(owner: StreamOwner, pump: Pump, *, cancelled: bool) -> None:
         if pump.failure is not None and pump.mistaken:
             raise pump.failure
-        if pump.failure is not None or (cancelled and not feed.cut):
-            raise BatchError(BatchResult([], [], feed.stats(), unread=True)) from pump.failure
-        if feed.failure is not None:
-            raise BatchError(BatchResult([], [], feed.stats(), unread=not feed.exhausted)) from feed.failure
-        if feed.error is not None:
-            raise with_result(feed.error, None)
-        if feed.cut and (feed.stop_reason is not None or not feed.exhausted):
+        if pump.failure is not None or (cancelled and not owner.cut):
+            raise BatchError(BatchResult([], [], owner.stats(), unread=True)) from pump.failure
+        if owner.failure is not None:
+            raise BatchError(BatchResult([], [], owner.stats(), unread=not owner.exhausted)) from owner.failure
+        if owner.error is not None:
+            raise with_result(owner.error, None)
+        if owner.cut and (owner.stop_reason is not None or not owner.exhausted):
             raise ClientClosed

@@ -22,6 +22,7 @@ from tim_async.errors import BadStatus, ConnectError, InvalidReply, RequestError
 from tim_async.limits.permits import Permit
 from tim_async.service import wire
 
+from .mocks import failure_of_mock, refuse_mock
 from .payload import Body
 from .retry_after import seconds_of
 from .signing import Signing, forget_the_past
@@ -130,12 +131,13 @@ class Transport:
 
         Raises:
             RuntimeError: the caller's belongs to another loop.
+            TypeError: a test has put a mock in place of aiohttp's.
         """
         if self._session is None:
             # No limit here: the slots of the dispatchers are the limit, and a call that waits for a connection holds
             # a token of the rate. No cookies: the service has none, and a jar costs time with every answer.
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE)
-            self._session = aiohttp.ClientSession(
+            session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
@@ -145,9 +147,12 @@ class Transport:
                 middlewares=(self._signing,),
             )
             # Tracers add themselves to every session that is made in the process, and record whole URLs.
-            self._session.trace_configs.clear()
+            session.trace_configs.clear()
+            refuse_mock(session)
+            self._session = session
         # Its public name warns of being removed; a session that hides its loop is taken as it is.
         elif getattr(self._session, "_loop", None) not in (None, asyncio.get_running_loop()):
+            refuse_mock(self._session)
             raise RuntimeError("the session belongs to another event loop; make it in the loop that uses the client")
 
     def server(self, now: float) -> str:
@@ -209,9 +214,11 @@ class Transport:
                 if response.status != 200:
                     return await self._bad_status(path, response)
                 return await self._read(path, response)
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            return _ours(path, exc, data)
         except Exception as exc:
+            if not data.prepared and (told := failure_of_mock(session, path, exc)):
+                return ConnectError(path, told, final=True)
+            if isinstance(exc, aiohttp.ClientError | TimeoutError | OSError):
+                return _ours(path, exc, data)
             if data.permit.written is not None:
                 raise  # of the caller's tracers, or a fault of ours: told loudly by who runs the call
             return ConnectError(path, f"nothing was sent: the session failed ({type(exc).__name__})")

@@ -1,6 +1,6 @@
-"""The feeds that bring items: one per batch or stream, and a standing one for all single requests of a kind.
+"""The owners that bring items: one per batch or stream, and a standing one for all single requests of a kind.
 
-A feed is two things at once: a line in which its items wait for their turn, and the book in which every place of the
+An owner is two things at once: a queue in which its items wait for their turn, and the book in which every place of the
 input holds either its open item (or the bundle of which it is one) or what became of it. So nothing can be lost without
 a hole in the book.
 """
@@ -14,9 +14,9 @@ from typing import Any, Protocol, TypeAlias
 
 from tim_async.outcomes import Ok, Outcome, outcome_of
 
-from .items import EVERY_ACCOUNT, BatchFeed, Bundle, Feed, Item
+from .items import EVERY_ACCOUNT, BatchOwner, Bundle, Item, Owner
 
-__all__ = ["BeforeSend", "CallFeed", "Singles", "StreamFeed", "Waiter"]
+__all__ = ["BeforeSend", "CallOwner", "Singles", "StreamOwner", "Waiter"]
 
 BeforeSend: TypeAlias = Callable[[Sequence[int]], Awaitable[object]]
 """Told the places of items that are about to go out for the first time; see `Operation.stream`."""
@@ -36,7 +36,7 @@ class Waiter(Protocol):
         ...
 
 
-class Singles(Feed):
+class Singles(Owner):
     """All single requests of a lane with the same options, priority and patience: each is a waiter, and its own place.
 
     So a single request needs no book of its own, and comes and goes at the same price however many there are. When it
@@ -57,22 +57,22 @@ class Singles(Feed):
         self.open += 1
 
     def rebook(self, place: Waiter, item: Item) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.waiting[place] = item
 
     def put(self, place: Waiter, account: str, value: Any) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         del self.waiting[place]
         self.open -= 1
         if not place.done():  # cancelled in this moment
             place.set_result(value)
 
     def unsettled(self) -> list[tuple[Waiter, Item]]:
-        """As in `Feed`."""
+        """As in `Owner`."""
         return list(self.waiting.items())
 
 
-class CallFeed(BatchFeed):
+class CallOwner(BatchOwner):
     """The book of a call: kept whole, in the order of the input."""
 
     __slots__ = ("accounts", "values")
@@ -84,43 +84,43 @@ class CallFeed(BatchFeed):
         """For each place its open item or bundle, or what became of it: a value or a `Failure`."""
 
     def enter(self, items: Sequence[Item]) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.accounts += [item.account for item in items]
         self.values.extend(items)
         self.taken += len(items)
         self.open += len(items)
 
     def enter_bundle(self, bundle: Bundle) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.accounts += bundle.accounts
         self.values += [bundle] * bundle.size
         self.taken += bundle.size
         self.open += bundle.size
 
     def unbundle(self, bundle: Bundle, items: Sequence[Item]) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.values[bundle.place : bundle.place + bundle.size] = items
 
     def rebook(self, place: int, item: Item) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.values[place] = item
 
     def put(self, place: int, account: str, value: Any) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.values[place] = value
         self.open -= 1
 
     def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.values[bundle.place : bundle.place + bundle.size] = values
         self.open -= bundle.size
 
     def unsettled(self) -> list[tuple[int, Item | Bundle]]:
-        """As in `Feed`."""
+        """As in `Owner`."""
         return [(place, value) for place, value in enumerate(self.values) if isinstance(value, Item | Bundle)]
 
 
-class StreamFeed(BatchFeed):
+class StreamOwner(BatchOwner):
     """The book of a stream: outcomes leave it as they come, so only the open items are kept."""
 
     __slots__ = ("_early", "_lined_up", "announced", "before_send", "failure", "most_open", "outcomes", "places")
@@ -145,7 +145,7 @@ class StreamFeed(BatchFeed):
 
     @property
     def wants_items(self) -> int:
-        """As in `Feed`, and never more than the stream may hold."""
+        """As in `Owner`, and never more than the stream may hold."""
         return min(super().wants_items, self.room) if self.room >= ROOM_LEAST else 0
 
     @property
@@ -154,27 +154,27 @@ class StreamFeed(BatchFeed):
         return self.most_open - self.open - len(self.outcomes)
 
     def enter(self, items: Sequence[Item]) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.places.update(zip(count(self.taken), items, strict=False))
         self.taken += len(items)
         self.open += len(items)
 
     def enter_bundle(self, bundle: Bundle) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.places[bundle.place] = bundle
         self.taken += bundle.size
         self.open += bundle.size
 
     def unbundle(self, bundle: Bundle, items: Sequence[Item]) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.places.update(zip(count(bundle.place), items, strict=False))
 
     def rebook(self, place: int, item: Item) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         self.places[place] = item
 
     def put(self, place: int, account: str, value: Any) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         del self.places[place]
         if self.before_send is not None:
             self.announced.discard(place)
@@ -187,10 +187,10 @@ class StreamFeed(BatchFeed):
             self.outcomes.append(outcome)
 
     def line_up(self, item: Item, ahead: Iterable[Item]) -> None:
-        """As in `Feed`: their outcomes are to come in this order, whatever each meets."""
+        """As in `Owner`: their outcomes are to come in this order, whatever each meets."""
         account = item.account
         if account not in self._lined_up:
-            places = [place for other in ahead for feed, place in other.places if feed is self]
+            places = [place for other in ahead for owner, place in other.places if owner is self]
             own = [place for place in places if place != item.place and place in self.places]
             if not own:
                 return
@@ -212,7 +212,7 @@ class StreamFeed(BatchFeed):
         return new
 
     def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
-        """As in `Feed`."""
+        """As in `Owner`."""
         del self.places[bundle.place]
         if self.before_send is not None:
             self.announced.difference_update(range(bundle.place, bundle.place + bundle.size))
@@ -220,7 +220,7 @@ class StreamFeed(BatchFeed):
         self.outcomes.extend(map(Ok, count(bundle.place), bundle.accounts, values))
 
     def unsettled(self) -> list[tuple[int, Item | Bundle]]:
-        """As in `Feed`."""
+        """As in `Owner`."""
         return [
             (place + offset, held)
             for place, held in self.places.items()

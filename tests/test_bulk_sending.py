@@ -1,15 +1,17 @@
-"""Every row that is taken from the file gets exactly one record, whatever happens."""
+"""Every row that is taken gets exactly one outcome, whatever happens."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from tim_async import BatchError, Client, CredentialsError
-from tim_async.bulk.job import Job
+from tim_async import BatchError, Client, ClientClosed, CredentialsError
 from tim_async.bulk.reading import InputError, Row, RowError
-from tim_async.bulk.writing import Record
+from tim_async.bulk.sending import Sending
+from tim_async.bulk.writing import Record, record
 from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.outcomes import Outcome
 
 pytestmark = pytest.mark.clock("patient")  # what is in one loop has time, however slow the machine is
 
@@ -22,6 +24,15 @@ def account(row: Row) -> str:
     return row.account
 
 
+def sending(
+    source: Iterator[Row], settle: Callable[[Record], object], *, item: Callable[[Row], str] = account
+) -> Sending:
+    def told(_place: int, row: Row, outcome: Outcome[Any]) -> None:
+        settle(record(row.number, outcome))
+
+    return Sending(iter(enumerate(source)), item=item, settle=told, lose=told)
+
+
 def client(emulator: Emulator, *, secret_key: str = DEMO_KEY, close_timeout: float = 5.0) -> Client:
     return Client(
         sdk_app_id=emulator.sdk_app_id, secret_key=secret_key, base_url=emulator.url, close_timeout=close_timeout
@@ -32,7 +43,7 @@ async def test_rows_keep_their_numbers_whatever_the_order_of_the_answers() -> No
     records: list[Record] = []
     async with Emulator(latency=0.01) as emulator, client(emulator) as tim:
         emulator.accounts.add(*(f"u{number}" for number in range(2, 502)))
-        job = Job(rows(500), item=account, settle=records.append)
+        job = sending(rows(500), records.append)
         await job.run(tim.push.get_tags.stream)
     assert sorted((record.row, record.account) for record in records) == [(row, f"u{row}") for row in range(2, 502)]
     assert {record.outcome for record in records} == {"Ok"}
@@ -44,7 +55,7 @@ async def test_a_broken_row_is_not_sent_and_the_others_are() -> None:
     source = iter([Row(2, "Mary", {}), Row(3, "Jo", {}, "it is broken"), Row(4, "", {}), Row(5, "Ann", {})])
     async with Emulator() as emulator, client(emulator) as tim:
         emulator.accounts.add("Mary", "Jo", "Ann")
-        await Job(source, item=account, settle=records.append).run(tim.accounts.delete.stream)
+        await sending(source, records.append).run(tim.accounts.delete.stream)
         assert list(emulator.accounts) == ["Jo"]
     by_row = {record.row: record for record in records}
     assert [by_row[row].outcome for row in (2, 3, 4, 5)] == ["Ok", "NotSent", "NotSent", "Ok"]
@@ -62,7 +73,7 @@ async def test_a_row_of_which_nothing_can_be_made_is_not_sent_and_the_others_are
 
     async with Emulator() as emulator, client(emulator) as tim:
         emulator.accounts.add("u2", "u4")
-        await Job(rows(3), item=item, settle=records.append).run(tim.push.get_tags.stream)
+        await sending(rows(3), records.append, item=item).run(tim.push.get_tags.stream)
     assert {record.row: (record.outcome, record.reason) for record in records} == {
         2: ("Ok", ""),
         3: ("NotSent", "it makes no sense"),
@@ -78,7 +89,7 @@ async def test_a_source_that_breaks_is_told_by_its_own_error_after_all_that_was_
         raise InputError("the file has changed")
 
     async with Emulator() as emulator, client(emulator) as tim:
-        job = Job(source(), item=account, settle=records.append)
+        job = sending(source(), records.append)
         with pytest.raises(InputError, match="the file has changed"):
             await job.run(tim.push.get_tags.stream)
     assert sorted(record.row for record in records) == list(range(2, 252))
@@ -88,7 +99,7 @@ async def test_a_source_that_breaks_is_told_by_its_own_error_after_all_that_was_
 async def test_what_stops_the_operation_is_raised_after_all_that_was_taken() -> None:
     records: list[Record] = []
     async with Emulator() as emulator, client(emulator, secret_key="wrong") as tim:
-        job = Job(rows(100_000), item=account, settle=records.append)
+        job = sending(rows(100_000), records.append)
         with pytest.raises(CredentialsError):
             await job.run(tim.push.get_tags.stream)
     assert sorted(record.row for record in records) == list(range(2, job.last_row + 1))
@@ -105,11 +116,12 @@ async def test_closing_the_client_ends_the_job_with_a_record_for_every_row_that_
             records.append(record)
             enough.set()
 
-        job = Job(rows(100_000), item=account, settle=settle)
+        job = sending(rows(100_000), settle)
         running = asyncio.create_task(job.run(tim.push.get_tags.stream))
         await enough.wait()
         await tim.aclose()
-        await running
+        with pytest.raises(ClientClosed):
+            await running
     assert job.unread
     assert sorted(record.row for record in records) == list(range(2, job.last_row + 1))
 
@@ -123,7 +135,7 @@ async def test_the_rows_on_their_way_are_unknown_when_the_job_is_cancelled() -> 
             taken.set()
             return row.account
 
-        job = Job(rows(300), item=item, settle=records.append)
+        job = sending(rows(300), records.append, item=item)
         running = asyncio.create_task(job.run(tim.push.get_tags.stream))
         await taken.wait()
         running.cancel()
@@ -139,9 +151,9 @@ async def test_a_record_that_cannot_be_written_ends_the_job() -> None:
 
     async with Emulator() as emulator, client(emulator) as tim:
         with pytest.raises(OSError, match="No space left"):
-            await Job(rows(3), item=account, settle=full).run(tim.push.get_tags.stream)
+            await sending(rows(3), full).run(tim.push.get_tags.stream)
         with pytest.raises(OSError, match="No space left"):
-            await Job(iter([Row(2, "a", {}, "broken")]), item=account, settle=full).run(tim.push.get_tags.stream)
+            await sending(iter([Row(2, "a", {}, "broken")]), full).run(tim.push.get_tags.stream)
 
 
 async def test_a_batch_error_that_is_no_failure_of_the_source_stays_as_it_is() -> None:
@@ -152,5 +164,5 @@ async def test_a_batch_error_that_is_no_failure_of_the_source_stays_as_it_is() -
             raise mine
 
         with pytest.raises(BatchError) as caught:
-            await Job(rows(1), item=account, settle=broken).run(tim.push.get_tags.stream)
+            await sending(rows(1), broken).run(tim.push.get_tags.stream)
         assert caught.value is mine

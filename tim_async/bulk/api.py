@@ -1,0 +1,118 @@
+"""A whole run: a source through an operation, with a journal or without one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from tim_async.operations.command import Priority
+
+from .items import ItemSource
+from .journal.opened import Job, open_journal
+from .report import Progress, Report
+from .rows import Row
+from .running import Operation, Running, Task
+from .source import Source
+from .writing import Record
+
+__all__ = ["item_of", "job_of", "run"]
+
+_DELETES = ("delete", "remove", "clear")
+_BY_CHANCE = {"msg_random"}  # another one at each start
+
+
+def item_of(row: Row) -> Any:
+    """What an operation takes of a row: the account, or the pair with its argument if the row brings one."""
+    return row.account if row.argument is None else (row.account, row.argument)
+
+
+async def run(
+    operation: Operation,
+    source: Source | Iterable[Any] | AsyncIterable[Any],
+    *,
+    journal: str | Path | None = None,
+    item: Callable[[Row], Any] = item_of,
+    sink: Callable[[Record], object] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
+    priority: Priority = "bulk",
+    settings: Mapping[str, Any] | None = None,
+    memo: Mapping[str, Any] | None = None,
+    rested_ok: bool = False,
+) -> Report:
+    """Send every row of a source through an operation.
+
+    With a journal a run can be stopped and killed at any moment: the same call with the same journal goes on. What may
+    have been sent is asked again first, as such; what must not be sent twice is not, and ends `Unknown`. Where all rows
+    are done already, nothing is sent.
+
+        async with Client.from_env() as tim:
+            with AccountFile("users.csv", column="account") as users:
+                report = await bulk.run(tim.accounts.delete, users, journal="users.job")
+        print(report.counts, report.open)
+
+    Args:
+        operation: of an open client; one with options is bound before: ``tim.push.send_to.of(...)``.
+        source: the accounts: an `AccountFile` inside of its ``with``, or whatever a program iterates, see `ItemSource`.
+        journal: where to write down what becomes of each row, on a local disk. None: nowhere, and nothing is resumed.
+        item: makes of a row what the operation takes: an account, or an (account, argument) pair; raises `RowError` for
+            a row of which nothing can be made, which ends `NotSent`.
+        sink: called with the `Record` of every row whose outcome comes in this start; what it raises ends the run.
+        on_progress: called ten times a second while outcomes come, and at the end.
+        priority: who goes first when several want the same command.
+        settings: what else decides what is sent for a row, as JSON; a resume with others is refused.
+        memo: what else the journal keeps, as JSON, for whoever reads it.
+        rested_ok: go on with a deletion whose journal rested for more than an hour.
+
+    Returns:
+        What became of the rows. Also after a stop: see `Report.stopped_by`.
+
+    Raises:
+        JournalError: the journal cannot be used: `JournalHeld` by another process, `JournalBroken`, `JournalUnlike` for
+            another job, `JournalRested` if somebody has to say yes first, `JournalFull`. Nothing was sent.
+        TypeError: the source's items have not the form that the operation takes.
+    """
+    if not hasattr(type(source), "fingerprint"):
+        source = ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", source))
+    source = cast("Source", source)
+    task = Task(operation, source, item, priority, sink, on_progress)
+    if journal is None:
+        return await Running(task, None).go()
+    endpoint = operation.endpoint
+    opened = await asyncio.to_thread(
+        open_journal,
+        Path(journal),
+        job_of(operation, source, settings),
+        {"source": {"name": source.name, "count": source.count, **_opening(source)}, "memo": dict(memo or {})},
+        window=max(1.0, 1.0 / endpoint.rate),
+        rested_ok=rested_ok,
+        deletes=endpoint.method.startswith(_DELETES),
+    )
+    return await Running(task, opened).go()
+
+
+def _opening(source: Source) -> dict[str, Any]:
+    return {"description": dict(source.description), "columns": list(source.columns), "column": source.column}
+
+
+def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | None = None) -> Job:
+    """What a run would do to what: a journal belongs to one such job.
+
+    Args:
+        operation: see `run`.
+        source: see `run`.
+        settings: see `run`.
+    """
+    endpoint, mark = operation.endpoint, source.fingerprint
+    options = {name: value for name, value in operation.options.items() if name not in _BY_CHANCE}
+    return Job(
+        f"{endpoint.group}.{endpoint.method}",
+        operation.sdk_app_id,
+        msgspec.to_builtins(options),
+        msgspec.to_builtins(dict(settings or {})),
+        None if mark is None else mark.size,
+        None if mark is None else mark.digest,
+    )

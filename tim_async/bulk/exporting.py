@@ -1,0 +1,117 @@
+"""What a journal knows, row by row, beside the rows themselves: all outcomes, or the failures ready to be mended.
+
+A journal holds no accounts. So its input is read once more, and must be the one of then.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any, cast
+
+import msgspec
+
+from tim_async.printable import escaped
+
+from .journal.errors import JournalUnlike
+from .journal.runs import Ending
+from .rows import Row
+from .source import Source
+from .standing import Known
+from .writing import ASSUMED, UTF8, Format, Record, Sink, make_writer
+
+__all__ = ["export_failures", "export_outcomes"]
+
+_ADDED = ("code", "reason")
+
+
+def export_outcomes(known: Known, source: Source, sink: Sink, to_format: Format = "jsonl") -> int:
+    """Write the outcome of every row that has one, in the order of the input, as `run` tells a sink.
+
+    Args:
+        known: what the journal knows.
+        source: its input, opened.
+        sink: a binary stream; it is neither flushed nor closed.
+        to_format: ``jsonl`` or ``csv``.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        JournalUnlike: the input is not the one of then.
+        InputError: it cannot be read again.
+    """
+    writer, count = make_writer(sink, to_format), 0
+    for row, ending, value in _joined(known, source):
+        writer.write(_record(row, ending, value))
+        count += 1
+    return count
+
+
+def _record(row: Row, ending: Ending, value: str | None) -> Record:
+    if ending.outcome == "Ok":
+        read = None if value is None else msgspec.json.decode(value)
+        return Record(row.number, row.account, "Ok", reason=ASSUMED if ending.assumed else "", value=read)
+    return Record(row.number, row.account, ending.outcome, ending.code, ending.info, ending.reason)
+
+
+def export_failures(known: Known, source: Source, sink: Sink) -> int:
+    """Write the rows that ended other than well, and for good, so that they can be mended and fed in again.
+
+    Their columns and arguments are as they were, with ``code`` and ``reason`` beside them. Rows of a table become CSV;
+    all others become JSON lines, which every command reads.
+
+    Args:
+        known: what the journal knows.
+        source: its input, opened.
+        sink: a binary stream; it is neither flushed nor closed.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        JournalUnlike: the input is not the one of then.
+        InputError: it cannot be read again.
+    """
+    write, count = _table(source, sink) if source.column is not None else _lines(sink), 0
+    for row, ending, _ in _joined(known, source):
+        if ending.final and ending.outcome != "Ok":
+            write(row, ending)
+            count += 1
+    return count
+
+
+def _joined(known: Known, source: Source) -> Iterator[tuple[Row, Ending, str | None]]:
+    then, mark = known.standing.job, source.fingerprint
+    if mark is None or (then.size, then.digest) != tuple(mark):
+        raise JournalUnlike(f"{source.name} is not the input of {known.standing.path}, byte for byte")
+    rows = cast("Iterator[Row]", source.rows())  # what has a fingerprint is not read asynchronously
+    for row, (ending, value) in zip(rows, known.rows(), strict=False):
+        if ending is not None:
+            yield row, ending, value
+
+
+def _why(ending: Ending) -> str:
+    return ending.reason or ending.info
+
+
+def _table(source: Source, sink: Sink) -> Any:
+    """Writes rows of CSV. What an earlier such file said of code and reason is put right."""
+    columns = [name for name in source.columns if name not in _ADDED]
+    lines = csv.writer(UTF8(sink), lineterminator=UTF8.END)
+    lines.writerow([*columns, *_ADDED])
+
+    def write(row: Row, ending: Ending) -> None:
+        cells = [row.account if name == source.column else row.columns.get(name, "") for name in columns]
+        lines.writerow([*cells, "" if ending.code is None else ending.code, _why(ending)])
+
+    return write
+
+
+def _lines(sink: Sink) -> Any:
+    def write(row: Row, ending: Ending) -> None:
+        told = {} if row.argument is None else {"argument": row.argument}
+        line = {"account": row.account, **told, "code": ending.code, "reason": _why(ending)}
+        sink.write(escaped(msgspec.json.encode(line)) + b"\n")
+
+    return write

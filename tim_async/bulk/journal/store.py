@@ -1,0 +1,297 @@
+"""The file of a journal: SQLite in WAL mode, ``synchronous = FULL``, so what is committed survives all but the disk.
+
+| table | holds |
+|---|---|
+| ``meta`` | name -> JSON: the job, and what its caller wants to be remembered |
+| ``starts`` | a line for each start: when, where, when it ended, and how; the last has no end if it was killed |
+| ``endings`` | number -> kind of outcome, code, words, whether it is final |
+| ``log`` | a line for each commit: its wall time, and runs of places (see `runs`), in the order of completion |
+| ``results`` | what reads gave: first place, how many rows have the same, the value as JSON |
+| ``seconds`` | room for a line for each second of the run, with numbers for a report |
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import msgspec
+
+from .errors import JournalBroken, JournalError, JournalFull
+from .lock import Holder, holder_of
+from .runs import ENDINGS, Ending, Endings, States
+
+__all__ = ["Batch", "Result", "Start", "Store", "create"]
+
+VERSION = 1
+_APPLICATION = 0x74696D6A  # "timj"
+_MAGIC = b"SQLite format 3\0"
+_CHECKPOINT = 100  # pages of the WAL, 400 KB, that are gathered before they go into the file
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE starts (number INTEGER PRIMARY KEY, began REAL NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL,
+    ended REAL, how TEXT);
+CREATE TABLE endings (number INTEGER PRIMARY KEY, outcome TEXT NOT NULL, code INTEGER, info TEXT NOT NULL,
+    reason TEXT NOT NULL, final INTEGER NOT NULL, assumed INTEGER NOT NULL);
+CREATE TABLE log (number INTEGER PRIMARY KEY, at REAL NOT NULL, runs BLOB NOT NULL);
+CREATE TABLE results (first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, value TEXT NOT NULL);
+CREATE TABLE seconds (at INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
+"""
+_ADD_ENDING = "INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+class Start(NamedTuple):
+    """One start of the run."""
+
+    number: int
+    began: float
+    """Wall time, seconds since 1970."""
+    pid: int
+    host: str
+    ended: float | None
+    """None: it still runs, or it was killed."""
+    how: str | None
+
+
+class Result(NamedTuple):
+    """What reads gave to rows side by side."""
+
+    first: int
+    rows: int
+    value: str
+    """JSON."""
+
+
+class Batch(NamedTuple):
+    """What one commit writes."""
+
+    at: float
+    """Wall time, seconds since 1970."""
+    runs: bytes
+    endings: Sequence[tuple[int, Ending]] = ()
+    results: Sequence[Result] = ()
+
+
+def create(path: Path, meta: dict[str, Any]) -> None:
+    """Make a new journal. It appears under its name when it is whole.
+
+    Args:
+        path: where; nothing is there.
+        meta: name -> what can be written as JSON.
+
+    Raises:
+        JournalError: it cannot be written.
+    """
+    new = path.with_name(path.name + ".new")
+    values = [(name, msgspec.json.encode(value).decode()) for name, value in {"id": uuid4().hex, **meta}.items()]
+    try:
+        for left in (new, new.with_name(new.name + "-journal")):
+            left.unlink(missing_ok=True)
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(sqlite3.connect(new, isolation_level=None)) as database:
+            database.executescript(
+                f"BEGIN;{_SCHEMA}PRAGMA application_id = {_APPLICATION};PRAGMA user_version = {VERSION};"
+            )
+            database.executemany("INSERT INTO meta VALUES (?, ?)", values)
+            database.executemany(_ADD_ENDING, [_row(*each) for each in ENDINGS.items()])
+            database.execute("COMMIT")
+            database.execute("PRAGMA journal_mode = WAL")
+        new.rename(path)
+        _sync_folder(path.parent)
+    except (OSError, sqlite3.Error) as exc:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise JournalFull(f"the journal {path} cannot be written: {_words(exc)}") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _row(number: int, ending: Ending) -> tuple[Any, ...]:
+    return (number, *msgspec.structs.astuple(ending))
+
+
+def _words(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+class Store:
+    """A journal that is there already.
+
+    Args:
+        path: of the journal.
+        writes: False only looks, also while a run writes, and leaves even what a killed run left as it is.
+
+    Raises:
+        JournalBroken: it is no journal, or a part of one, or of another version.
+        JournalError: it cannot be read.
+    """
+
+    def __init__(self, path: Path, *, writes: bool) -> None:
+        self.path = path
+        before = holder_of(path)
+        had_wal = path.with_name(path.name + "-wal").exists()
+        _check_head(path)
+        mode = "rw" if writes else "ro" if had_wal else "ro&immutable=1"  # so that a look leaves nothing beside it
+        with ExitStack() as opened:
+            try:
+                self._database = opened.enter_context(closing(_opened(path, mode)))
+                self._check(before, had_wal=had_wal)
+            except sqlite3.Error as exc:
+                raise JournalBroken(f"{path} is damaged, or only a part of a journal: {exc}") from None
+            opened.pop_all()
+
+    def _check(self, before: Holder | None, *, had_wal: bool) -> None:
+        path, get = self.path, self._get
+        if get("PRAGMA application_id") != _APPLICATION:
+            raise JournalBroken(f"{path} is a database, but no journal of tim-async")
+        if (version := get("PRAGMA user_version")) != VERSION:
+            raise JournalBroken(f"{path} is a journal of version {version}, and this tim-async reads version {VERSION}")
+        if (found := get("PRAGMA quick_check")) != "ok":
+            raise JournalBroken(f"{path} is damaged, or only a part of a journal: {' '.join(found.split())}")
+        self.meta: dict[str, Any] = {
+            name: msgspec.json.decode(value) for name, value in self._database.execute("SELECT * FROM meta")
+        }
+        self.commits: int = get("SELECT coalesce(max(number), 0) FROM log")
+        told = before.commits if before is not None and before.journal == self.meta["id"] else None
+        if told is not None and told > self.commits:
+            raise JournalBroken(
+                f"{path} is only a part of its journal, or an old copy: {_missing(path, told - self.commits)}"
+            )
+        starts = self.starts()
+        if starts and starts[-1].ended is None and not had_wal and told is None:
+            raise JournalBroken(f"{path} was not closed, and {_missing(path, 0)}")
+
+    def _get(self, question: str) -> Any:
+        return self._database.execute(question).fetchone()[0]
+
+    def starts(self) -> list[Start]:
+        """All starts of the run."""
+        return [Start(*row) for row in self._database.execute("SELECT * FROM starts ORDER BY number")]
+
+    def last_commit(self) -> float | None:
+        """The wall time of the last commit; None if there is none."""
+        last: float | None = self._get("SELECT max(at) FROM log WHERE number = (SELECT max(number) FROM log)")
+        return last
+
+    def load(self) -> tuple[Endings, States]:
+        """All that is known of the rows.
+
+        Raises:
+            JournalBroken: the log makes no sense.
+        """
+        endings = Endings()
+        for number, outcome, code, info, reason, final, assumed in self._database.execute("SELECT * FROM endings"):
+            endings.add(number, Ending(outcome, code, info, reason, bool(final), bool(assumed)))
+        states = States(endings)
+        try:
+            for (data,) in self._database.execute("SELECT runs FROM log ORDER BY number"):
+                states.read(data)
+        except (ValueError, TypeError, OverflowError) as exc:
+            raise JournalBroken(f"{self.path} is damaged: {exc}") from None
+        return endings, states
+
+    def results(self) -> Iterator[Result]:
+        """What reads gave, in the order of the rows."""
+        return (Result(*row) for row in self._database.execute("SELECT * FROM results ORDER BY first"))
+
+    def begin(self, pid: int, host: str) -> None:
+        """A run starts. From now on the journal says that it is open, in its one file too.
+
+        Raises:
+            JournalFull: it cannot be written.
+        """
+        last = self.last_commit()
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE starts SET ended = coalesce(?, began), how = 'killed, or the power went' WHERE ended IS NULL",
+                (last,),
+            )
+            database.execute("INSERT INTO starts (began, pid, host) VALUES (?, ?, ?)", (time.time(), pid, host))
+        self._settle_down()
+
+    def write(self, batches: Sequence[Batch]) -> None:
+        """Commit, durably.
+
+        Raises:
+            JournalFull: it cannot be written; nothing of it was.
+        """
+        with self._transaction() as database:
+            for batch in batches:
+                database.executemany(_ADD_ENDING, [_row(*each) for each in batch.endings])
+                database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", batch.results)
+                database.execute("INSERT INTO log (at, runs) VALUES (?, ?)", (batch.at, batch.runs))
+        self.commits += len(batches)
+
+    def end(self, how: str) -> None:
+        """The run is over.
+
+        Raises:
+            JournalFull: it cannot be written.
+        """
+        with self._transaction() as database:
+            database.execute("UPDATE starts SET ended = ?, how = ? WHERE ended IS NULL", (time.time(), how))
+        self._settle_down()
+
+    def _settle_down(self) -> None:
+        """Bring all that is in the WAL into the file."""
+        with self._told():
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection, None, None]:
+        with self._told():
+            self._database.execute("BEGIN IMMEDIATE")
+            yield self._database
+            self._database.execute("COMMIT")
+
+    @contextmanager
+    def _told(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            with suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+            raise JournalFull(f"the journal {self.path} cannot be written: {exc}") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def _missing(path: Path, commits: int) -> str:
+    wal = f"{path.name}-wal beside it"
+    lost = f"{commits:,} commits are missing, which stand in {wal}" if commits else f"{wal} is missing"
+    return f"{lost}; put it back, for without it nobody knows what was sent"
+
+
+def _check_head(path: Path) -> None:
+    """What SQLite would take for an empty database, or complain about in its own words."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError as exc:
+        raise JournalError(f"the journal {path} cannot be read: {exc.strerror}") from None
+    if len(head) < 100 or not head.startswith(_MAGIC):
+        raise JournalBroken(f"{path} is no journal of tim-async, or only a part of one")
+
+
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
+    where = f"{path.absolute().as_uri()}?mode={mode}"
+    database = sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False)
+    if mode == "rw":
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+    return database

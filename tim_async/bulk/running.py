@@ -1,0 +1,286 @@
+"""One start of a run: first what may have been sent before, then the rest; and what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, cast
+
+from tim_async.errors import APIError, ClientClosed, TIMError
+from tim_async.operations.command import Priority
+from tim_async.outcomes import Ok, Outcome
+from tim_async.service.endpoints import Endpoint
+
+from .journal.opened import Opened
+from .journal.order import Plan, plan
+from .journal.recorder import Recorder
+from .journal.runs import States
+from .report import Progress, Report
+from .rows import InputError, Row
+from .sending import Placed, Sending
+from .source import Source
+from .writing import Record, record
+
+__all__ = ["Operation", "Running", "Task"]
+
+_EVERY = 0.1  # seconds between two tellings of the progress
+
+
+class Operation(Protocol):
+    """An operation of a client, such as ``tim.accounts.delete`` or ``tim.push.send_to.of(...)``."""
+
+    @property
+    def endpoint(self) -> Endpoint[Any, Any]:
+        """The row of the command."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What all its items share, by the names of the row's ``options``."""
+        ...
+
+    @property
+    def sdk_app_id(self) -> int:
+        """The app of its client."""
+        ...
+
+    def stream(self, batch: Any, /, *, priority: Priority, maybe_sent: bool, before_send: Any) -> Any:
+        """See `tim_async.operations`."""
+        ...
+
+
+class Task(NamedTuple):
+    """What is to be done."""
+
+    operation: Operation
+    source: Source
+    item: Callable[[Row], Any]
+    """Makes of a row what the operation takes."""
+    priority: Priority
+    sink: Callable[[Record], object] | None
+    on_progress: Callable[[Progress], object] | None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of two rows of one account makes a difference, and both may be sent again."""
+        return self.operation.endpoint.writes and self.operation.endpoint.repeatable
+
+
+class Running:
+    """Runs a task once.
+
+    Args:
+        task: what is to be done.
+        opened: the journal; None for none.
+    """
+
+    def __init__(self, task: Task, opened: Opened | None) -> None:
+        self._task = task
+        self._journal = None if opened is None else (opened, _recorder(task, opened))
+        self._progress = Progress(task.source.count)
+        self._tally = self._progress.tally
+        self._next = 0.0
+        self._finals = 0
+        self._taken = 0
+        self._waiting: dict[int, str] = {}  # place -> what became of it earlier, for rows that are still to be sent
+
+    async def go(self) -> Report:
+        """Send what is to be sent.
+
+        Returns:
+            What became of it.
+
+        Raises:
+            JournalError: the journal cannot be read.
+            TypeError: the items have not the form that the operation takes.
+        """
+        how, stopped_by = "cancelled, or failed", None
+        try:
+            try:
+                self._tell(always=True)
+                await self._send_all()
+                self._tell(always=True)
+                how = "stopped: no useful answer came" if self._progress.unread else "all rows sent"
+            except (TIMError, InputError, OSError) as exc:
+                how, stopped_by = _in_words(exc), exc
+        finally:
+            if self._journal is not None:
+                await self._journal[1].close(how)
+        if stopped_by is None and self._journal is not None:
+            stopped_by = self._journal[1].failure
+        return self._report(stopped_by)
+
+    async def _send_all(self) -> None:
+        if self._journal is None:
+            await self._send(_numbered(self._task.source.rows()))
+        elif self._journal[0].is_new:
+            await self._send(_numbered(self._task.source.rows()), self._journal[1])
+        else:
+            await self._resume(*self._journal)
+        self._task.source.check()
+
+    async def _resume(self, opened: Opened, recorder: Recorder) -> None:
+        source, states = self._task.source, opened.states
+        accounts = partial(_accounts, source) if self._task.ordered else None
+        planned = await asyncio.to_thread(plan, states, accounts)
+        await asyncio.to_thread(self._recall, opened, planned)
+        if self._finals == source.count:
+            self._progress.unread = False
+            return
+        await asyncio.sleep(opened.pause)
+        recorder.reopen(planned.again, again=True)
+        recorder.reopen(planned.idle, again=False)
+        if planned.first:
+            await self._send(_at(source, planned.first), recorder, maybe_sent=True)
+        await self._send(_rest(source, states, planned.first), recorder)
+
+    def _recall(self, opened: Opened, planned: Plan) -> None:
+        """Count what earlier starts did, and will not be done once more."""
+        states, endings, counts = opened.states, opened.endings.by_number, opened.states.counts()
+        self._finals = sum(count for number, count in counts.items() if states.is_final(number)) - len(planned.again)
+        for number, count in counts.items():
+            if states.is_ok(number):
+                self._tally.add_ok(count, assumed=endings[number].assumed)
+        for place in planned.again:
+            self._tally.add_ok(-1, assumed=endings[states[place]].assumed)
+        failed = frozenset(number for number in counts if states.is_final(number) and not states.is_ok(number))
+        for place, row in _known(self._task.source, states) if failed else ():
+            if (number := states[place]) in failed:
+                one = endings[number]
+                self._tally.add(Record(row.number, row.account, one.outcome, one.code, one.info, one.reason))
+        for place in (*planned.first, *planned.idle):
+            self._waiting[place] = endings[states[place]].outcome if states[place] in endings else ""
+
+    async def _send(
+        self,
+        rows: Iterator[Placed] | AsyncIterator[Placed],
+        recorder: Recorder | None = None,
+        *,
+        maybe_sent: bool = False,
+    ) -> None:
+        task = self._task
+        sending = Sending(rows, item=task.item, settle=self._settle, lose=self._count)
+        try:
+            await sending.run(
+                partial(task.operation.stream, priority=task.priority),
+                maybe_sent=maybe_sent,
+                promise=None if recorder is None else recorder.promise,
+            )
+        finally:
+            if recorder is not None and not maybe_sent:
+                recorder.withdraw(sending.next_place)
+            self._progress.last_row = max(self._progress.last_row, sending.last_row)
+            self._progress.unread = sending.unread or maybe_sent
+
+    def _settle(self, place: int, row: Row, outcome: Outcome[Any]) -> None:
+        if self._journal is not None:
+            self._journal[1].note(place, outcome)
+        self._finals += outcome.final
+        if self._waiting:
+            self._waiting.pop(place, None)
+        self._count(place, row, outcome)
+
+    def _count(self, _place: int, row: Row, outcome: Outcome[Any]) -> None:
+        self._taken += 1
+        sink = self._task.sink
+        if isinstance(outcome, Ok) and sink is None:
+            self._tally.add_ok(assumed=outcome.assumed)
+        else:
+            told = record(row.number, outcome)
+            self._tally.add(told)
+            if sink is not None:
+                sink(told)
+        self._tell()
+
+    def _tell(self, *, always: bool = False) -> None:
+        on_progress = self._task.on_progress
+        if on_progress is not None and (always or time.monotonic() >= self._next):
+            self._next = time.monotonic() + _EVERY
+            on_progress(self._progress)
+
+    def _report(self, stopped_by: Exception | None) -> Report:
+        task, counts = self._task, dict(self._tally.counts)
+        for outcome in filter(None, self._waiting.values()):
+            counts[outcome] += 1
+        total, endpoint = task.source.count, task.operation.endpoint
+        return Report(
+            command=f"{endpoint.group}.{endpoint.method}",
+            source=task.source.name,
+            total=total,
+            counts=counts,
+            assumed=self._tally.assumed,
+            open=(self._taken if total is None else total) - self._finals,
+            troubles=self._tally.troubles(),
+            last_row=self._progress.last_row,
+            unread=self._progress.unread,
+            stopped_by=stopped_by,
+            journal=None if self._journal is None else self._journal[0].store.path,
+        )
+
+
+def _recorder(task: Task, opened: Opened) -> Recorder:
+    endpoint = task.operation.endpoint
+    return Recorder(
+        opened.store,
+        opened.lock,
+        opened.endings,
+        call=endpoint.limit,
+        exact=not endpoint.repeatable,
+        promised=opened.states.first_untold(),
+        total=task.source.count,
+    )
+
+
+def _in_words(error: Exception) -> str:
+    """How a start ended, in a few words that name nobody."""
+    if isinstance(error, ClientClosed):
+        return "stopped"
+    code = f" {error.code}" if isinstance(error, APIError) else ""
+    return f"ended by {type(error).__name__}{code}"
+
+
+def _numbered(rows: Iterator[Row] | AsyncIterator[Row]) -> Iterator[Placed] | AsyncIterator[Placed]:
+    return _numbered_async(rows) if isinstance(rows, AsyncIterator) else iter(enumerate(rows))
+
+
+async def _numbered_async(rows: AsyncIterator[Row]) -> AsyncIterator[Placed]:
+    place = 0
+    async for row in rows:
+        yield place, row
+        place += 1
+
+
+def _again(source: Source) -> Iterator[Row]:
+    """The rows of a source that can be read several times, as one whose journal was found."""
+    return cast("Iterator[Row]", source.rows())  # what has a fingerprint is not read asynchronously
+
+
+def _known(source: Source, states: States) -> Iterator[Placed]:
+    return islice(enumerate(_again(source)), len(states))
+
+
+def _accounts(source: Source) -> Iterator[str]:
+    return (row.account for row in _again(source))
+
+
+def _at(source: Source, places: Sequence[int]) -> Iterator[Placed]:
+    """The rows at these places, which ascend."""
+    wanted = iter(places)
+    at = next(wanted, None)
+    for place, row in enumerate(_again(source)):
+        if at is None:
+            return
+        if place == at:
+            yield place, row
+            at = next(wanted, None)
+
+
+def _rest(source: Source, states: States, first: Sequence[int]) -> Iterator[Placed]:
+    """The rows that are neither done nor among those that went first."""
+    had_their_turn = set(first)
+    for place, row in enumerate(_again(source)):
+        if not states.is_final(states[place]) and place not in had_their_turn:
+            yield place, row

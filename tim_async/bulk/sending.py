@@ -1,0 +1,128 @@
+"""Rows through one stream of an operation, each to its outcome; only those on their way are kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, TypeAlias
+
+from tim_async.errors import BatchError
+from tim_async.outcomes import NotSent, Outcome, Unknown
+
+from .reading import Row, RowError
+
+__all__ = ["Placed", "Sending", "Settle", "Stream"]
+
+Placed: TypeAlias = tuple[int, Row]
+"""A row with its place: how many rows stand before it."""
+Settle: TypeAlias = Callable[[int, Row, Outcome[Any]], object]
+Stream: TypeAlias = Callable[..., AbstractAsyncContextManager[AsyncIterator[Outcome[Any]]]]
+
+_INTERRUPTED = "interrupted before an answer came"
+
+
+class Sending:
+    """Sends rows, and tells the outcome of each as soon as it is there, in order of completion.
+
+    Args:
+        rows: with their places, read as they are needed.
+        item: makes of a row what the operation takes: the account, or an (account, argument) pair; raises `RowError`
+            for a row of which nothing can be made.
+        settle: told of every outcome; its errors end the sending.
+        lose: told of the rows whose outcome will never be known, because the sending was cut short.
+    """
+
+    last_row: int
+    """The number of the last row that was taken; 0 before the first."""
+    next_place: int
+    """Where the first row stands that was not taken."""
+    unread: bool
+    """Whether there may be more rows."""
+
+    def __init__(
+        self,
+        rows: Iterator[Placed] | AsyncIterator[Placed],
+        *,
+        item: Callable[[Row], Any],
+        settle: Settle,
+        lose: Settle,
+    ) -> None:
+        self.last_row = 0
+        self.next_place = 0
+        self.unread = True
+        self._rows = rows
+        self._item = item
+        self._settle = settle
+        self._lose = lose
+        self._open: dict[int, Placed] = {}
+        self._taken = 0
+
+    async def run(
+        self,
+        stream: Stream,
+        *,
+        maybe_sent: bool = False,
+        promise: Callable[[Sequence[int]], Awaitable[object]] | None = None,
+    ) -> None:
+        """Send the rows until there are no more, or until something ends it.
+
+        When this returns or raises, every row that was taken has its outcome.
+
+        Args:
+            stream: the operation's ``stream``.
+            maybe_sent: see there.
+            promise: awaited with the places of the rows of a call before it is sent for the first time.
+
+        Raises:
+            TIMError: what stopped the operation; `ClientClosed` if somebody closed the client.
+            Exception: what reading the rows raised, or *promise*, or *settle*.
+        """
+        source = self._source_async(self._rows) if isinstance(self._rows, AsyncIterator) else self._source(self._rows)
+        told = None if promise is None else partial(self._tell, promise)
+        try:
+            async with stream(source, maybe_sent=maybe_sent, before_send=told) as outcomes:
+                async for outcome in outcomes:
+                    self._settle(*self._open.pop(outcome.index), outcome)
+        except BatchError as exc:
+            if exc.__cause__ is None:
+                raise
+            raise exc.__cause__ from None  # the source is ours, and so is what it raised
+        finally:
+            self._lose_rest()
+
+    async def _tell(self, promise: Callable[[Sequence[int]], Awaitable[object]], indices: Sequence[int]) -> None:
+        await promise([self._open[index][0] for index in indices])
+
+    def _source(self, rows: Iterator[Placed]) -> Iterator[Any]:
+        for placed in rows:
+            if (item := self._taken_in(placed)) is not None:
+                yield item
+        self.unread = False
+
+    async def _source_async(self, rows: AsyncIterator[Placed]) -> AsyncIterator[Any]:
+        async for placed in rows:
+            if (item := self._taken_in(placed)) is not None:
+                yield item
+        self.unread = False
+
+    def _taken_in(self, placed: Placed) -> Any:
+        """The item of a row; None if nothing can be made of it, and then it has its outcome."""
+        place, row = placed
+        self.last_row = row.number
+        self.next_place = place + 1
+        try:
+            item, problem = (None, row.problem) if row.problem else (self._item(row), "")
+        except RowError as exc:
+            item, problem = None, str(exc)
+        if problem:
+            self._settle(place, row, NotSent(self._taken, row.account, None, "", problem, final=True))
+            return None
+        self._open[self._taken] = placed
+        self._taken += 1
+        return item
+
+    def _lose_rest(self) -> None:
+        rest, self._open = self._open, {}
+        for index, (place, row) in rest.items():
+            self._lose(place, row, Unknown(index, row.account, None, "", _INTERRUPTED))

@@ -1,0 +1,136 @@
+"""Where a job stands, by its journal alone: also while it runs, and after it was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .journal.lock import holder_of, is_held
+from .journal.opened import Job
+from .journal.runs import MAYBE, NOTHING, Ending, States
+from .journal.store import Result, Start, Store
+from .report import KINDS
+
+__all__ = ["Known", "Standing", "standing_of"]
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a job stands."""
+
+    path: Path
+    """Of its journal."""
+    job: Job
+    """What it does to what."""
+    source: Mapping[str, Any]
+    """The input: its ``name``, ``count``, ``description`` (how to open it again), ``columns`` and ``column``."""
+    memo: Mapping[str, Any]
+    """What the caller of `run` wanted to be kept."""
+    starts: list[Start]
+    """When it started, and how each start ended."""
+    held_by: str
+    """Which process works with it at this moment; empty if none does."""
+    last_commit: float | None
+    """Wall time of the last entry, seconds since 1970; None if there is none."""
+    endings: list[tuple[Ending, int]]
+    """How rows ended so far, and how many; the most frequent first."""
+    maybe: int
+    """Rows that may have been sent and whose outcome is not known: a resume asks again."""
+    done: int
+    """Rows whose outcome is final."""
+
+    @property
+    def total(self) -> int | None:
+        """Rows of the input; None where nobody knows."""
+        total: int | None = self.source["count"]
+        return total
+
+    @property
+    def finished(self) -> bool:
+        """Whether every row has a final outcome."""
+        return self.done == self.total
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """``Ok``, ``Rejected``, ``Unknown``, ``NotSent`` -> rows, so far."""
+        return {kind: sum(count for ending, count in self.endings if ending.outcome == kind) for kind in KINDS}
+
+    @property
+    def assumed(self) -> int:
+        """How many of the `Ok` were inferred from an "already so" when the row was asked again."""
+        return sum(count for ending, count in self.endings if ending.assumed)
+
+
+class Known:
+    """What a journal knows of each row.
+
+    Args:
+        path: of the journal; it is read once, and not looked at again.
+
+    Raises:
+        JournalError: it cannot be read, or is no journal.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        path = Path(path)
+        held_by = str(holder_of(path) or "another process") if is_held(path) else ""
+        with closing(Store(path, writes=False)) as store:
+            self._endings, self._states = store.load()
+            self._results = list(store.results())
+            self.standing = _standing(store, self._states, held_by)
+
+    def rows(self) -> Iterator[tuple[Ending | None, str | None]]:
+        """Of each row in order: how it ended, and what was read of it as JSON. None where there is no such thing.
+
+        It ends with the last row of which something is known.
+        """
+        values = _spread(self._results)
+        at, value = next(values, (-1, None))
+        by_number = {NOTHING: None, MAYBE: _MAYBE, **self._endings.by_number}
+        for place in range(len(self._states)):
+            found = None
+            if place == at:
+                found, (at, value) = value, next(values, (-1, None))
+            yield by_number[self._states[place]], found
+
+
+_MAYBE = Ending("Unknown", reason="it may have been sent, and its outcome is not known yet", final=False)
+
+
+def _spread(results: list[Result]) -> Iterator[tuple[int, str | None]]:
+    for first, rows, value in results:
+        for place in range(first, first + rows):
+            yield place, value
+
+
+def _standing(store: Store, states: States, held_by: str) -> Standing:
+    counts = states.counts()
+    by_number = states.endings.by_number
+    found = [(by_number[number], count) for number, count in counts.most_common() if number in by_number]
+    return Standing(
+        path=store.path,
+        job=msgspec.convert(store.meta["job"], Job),
+        source=store.meta["source"],
+        memo=store.meta["memo"],
+        starts=store.starts(),
+        held_by=held_by,
+        last_commit=store.last_commit(),
+        endings=found,
+        maybe=counts[MAYBE],
+        done=sum(count for ending, count in found if ending.final),
+    )
+
+
+def standing_of(journal: str | Path) -> Standing:
+    """Where a job stands.
+
+    Args:
+        journal: of the job; it may be at work.
+
+    Raises:
+        JournalError: it cannot be read, or is no journal.
+    """
+    return Known(journal).standing
