@@ -26,7 +26,6 @@ from tim_async import Client, Ok, Outcome, Rejected, TIMError
 __all__ = ["Batch", "DeadLetter", "UserDeleted", "delete_users"]
 
 NO_SUCH_ACCOUNT = 70107
-PAUSE = 5.0  # seconds
 
 
 class UserDeleted(msgspec.Struct):
@@ -72,12 +71,14 @@ class Batch(Protocol):
         ...
 
 
-async def delete_users(tim: Client, batch: Batch) -> None:
+async def delete_users(tim: Client, batch: Batch, *, pause: float = 5.0) -> None:
     """Delete the accounts of a batch of events, and acknowledge each event as soon as its outcome is known.
 
     Args:
         tim: the client, shared by all batches.
         batch: the events.
+        pause: seconds to wait before an error is raised: with a wrong key each further batch would be refused too, as
+            fast as the broker can bring it.
 
     Raises:
         APIError: every further call would be pointless: a wrong key, for example. What is not acknowledged comes again.
@@ -86,7 +87,7 @@ async def delete_users(tim: Client, batch: Batch) -> None:
     try:
         await _delete(tim, batch, accounts)
     except TIMError:
-        await asyncio.sleep(PAUSE)  # or a wrong key would be tried again and again, as fast as the broker can
+        await asyncio.sleep(pause)
         raise
 
 

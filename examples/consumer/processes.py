@@ -80,15 +80,15 @@ class Process:
 
 
 def nats_server() -> str:
-    """The path of the program.
+    """The path of the program: `NATS_SERVER`, or where packages and we put it.
 
     Raises:
         MissingProgramError: it is not here.
     """
     places = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin" + os.pathsep + str(CACHE / "usr" / "sbin")
-    found = shutil.which("nats-server", path=places)
+    found = shutil.which(os.environ.get("NATS_SERVER", "nats-server"), path=places)
     if found is None:
-        raise MissingProgramError(f"nats-server is missing: sh {HERE.name}/get_nats_server.sh")
+        raise MissingProgramError(f"nats-server is missing; this unpacks Debian's: {HERE / 'get_nats_server'}")
     return found
 
 
