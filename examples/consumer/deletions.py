@@ -26,6 +26,7 @@ from tim_async import Client, Ok, Outcome, Rejected, TIMError
 __all__ = ["Batch", "DeadLetter", "UserDeleted", "delete_users"]
 
 NO_SUCH_ACCOUNT = 70107
+MOST_BYTES = 10_000  # of an event in a dead letter, which would else be too long a message if the event nearly is
 
 
 class UserDeleted(msgspec.Struct):
@@ -109,8 +110,8 @@ async def _read(batch: Batch) -> dict[int, str]:
     for place, body in enumerate(batch.bodies):
         try:
             accounts[place] = msgspec.json.decode(body, type=UserDeleted).user_id
-        except ValueError as error:
-            await batch.bury(DeadLetter(body.decode(errors="replace"), None, f"not an event: {error}"))
+        except (ValueError, RecursionError) as error:
+            await batch.bury(_letter(body, None, f"not an event: {error}"))
             await batch.done(place)
     return accounts
 
@@ -139,6 +140,9 @@ async def _settle(batch: Batch, place: int, outcome: Outcome[Any]) -> None:
         await batch.again(place)
         return
     if not isinstance(outcome, Ok):
-        event = batch.bodies[place].decode(errors="replace")
-        await batch.bury(DeadLetter(event, outcome.code, outcome.reason))
+        await batch.bury(_letter(batch.bodies[place], outcome.code, outcome.reason))
     await batch.done(place)
+
+
+def _letter(body: bytes, code: int | None, reason: str) -> DeadLetter:
+    return DeadLetter(body[:MOST_BYTES].decode(errors="replace"), code, reason)
