@@ -139,6 +139,10 @@ def test_blank_lines_are_no_records_but_empty_cells_are() -> None:
     assert [row.number for row in rows('\nMary,x\n   \n"",\n,\n\t\nBob,x\n\n')] == [3, 5, 6, 8]
 
 
+def test_blank_lines_are_no_records_where_a_block_is_looked_at_line_by_line_either() -> None:
+    assert accounts('Mary,a \\"b\n\nJohn,x\n') == ["Mary", "John"]
+
+
 def test_the_first_record_is_that_of_the_first_line_that_is_not_blank() -> None:
     assert first_record(["\n", '"a\n', 'b",c\n'], ",") == ["a\nb", "c"]
     assert first_record([], ",") == []

@@ -259,8 +259,10 @@ def test_a_reader_that_goes_away_leaves_a_job_that_can_be_resumed(
 ) -> None:
     with start(*DELETE, *options, *table(tmp_path, emulator, 3), "--to", "/dev/full") as process:
         _, err = process.communicate()
-    assert process.returncode == 2  # all was done, only the outcomes are not where they should be
-    assert b"the outcomes cannot be written to /dev/full: No space left on device; 3 rows: 3 Ok" in err
+    # 2 if all was done by then and only the outcomes are not where they should be, else 75.
+    assert process.returncode in (2, 75)
+    assert b"the outcomes cannot be written to /dev/full: No space left on device; " in err
+    assert run(["resume", str(tmp_path / JOB), *key(tmp_path)]) == 0
     assert run(["job", str(tmp_path / JOB), "--outcomes", str(tmp_path / "out.jsonl")]) == 0
     assert len(lines((tmp_path / "out.jsonl").read_text())) == 3
 

@@ -55,9 +55,14 @@ async def test_the_end_of_the_time_closes_the_client_and_is_no_signal() -> None:
     stop = Stop()
     async with Emulator() as emulator:
         tim = client(emulator)
-        async with stop.watching(tim, seconds=0):
+        async with stop.watching(tim, seconds=0.01):
             await rest(tim)
     assert stop.signal is None
+
+
+async def test_no_time_at_all_closes_the_client_before_anything_is_sent() -> None:
+    async with Emulator() as emulator, Stop().watching(client(emulator), seconds=0):
+        assert not emulator.books.calls
 
 
 async def test_a_second_signal_leaves_the_block_at_once_and_the_code_behind_it_goes_on() -> None:
@@ -109,7 +114,7 @@ async def test_a_signal_after_the_end_of_the_time_closes_no_second_time() -> Non
     stop = Stop()
     async with Emulator() as emulator:
         tim = client(emulator)
-        async with stop.watching(tim, seconds=0):
+        async with stop.watching(tim, seconds=0.01):
             await rest(tim)
             signal.raise_signal(signal.SIGINT)
             await asyncio.sleep(0)

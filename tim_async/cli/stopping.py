@@ -50,9 +50,11 @@ class Stop:
         with self._scope:
             for number in numbers:
                 loop.add_signal_handler(number, self._came, number, client)
-            timer = loop.call_later(seconds, self._close, client) if seconds is not None else None
+            timer = loop.call_later(seconds, self._close, client) if seconds else None
             try:
                 async with client:
+                    if seconds == 0:  # at once, and not as soon as the loop comes to it: nothing may be sent
+                        await client.aclose()
                     yield
             finally:
                 if timer is not None:
