@@ -21,7 +21,7 @@ from processes import HERE, Process, free_port, nats_server, until
 
 __all__ = ["Broker", "Kafka", "Nats"]
 
-DELETED, DEAD = "users.deleted", "users.dead"
+DELETED, NOTED, DEAD = "users.deleted", "users.noted", "users.dead"
 WAIT = 10.0  # seconds for an answer
 
 
@@ -101,7 +101,7 @@ class Nats:
             try:
                 await jetstream.stream_info("USERS")
             except NotFoundError:  # these events are there before the consumer is
-                await jetstream.add_stream(StreamConfig(name="USERS", subjects=["users.*"]))
+                await jetstream.add_stream(StreamConfig(name="USERS", subjects=[DELETED, NOTED]))
             await asyncio.gather(*(jetstream.publish(DELETED, event) for event in events))
 
     async def left(self) -> int:
@@ -117,7 +117,7 @@ class Nats:
         async with self._jetstream() as jetstream:
             while True:
                 try:
-                    message = await jetstream.get_msg("USERS", place, DEAD, next=True)
+                    message = await jetstream.get_msg("DEAD_USERS", place, DEAD, next=True)
                 except NotFoundError:
                     return letters
                 letters.append(msgspec.json.decode(message.data or b"", type=DeadLetter))

@@ -3,7 +3,7 @@
 `TIM_SDK_APP_ID`, `TIM_SECRET_KEY` and `TIM_REGION` say which app, `NATS_URL` which broker. Start as many as you like,
 with a limiter that they share (`tim_async.redis`).
 
-One stream holds the events, the notes and the dead letters, so a note lives as long as any event that came before it.
+One stream holds the events and the notes, so a note lives as long as any event that came before it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from nats.js.errors import NotFoundError
 from tim_async import Client
 
 DELETED, NOTED, DEAD = "users.deleted", "users.noted", "users.dead"
-USERS = JStream("USERS", subjects=["users.*"], max_age=7 * 24 * 3600)  # seconds: the longest outage to be survived
+WEEK = 7 * 24 * 3600  # seconds: the longest outage to be survived
+USERS = JStream("USERS", subjects=[DELETED, NOTED], max_age=WEEK)
 BATCH = int(os.environ.get("BATCH", "1000"))
 SIDE_BY_SIDE = 3  # batches: while the accounts of one are deleted, those of another are looked at
 LOOK_BACK = 100_000  # messages: so far apart an event may be announced twice
@@ -38,6 +39,7 @@ ACK_WAIT = float(os.environ.get("ACK_WAIT", "60"))  # seconds until the events o
 broker = NatsBroker(
     os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), max_reconnect_attempts=-1, reconnect_time_wait=1
 )
+dead_letters = broker.publisher(DEAD, stream=JStream("DEAD_USERS", subjects=[DEAD]))
 
 
 @asynccontextmanager
@@ -77,7 +79,7 @@ class NatsBatch:
 
     async def bury(self, letter: DeadLetter) -> None:
         """As in `Batch`."""
-        await self._jetstream.publish(DEAD, msgspec.json.encode(letter))
+        await dead_letters.publish(msgspec.json.encode(letter))
 
     async def done(self, place: int) -> None:
         """As in `Batch`."""
