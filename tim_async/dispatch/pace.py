@@ -68,7 +68,7 @@ class Pace:
         return self._clock() >= self._until and self.keep(last_word=self.has_last_word)
 
     def leave(self) -> None:
-        """The client is closed: others need not heed its rate."""
+        """The client is closed: its rate no longer counts for others."""
         if isinstance(self._limiter, Adjustable):
             self._limiter.forget(self.command)
 

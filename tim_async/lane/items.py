@@ -211,7 +211,7 @@ class Owner(Queue, ABC):
 
     @abstractmethod
     def rebook(self, place: Any, item: Item) -> None:
-        """From now on this place hangs on another item."""
+        """From now on another item decides about this place."""
 
     @abstractmethod
     def put(self, place: Any, account: str, value: Any) -> None:
@@ -263,7 +263,7 @@ class BatchOwner(Owner, ABC):
 
     @abstractmethod
     def unbundle(self, bundle: Bundle, items: Sequence[Item]) -> None:
-        """From now on each place of a bundle hangs on an item of its own."""
+        """From now on each place of a bundle has an item of its own."""
 
     @abstractmethod
     def put_bundle(self, bundle: Bundle, values: Sequence[Any]) -> None:
@@ -320,7 +320,7 @@ class Bundle(msgspec.Struct, gc=False, eq=False):
     queue: Queue
     """Its owner while it waits, then `IN_FLIGHT`."""
     items: list[Item] | None = None
-    """Once it was opened: then these wait, or are in flight, in its stead."""
+    """Once it was opened: then these wait, or are in flight, in its place."""
 
     def open(self) -> list[Item]:
         """Make its items, each as it stands."""

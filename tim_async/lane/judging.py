@@ -179,7 +179,7 @@ class Lane(Refusing):
                 item.reply = answer.reply
 
     def _final(self, chunk: Chunk, answer: Answer, verdict: Code, now: float) -> Effect:
-        """The call will always be refused so; find out whom that concerns."""
+        """The call would always be refused like this: find out which items that concerns."""
         self._useful(now)
         self._proven(now)
         if answer.values or answer.errors:

@@ -45,7 +45,7 @@ class Leaving:
         self._lent: WeakValueDictionary[tuple[int, Any], Queue] = WeakValueDictionary()
 
     def enlist(self, owner: Owner) -> None:
-        """Know an owner from now on: when the lane is stopped it hears of it, also if it has given nothing yet."""
+        """Know an owner from now on, so that it is stopped with the lane even if it has given nothing yet."""
         self.owners.add(owner)
         if owner.hurried:
             self._hurried.add(owner)

@@ -257,7 +257,7 @@ class Waiting(Leaving):
         return max(min(times), now)
 
     def _gate(self) -> float:
-        """From when on a call may leave; infinity while that hangs on an answer."""
+        """From when on a call may leave; infinity while that depends on an answer."""
         health = self.health
         if health.full or (self.in_flight and (self.suspect or self.failures >= FAILURES_MOST)):
             return math.inf

@@ -129,7 +129,7 @@ class Permits:
         self._out = 0
         # The calls without an end, oldest first; those of them whose permits could not be back yet, oldest first (with
         # some that have ended); and when permits come back, soonest first: a sorted list of 100 is as quick as a heap,
-        # and tells when the fifth comes back. A permit in neither of the last two hangs on the end of its call.
+        # and tells when the fifth comes back. A permit in neither of the last two waits for the end of its call.
         self._calls: dict[Permit, None] = {}
         self._young: deque[Permit] = deque()
         self._due: list[tuple[float, int, Permit]] = []
@@ -233,7 +233,7 @@ class Permits:
             self._rest(permit, self.reusable_at(permit, now))
 
     def reusable_at(self, permit: Permit, now: float) -> float:
-        """When the permit may be used again, as far as is known now; `math.inf` as long as that hangs on its end."""
+        """When the permit may be used again, as far as is known now; `math.inf` as long as that depends on its end."""
         window = self._window(now)
         smallest = self._smallest(now)
         proven = smallest is not None and self._proofs >= ENOUGH and not permit.fresh
