@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parent.parent
+SCRIPTS = ["run", ".ci/run", "tests/slow_machine.sh", "examples/consumer/get_nats_server", "examples/consumer/start"]
 LOCK = (HOUSE / "requirements.lock").read_text(encoding="utf-8")
 
 
@@ -18,7 +19,7 @@ def test_the_script_tells_its_commands_and_sets_nothing_up_for_that(tmp_path: Pa
     script = tmp_path / "run"
     script.write_bytes((HOUSE / "run").read_bytes())
     told = subprocess.run(["sh", str(script), *arguments], capture_output=True, check=True, text=True).stdout
-    assert all(f"./run {name}" in told for name in ("demo", "test", "lock"))
+    assert all(f"./run {name}" in told for name in ("demo", "test", "example", "lock"))
     assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
 
 
@@ -36,7 +37,13 @@ def test_a_python_that_will_not_do_is_told(tmp_path: Path) -> None:
     assert "Python 3.11 or newer is needed" in done.stderr
 
 
-@pytest.mark.parametrize("script", ["run", ".ci/run", "tests/slow_machine.sh"])
+def test_an_example_that_there_is_not_is_told_together_with_those_that_there_are() -> None:
+    done = subprocess.run([HOUSE / "run", "example", "nothing"], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("run: which example? consumer")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_the_scripts_can_be_run(script: str) -> None:
     assert os.access(HOUSE / script, os.X_OK)
 
@@ -65,6 +72,7 @@ def test_the_lock_has_hashes_for_all_that_is_needed() -> None:
         *project["project"]["optional-dependencies"]["cli"],
         *project["project"]["optional-dependencies"]["redis"],
         *project["dependency-groups"]["test"],
+        *project["dependency-groups"]["examples"],
     ]
     names = {re.split(r"[^\w.-]", requirement)[0].replace(".", "-") for requirement in needed}
     locked = re.findall(r"^([\w-]+)==\S+(?: ;[^\\\n]*)? \\\n +--hash=sha256:", LOCK, re.MULTILINE)
