@@ -6,7 +6,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -305,6 +305,33 @@ async def test_what_a_sink_raises_ends_the_run_and_the_rest_can_be_resumed(
         assert (report.stopped_by, report.resumable) == (error, True)
         report = await bulk.run(tim.push.clear_tags, users, journal=tmp_path / "it.job")
     assert (report.counts["Ok"], report.open) == (1001, 0)
+
+
+async def each(names: list[str]) -> AsyncIterator[str]:
+    for name in names:
+        yield name
+
+
+@pytest.mark.parametrize("told", ["sink", "on_progress"])
+@pytest.mark.parametrize("source", [list, each])
+async def test_what_was_out_when_a_function_of_the_caller_raised_is_in_the_journal_and_nothing_more_goes_out(
+    emulator: Emulator, tmp_path: Path, source: Callable[[list[str]], Any], told: str
+) -> None:
+    names, seen = [f"v{number}" for number in range(5000)], list[Any]()
+    emulator.accounts.add(*names)
+
+    def fails(about: Any) -> None:
+        if told == "sink" or about.tally.done:
+            seen.append(about)
+            raise ZeroDivisionError
+
+    more: dict[str, Any] = {told: fails}
+    async with client(emulator, max_in_flight=2) as tim:
+        with pytest.raises(ZeroDivisionError):
+            await bulk.run(tim.push.clear_tags, source(names), journal=tmp_path / "it.job", **more)
+    standing = bulk.standing_of(tmp_path / "it.job")
+    assert standing.counts["Ok"] == sum(len(call.items) for call in emulator.books.calls) < 5000
+    assert (standing.done, standing.maybe, len(seen)) == (standing.counts["Ok"], 0, 1)
 
 
 def failures(users: bulk.Source, journal: Path) -> str:

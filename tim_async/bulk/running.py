@@ -83,6 +83,7 @@ class Running:
         self._progress = Progress(task.source.count)
         self._tally = self._progress.tally
         self._next = 0.0
+        self._sink, self._on_progress = task.sink, task.on_progress
         self._finals = 0
         self._taken = 0
         self._waiting: dict[int, str] = {}  # place -> what became of it earlier, for rows that are still to be sent
@@ -185,21 +186,25 @@ class Running:
 
     def _count(self, _place: int, row: Row, outcome: Outcome[Any]) -> None:
         self._taken += 1
-        sink = self._task.sink
+        sink = self._sink
         if isinstance(outcome, Ok) and sink is None:
             self._tally.add_ok(assumed=outcome.assumed)
         else:
             told = record(row.number, outcome)
             self._tally.add(told)
             if sink is not None:
+                self._sink = None  # what raises is not called again
                 sink(told)
+                self._sink = sink
         self._tell()
 
     def _tell(self, *, always: bool = False) -> None:
-        on_progress = self._task.on_progress
+        on_progress = self._on_progress
         if on_progress is not None and (always or time.monotonic() >= self._next):
             self._next = time.monotonic() + _EVERY
+            self._on_progress = None  # as above
             on_progress(self._progress)
+            self._on_progress = on_progress
 
     def _report(self, stopped_by: Exception | None) -> Report:
         task, counts = self._task, dict(self._tally.counts)
