@@ -385,6 +385,41 @@ async def test_a_journal_that_cannot_be_written_is_told_and_nothing_is_sent(
     assert calls(emulator) == 0
 
 
+async def forgotten(_: Any) -> None:
+    """Nobody would await it."""
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"operation": "delete"}, "the operation is one of a client, .* not str"),
+        ({"operation": None}, "not NoneType"),
+        ({"sink": 3}, "sink must be a function, not int"),
+        ({"on_progress": "x"}, "on_progress must be a function, not str"),
+        ({"item": None}, "item must be a function, not NoneType"),
+        ({"sink": forgotten}, "sink must be a plain function: nobody would await"),
+        ({"source": "users.csv"}, r"a str is no list of accounts; a file is opened by AccountFile\(path\)"),
+        ({"source": Path("users.csv")}, r"Path is no list of accounts; a file is opened by AccountFile\(path\)"),
+        ({"source": bulk.AccountFile("users.csv")}, "open users.csv first: with AccountFile"),
+        ({"journal": ""}, "it is no name of a file"),
+        ({"journal": "a\0b"}, "cannot be written: embedded null byte"),
+    ],
+)
+async def test_what_is_no_argument_of_a_run_is_told_before_anything_is_sent(
+    emulator: Emulator, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    async with client(emulator) as tim:
+        said: dict[str, Any] = {
+            "operation": tim.push.clear_tags,
+            "source": ["u1"],
+            "journal": tmp_path / "it.job",
+            **change,
+        }
+        with pytest.raises((TypeError, RuntimeError, bulk.JournalError), match=told):
+            await bulk.run(**said)
+    assert (calls(emulator), list(tmp_path.iterdir())) == (0, [])  # noqa: ASYNC240 - a test may look
+
+
 async def test_broken_rows_of_an_asynchronous_source_have_their_outcome_too(emulator: Emulator) -> None:
     async def names() -> AsyncIterator[Any]:
         yield "u1"

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from tim_async.errors import APIError, ClientClosed, TIMError
 from tim_async.operations.command import Priority
@@ -29,6 +29,7 @@ __all__ = ["Operation", "Running", "Task"]
 _EVERY = 0.1  # seconds between two tellings of the progress
 
 
+@runtime_checkable
 class Operation(Protocol):
     """An operation of a client, such as ``tim.accounts.delete`` or ``tim.push.send_to.of(...)``."""
 
@@ -98,7 +99,8 @@ class Running:
             JournalError: the journal cannot be read.
             TypeError: the items have not the form that the operation takes.
         """
-        how, stopped_by = "cancelled, or failed", None
+        how = "cancelled, or failed"
+        stopped_by: Exception | None = None
         try:
             try:
                 self._tell(always=True)
