@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_what_the_database_cannot_hold_is_told_as_any_other_failure_and_does_not
 
 
 @contextmanager
-def written_by_another(path: Path) -> Iterator[None]:
+def written_by_another(path: Path) -> Generator[None, None, None]:
     """Whoever writes too has to wait."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
