@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from servers import Puppet, client_of
 
@@ -367,6 +368,47 @@ async def test_failures_of_other_inputs_are_json_lines_with_their_arguments(emul
     assert [(line["account"], line["argument"], bool(line["reason"])) for line in lines] == [
         ("", ["b"], True),
         ("u2", ["c" * 51], True),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "utf-16", "utf-16-le", "shift_jis"])
+@pytest.mark.parametrize("column", ["account", None])
+async def test_failures_are_in_the_encoding_of_the_input_and_can_be_fed_in_again(
+    emulator: Emulator, tmp_path: Path, encoding: str, column: str | None
+) -> None:
+    path, journal = tmp_path / "users", tmp_path / "it.job"
+    text = 'account,town\nu1,Oslo\n小明,"北""京,\n"\n王,x\n' if column else "u1\n小明\n王\n"
+    path.write_text(text, encoding=encoding, newline="\n")
+    async with client(emulator) as tim:
+        with bulk.AccountFile(path, column=column, encoding=encoding) as users:
+            report = await bulk.run(tim.accounts.delete, users, journal=journal)
+            failed = [row for row in users.rows() if row.account != "u1"]
+            with path.with_name("again").open("wb") as sink:
+                bulk.export_failures(bulk.Known(journal), users, sink)
+        with bulk.AccountFile(path.with_name("again"), column=column, encoding=encoding) as again:
+            found = list(again.rows())
+    assert report.counts["Rejected"] == 2
+    assert [row.account for row in found] == [row.account for row in failed]
+    assert [row.columns.get("town") for row in found] == [row.columns.get("town") for row in failed]
+
+
+async def test_failures_of_a_table_with_arguments_keep_these_as_json_lines(emulator: Emulator, tmp_path: Path) -> None:
+    told = {"account": ["u1", "ghost", ""], "n": [1, 2, 3], "argument": [["a"], ["b"], ["c"]]}
+    pyarrow.parquet.write_table(pyarrow.table(told), tmp_path / "users")
+    async with client(emulator) as tim:
+        with bulk.AccountFile(tmp_path / "users", column="account") as users:
+            await bulk.run(tim.push.add_tags, users, journal=tmp_path / "it.job")
+            lines = [json.loads(line) for line in failures(users, tmp_path / "it.job").splitlines()]
+    assert [(line["account"], line.get("argument")) for line in lines] == [("ghost", ["b"]), ("", ["c"])]
+
+
+async def test_a_broken_row_is_among_the_failures_with_its_place(
+    emulator: Emulator, users: bulk.AccountFile, tmp_path: Path
+) -> None:
+    async with client(emulator) as tim:
+        await bulk.run(tim.push.clear_tags, users, journal=tmp_path / "it.job")
+    assert failures(users, tmp_path / "it.job").splitlines()[1:] == [
+        "x,,row 1002 of the input: the number of cells is wrong: 3 instead of 1"
     ]
 
 
