@@ -427,6 +427,19 @@ async def test_a_journal_that_cannot_be_written_is_told_and_nothing_is_sent(
     assert calls(emulator) == 0
 
 
+async def test_a_row_without_its_argument_is_that_rows_fault_and_bars_no_other(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    items: list[Any] = [(f"u{number}", ["a"]) for number in range(900)]
+    items[700] = "u700"
+    async with client(emulator) as tim:
+        report = await bulk.run(tim.push.add_tags, items, journal=tmp_path / "it.job")
+        with pytest.raises(TypeError, match="must be an \\(account, argument\\) pair, not str"):
+            await bulk.run(tim.push.add_tags, ["u700"])
+    assert (report.counts["Ok"], report.counts["NotSent"], report.open) == (899, 1, 0)
+    assert [trouble.rows for trouble in report.troubles] == [[701]]
+
+
 async def forgotten(_: Any) -> None:
     """Nobody would await it."""
 

@@ -165,7 +165,8 @@ class Running:
         maybe_sent: bool = False,
     ) -> None:
         task = self._task
-        sending = Sending(rows, item=task.item, settle=self._settle, lose=self._count)
+        pairs = task.operation.endpoint.prepare is not None
+        sending = Sending(rows, item=task.item, pairs=pairs, settle=self._settle, lose=self._count)
         try:
             await sending.run(
                 partial(task.operation.stream, priority=task.priority),

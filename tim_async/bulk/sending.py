@@ -29,6 +29,8 @@ class Sending:
         rows: with their places, read as they are needed.
         item: makes of a row what the operation takes: the account, or an (account, argument) pair; raises `RowError`
             for a row of which nothing can be made.
+        pairs: whether the operation takes pairs. What else is made of the very first row is a mistake of the program,
+            which the operation refuses; of a later one it is that of the row, which lacks its argument.
         settle: told of every outcome. Its first error ends the sending; what a call in flight is answered then is still
             told, if there is a journal that keeps it.
         lose: told of the rows whose outcome will never be known, because the sending was cut short.
@@ -46,6 +48,7 @@ class Sending:
         rows: Iterator[Placed] | AsyncIterator[Placed],
         *,
         item: Callable[[Row], Any],
+        pairs: bool = False,
         settle: Settle,
         lose: Settle,
     ) -> None:
@@ -54,6 +57,7 @@ class Sending:
         self.unread = True
         self._rows = rows
         self._item = item
+        self._pairs = pairs
         self._settle = settle
         self._lose = lose
         self._open: dict[int, Placed] = {}
@@ -138,7 +142,7 @@ class Sending:
             return None
         self._open[self._taken] = placed
         self._taken += 1
-        return item
+        return (item, None) if self._pairs and place and isinstance(item, str) else item
 
     def _lose_rest(self) -> None:
         rest, self._open = self._open, {}
