@@ -119,6 +119,47 @@ async def test_the_halves_of_a_refused_call_that_are_forbidden_end_there(puppet:
             await stream
 
 
+async def test_one_that_is_cancelled_by_itself_forbids_it_as_one_that_raises_does(puppet: Puppet) -> None:
+    puppet.respond = yes
+
+    async def gives_up(_: Sequence[int]) -> None:
+        writing = asyncio.get_running_loop().create_future()
+        writing.cancel()
+        await writing
+
+    async with client_of(puppet, limiter=None) as tim:
+        got: list[Outcome[None]] = []
+        with pytest.raises(BatchError) as caught:
+            async with tim.accounts.delete.stream([f"u{n}" for n in range(250)], before_send=gives_up) as outcomes:
+                got += [outcome async for outcome in outcomes]
+    assert str(caught.value.__cause__) == "before_send was cancelled"
+    assert puppet.calls == []
+
+
+async def test_one_that_still_writes_when_the_client_is_closed_is_cut_short_and_nothing_goes_out(
+    puppet: Puppet,
+) -> None:
+    told, seen = asyncio.Event(), list[str]()
+
+    async def slow(_: Sequence[int]) -> None:
+        told.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            seen.append("cut short")
+            raise
+
+    async with (
+        client_of(puppet, close_timeout=0) as tim,
+        tim.accounts.delete.stream(["Mary", "Tom"], before_send=slow) as outcomes,
+    ):
+        await told.wait()
+        await tim.aclose()
+        got = [await anext(outcomes), await anext(outcomes)]
+    assert [type(outcome) for outcome in got] == [NotSent] * 2
+    assert (seen, puppet.calls) == (["cut short"], [])
+
+
 async def test_what_cannot_be_called_is_refused_at_once(client: Client) -> None:
     with pytest.raises(TypeError, match="before_send must be an async function, not list"):
         client.accounts.delete.stream(["Mary"], before_send=[])  # type: ignore[arg-type]  # that is the mistake

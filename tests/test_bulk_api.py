@@ -6,12 +6,13 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from servers import Puppet, client_of
 
@@ -307,6 +308,33 @@ async def test_what_a_sink_raises_ends_the_run_and_the_rest_can_be_resumed(
     assert (report.counts["Ok"], report.open) == (1001, 0)
 
 
+async def each(names: list[str]) -> AsyncIterator[str]:
+    for name in names:
+        yield name
+
+
+@pytest.mark.parametrize("told", ["sink", "on_progress"])
+@pytest.mark.parametrize("source", [list, each])
+async def test_what_was_out_when_a_function_of_the_caller_raised_is_in_the_journal_and_nothing_more_goes_out(
+    emulator: Emulator, tmp_path: Path, source: Callable[[list[str]], Any], told: str
+) -> None:
+    names, seen = [f"v{number}" for number in range(5000)], list[Any]()
+    emulator.accounts.add(*names)
+
+    def fails(about: Any) -> None:
+        if told == "sink" or about.tally.done:
+            seen.append(about)
+            raise ZeroDivisionError
+
+    more: dict[str, Any] = {told: fails}
+    async with client(emulator, max_in_flight=2) as tim:
+        with pytest.raises(ZeroDivisionError):
+            await bulk.run(tim.push.clear_tags, source(names), journal=tmp_path / "it.job", **more)
+    standing = bulk.standing_of(tmp_path / "it.job")
+    assert standing.counts["Ok"] == sum(len(call.items) for call in emulator.books.calls) < 5000
+    assert (standing.done, standing.maybe, len(seen)) == (standing.counts["Ok"], 0, 1)
+
+
 def failures(users: bulk.Source, journal: Path) -> str:
     out = BytesIO()
     bulk.export_failures(bulk.Known(journal), users, out)
@@ -343,6 +371,47 @@ async def test_failures_of_other_inputs_are_json_lines_with_their_arguments(emul
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "utf-16", "utf-16-le", "shift_jis"])
+@pytest.mark.parametrize("column", ["account", None])
+async def test_failures_are_in_the_encoding_of_the_input_and_can_be_fed_in_again(
+    emulator: Emulator, tmp_path: Path, encoding: str, column: str | None
+) -> None:
+    path, journal = tmp_path / "users", tmp_path / "it.job"
+    text = 'account,town\nu1,Oslo\n小明,"北""京,\n"\n王,x\n' if column else "u1\n小明\n王\n"
+    path.write_text(text, encoding=encoding, newline="\n")
+    async with client(emulator) as tim:
+        with bulk.AccountFile(path, column=column, encoding=encoding) as users:
+            report = await bulk.run(tim.accounts.delete, users, journal=journal)
+            failed = [row for row in users.rows() if row.account != "u1"]
+            with path.with_name("again").open("wb") as sink:
+                bulk.export_failures(bulk.Known(journal), users, sink)
+        with bulk.AccountFile(path.with_name("again"), column=column, encoding=encoding) as again:
+            found = list(again.rows())
+    assert report.counts["Rejected"] == 2
+    assert [row.account for row in found] == [row.account for row in failed]
+    assert [row.columns.get("town") for row in found] == [row.columns.get("town") for row in failed]
+
+
+async def test_failures_of_a_table_with_arguments_keep_these_as_json_lines(emulator: Emulator, tmp_path: Path) -> None:
+    told = {"account": ["u1", "ghost", ""], "n": [1, 2, 3], "argument": [["a"], ["b"], ["c"]]}
+    pyarrow.parquet.write_table(pyarrow.table(told), tmp_path / "users")
+    async with client(emulator) as tim:
+        with bulk.AccountFile(tmp_path / "users", column="account") as users:
+            await bulk.run(tim.push.add_tags, users, journal=tmp_path / "it.job")
+            lines = [json.loads(line) for line in failures(users, tmp_path / "it.job").splitlines()]
+    assert [(line["account"], line.get("argument")) for line in lines] == [("ghost", ["b"]), ("", ["c"])]
+
+
+async def test_a_broken_row_is_among_the_failures_with_its_place(
+    emulator: Emulator, users: bulk.AccountFile, tmp_path: Path
+) -> None:
+    async with client(emulator) as tim:
+        await bulk.run(tim.push.clear_tags, users, journal=tmp_path / "it.job")
+    assert failures(users, tmp_path / "it.job").splitlines()[1:] == [
+        "x,,row 1002 of the input: the number of cells is wrong: 3 instead of 1"
+    ]
+
+
 @pytest.mark.parametrize("journal", ["nowhere/it.job", "taken/it.job", "full/it.job"])
 async def test_a_journal_that_cannot_be_written_is_told_and_nothing_is_sent(
     emulator: Emulator, users: bulk.AccountFile, tmp_path: Path, journal: str
@@ -356,6 +425,54 @@ async def test_a_journal_that_cannot_be_written_is_told_and_nothing_is_sent(
         with pytest.raises(bulk.JournalError, match=r"the journal .*it.job cannot be written: "):
             await bulk.run(tim.push.clear_tags, users, journal=path)
     assert calls(emulator) == 0
+
+
+async def test_a_row_without_its_argument_is_that_rows_fault_and_bars_no_other(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    items: list[Any] = [(f"u{number}", ["a"]) for number in range(900)]
+    items[700] = "u700"
+    async with client(emulator) as tim:
+        report = await bulk.run(tim.push.add_tags, items, journal=tmp_path / "it.job")
+        with pytest.raises(TypeError, match="must be an \\(account, argument\\) pair, not str"):
+            await bulk.run(tim.push.add_tags, ["u700"])
+    assert (report.counts["Ok"], report.counts["NotSent"], report.open) == (899, 1, 0)
+    assert [trouble.rows for trouble in report.troubles] == [[701]]
+
+
+async def forgotten(_: Any) -> None:
+    """Nobody would await it."""
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"operation": "delete"}, "the operation is one of a client, .* not str"),
+        ({"operation": None}, "not NoneType"),
+        ({"sink": 3}, "sink must be a function, not int"),
+        ({"on_progress": "x"}, "on_progress must be a function, not str"),
+        ({"item": None}, "item must be a function, not NoneType"),
+        ({"sink": forgotten}, "sink must be a plain function: nobody would await"),
+        ({"source": "users.csv"}, r"a str is no list of accounts; a file is opened by AccountFile\(path\)"),
+        ({"source": Path("users.csv")}, r"Path is no list of accounts; a file is opened by AccountFile\(path\)"),
+        ({"source": bulk.AccountFile("users.csv")}, "open users.csv first: with AccountFile"),
+        ({"journal": ""}, "it is no name of a file"),
+        ({"journal": "a\0b"}, "cannot be written: embedded null byte"),
+    ],
+)
+async def test_what_is_no_argument_of_a_run_is_told_before_anything_is_sent(
+    emulator: Emulator, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    async with client(emulator) as tim:
+        said: dict[str, Any] = {
+            "operation": tim.push.clear_tags,
+            "source": ["u1"],
+            "journal": tmp_path / "it.job",
+            **change,
+        }
+        with pytest.raises((TypeError, RuntimeError, bulk.JournalError), match=told):
+            await bulk.run(**said)
+    assert (calls(emulator), list(tmp_path.iterdir())) == (0, [])  # noqa: ASYNC240 - a test may look
 
 
 async def test_broken_rows_of_an_asynchronous_source_have_their_outcome_too(emulator: Emulator) -> None:

@@ -209,6 +209,15 @@ def test_standard_input_is_kept_beside_the_journal(
     assert [line["account"] for line in lines((tmp_path / "mend.jsonl").read_text())] == ["nobody"]
 
 
+def test_a_copy_of_cut_input_does_not_bar_the_whole_one(emulator: Emulator, options: list[str], tmp_path: Path) -> None:
+    emulator.accounts.add("Mary", "John")
+    command = ("accounts", "delete", "--yes", "--from", "-", "--journal", str(tmp_path / "it.job"), *options)
+    for given, code, left in ((b"Mary\nJo", 4, 2), (b"Mary\nJohn\n", 0, 0), (b"Mary\nJo\n", 2, 0)):
+        with start(*command, "--to", os.devnull) as process:
+            process.communicate(given)
+        assert (process.returncode, len(emulator.accounts)) == (code, left)
+
+
 @pytest.mark.parametrize("command", ["resume", "job"])
 def test_what_is_no_journal_is_told(
     tmp_path: Path, command: str, options: list[str], capsys: pytest.CaptureFixture[str]

@@ -159,3 +159,25 @@ async def test_a_read_that_may_have_been_sent_shares_no_place_with_one_that_was_
         assert isinstance((await again).outcomes[0], Unknown)
         first.answer(yes(first))
         await busy
+
+
+async def test_of_events_that_are_delivered_again_only_those_of_absent_accounts_are_dead_letters(
+    client: Client, emulator: Emulator
+) -> None:
+    """A consumer died with most of its events done and none of them acknowledged."""
+    there, absent = [f"u{number}" for number in range(300)], [f"absent{number}" for number in range(7)]
+    emulator.accounts.add(*there)
+    delivered = there[:200]
+    await client.accounts.delete(delivered[:150])
+    dead: dict[str, type[Any]] = {}
+
+    async def consume(account: str, *, redelivered: bool) -> None:
+        try:
+            await client.accounts.delete.one(account, maybe_sent=redelivered)
+        except AccountError as exc:
+            dead[account] = type(exc.outcome)
+
+    events = [*there[:250], *absent, *there[250:]]
+    await asyncio.gather(*(consume(account, redelivered=account in delivered) for account in events))
+    assert dead == dict.fromkeys(absent, Rejected)
+    assert len(emulator.accounts) == 0

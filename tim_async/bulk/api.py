@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from functools import partial
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +14,8 @@ import msgspec
 from tim_async.operations.command import Priority
 
 from .items import ItemSource
-from .journal.opened import Job, open_journal
+from .journal.opened import Job, Opened, open_journal
+from .journal.patience import to_its_end
 from .report import Progress, Report
 from .rows import Row
 from .running import Operation, Running, Task
@@ -73,25 +76,49 @@ async def run(
     Raises:
         JournalError: the journal cannot be used: `JournalHeld` by another process, `JournalBroken`, `JournalUnlike` for
             another job, `JournalRested` if somebody has to say yes first, `JournalFull`. Nothing was sent.
-        TypeError: the source's items have not the form that the operation takes.
+        TypeError: the source's items have not the form that the operation takes, or an argument is none of its kind.
     """
+    _check(operation, item=item, sink=sink, on_progress=on_progress)
     if not hasattr(type(source), "fingerprint"):
         source = ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", source))
     source = cast("Source", source)
     task = Task(operation, source, item, priority, sink, on_progress)
     if journal is None:
         return await Running(task, None).go()
-    endpoint = operation.endpoint
-    opened = await asyncio.to_thread(
+    opening = partial(
         open_journal,
         Path(journal),
         job_of(operation, source, settings),
         {"source": {"name": source.name, "count": source.count, **_opening(source)}, "memo": dict(memo or {})},
-        window=max(1.0, 1.0 / endpoint.rate),
+        window=max(1.0, 1.0 / operation.endpoint.rate),
         rested_ok=rested_ok,
-        deletes=endpoint.method.startswith(_DELETES),
+        deletes=operation.endpoint.method.startswith(_DELETES),
     )
-    return await Running(task, opened).go()
+    return await Running(task, await _opened(opening)).go()
+
+
+def _check(operation: Any, *, item: Any, **functions: Any) -> None:
+    """What is no operation, or cannot be called, is told before anything is done."""
+    if not isinstance(operation, Operation):
+        raise TypeError(
+            "the operation is one of a client, bound to its options if it needs some, such as tim.accounts.delete or "
+            f"tim.push.send_to.of(...), not {type(operation).__name__}"
+        )
+    for name, function in (("item", item), *functions.items()):
+        if not callable(function) and (name == "item" or function is not None):
+            raise TypeError(f"{name} must be a function, not {type(function).__name__}")
+        if iscoroutinefunction(function):
+            raise TypeError(f"{name} must be a plain function: nobody would await what this one gives")
+
+
+async def _opened(opening: Callable[[], Opened]) -> Opened:
+    future = asyncio.get_running_loop().run_in_executor(None, opening)
+    try:
+        return await to_its_end(future)
+    except asyncio.CancelledError:
+        if future.exception() is None:
+            future.result().close("cancelled before anything was sent")
+        raise
 
 
 def _opening(source: Source) -> dict[str, Any]:

@@ -5,7 +5,9 @@ A journal holds no accounts. So its input is read once more, and must be the one
 
 from __future__ import annotations
 
+import codecs
 import csv
+import json
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -58,8 +60,9 @@ def _record(row: Row, ending: Ending, value: str | None) -> Record:
 def export_failures(known: Known, source: Source, sink: Sink) -> int:
     """Write the rows that ended other than well, and for good, so that they can be mended and fed in again.
 
-    Their columns and arguments are as they were, with ``code`` and ``reason`` beside them. Rows of a table become CSV;
-    all others become JSON lines, which every command reads.
+    Their columns and arguments are as they were, in the encoding of the input, with ``code`` and ``reason`` beside
+    them. Rows of a table become CSV; all others become JSON lines, which every command reads, and so do the rows of a
+    table that has arguments, for which CSV has no place.
 
     Args:
         known: what the journal knows.
@@ -73,12 +76,29 @@ def export_failures(known: Known, source: Source, sink: Sink) -> int:
         JournalUnlike: the input is not the one of then.
         InputError: it cannot be read again.
     """
-    write, count = _table(source, sink) if source.column is not None else _lines(sink), 0
-    for row, ending, _ in _joined(known, source):
-        if ending.final and ending.outcome != "Ok":
-            write(row, ending)
-            count += 1
+    text = _Text(sink, str(source.description.get("encoding", "utf-8")))
+    is_table = source.column is not None and all(row.argument is None for row, _ in _failed(known, source))
+    write, count = _table(source, text) if is_table else _lines(text), 0
+    for row, ending in _failed(known, source):
+        write(row, ending)
+        count += 1
     return count
+
+
+def _failed(known: Known, source: Source) -> Iterator[tuple[Row, Ending]]:
+    return ((row, ending) for row, ending, _ in _joined(known, source) if ending.final and ending.outcome != "Ok")
+
+
+class _Text(UTF8):
+    """Lines in the encoding of the input; what is not of the input and has no place in it is escaped."""
+
+    def __init__(self, sink: Sink, encoding: str) -> None:
+        super().__init__(sink)
+        self._encode = codecs.getincrementalencoder(encoding)("backslashreplace").encode
+        self.is_utf8 = codecs.lookup(encoding).name.startswith("utf-8")
+
+    def write(self, text: str) -> None:
+        self._sink.write(self._encode(text.removesuffix(self.END) + "\n"))
 
 
 def _joined(known: Known, source: Source) -> Iterator[tuple[Row, Ending, str | None]]:
@@ -91,27 +111,29 @@ def _joined(known: Known, source: Source) -> Iterator[tuple[Row, Ending, str | N
             yield row, ending, value
 
 
-def _why(ending: Ending) -> str:
-    return ending.reason or ending.info
+def _why(row: Row, ending: Ending) -> str:
+    where = f"row {row.number} of the input: " if row.problem else ""  # nothing of it can be told but where it stands
+    return where + (ending.reason or ending.info)
 
 
-def _table(source: Source, sink: Sink) -> Any:
+def _table(source: Source, text: _Text) -> Any:
     """Writes rows of CSV. What an earlier such file said of code and reason is put right."""
     columns = [name for name in source.columns if name not in _ADDED]
-    lines = csv.writer(UTF8(sink), lineterminator=UTF8.END)
+    lines = csv.writer(text, lineterminator=_Text.END)
     lines.writerow([*columns, *_ADDED])
 
     def write(row: Row, ending: Ending) -> None:
         cells = [row.account if name == source.column else row.columns.get(name, "") for name in columns]
-        lines.writerow([*cells, "" if ending.code is None else ending.code, _why(ending)])
+        lines.writerow([*cells, "" if ending.code is None else ending.code, _why(row, ending)])
 
     return write
 
 
-def _lines(sink: Sink) -> Any:
+def _lines(text: _Text) -> Any:
     def write(row: Row, ending: Ending) -> None:
         told = {} if row.argument is None else {"argument": row.argument}
-        line = {"account": row.account, **told, "code": ending.code, "reason": _why(ending)}
-        sink.write(escaped(msgspec.json.encode(line)) + b"\n")
+        line = {"account": row.account, **told, "code": ending.code, "reason": _why(row, ending)}
+        written = escaped(msgspec.json.encode(line))
+        text.write(written.decode() if text.is_utf8 else json.dumps(json.loads(written)))
 
     return write

@@ -80,16 +80,18 @@ class AccountFile:
         self._encoding = encoding
         self._opened = ExitStack()
         self._reading = ExitStack()
+        self._sealed: SealedFile | None = None
 
     @property
     def count(self) -> int:
         """Rows, sound and broken."""
+        self._first_pass_done()
         return self.look.count
 
     @property
     def fingerprint(self) -> Fingerprint:
         """Of all bytes as they stand on the disk, compressed ones as they are."""
-        return self._sealed.fingerprint
+        return self._first_pass_done().fingerprint
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -141,19 +143,25 @@ class AccountFile:
             InputError: it was changed.
         """
         self._reading.close()
-        self._sealed.check()
+        self._first_pass_done().check()
+
+    def _first_pass_done(self) -> SealedFile:
+        if self._sealed is None:
+            raise RuntimeError(f"open {self.name} first: with AccountFile(...) as file: ...")
+        return self._sealed
 
     def _read(self, *, accounts_only: bool = False) -> Generator[Row, None, None]:
-        reading = self._reader()(
-            self._sealed, column=self.column, needs=self._needs, name=self.name, accounts_only=accounts_only
+        sealed = self._first_pass_done()
+        reading = self._reader(sealed)(
+            sealed, column=self.column, needs=self._needs, name=self.name, accounts_only=accounts_only
         )
         self.columns = reading.columns
         yield from reading.rows
         self._unterminated = reading.unterminated()
 
-    def _reader(self) -> Callable[..., Reading]:
+    def _reader(self, sealed: SealedFile) -> Callable[..., Reading]:
         """What reads files of this kind."""
-        if self._sealed.open().peek().startswith(b"PAR1"):
+        if sealed.open().peek().startswith(b"PAR1"):
             return partial(_parquet(self.name), argument=self._argument)
         if self._argument is not None:
             raise InputError(f"{self.name} is no Parquet, so it has no column for arguments; give JSON lines")

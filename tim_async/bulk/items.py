@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from hashlib import blake2b
+from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -27,7 +28,7 @@ class ItemSource:
         name: what messages call it.
 
     Raises:
-        TypeError: it is a str or bytes, or nothing that can be iterated.
+        TypeError: it is a str, bytes or a path, or nothing that can be iterated.
     """
 
     columns: Sequence[str] = ()
@@ -36,7 +37,7 @@ class ItemSource:
     """Empty: only the program can give the items once more."""
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any], *, name: str = "the items") -> None:
-        if isinstance(items, str | bytes):
+        if isinstance(items, str | bytes | PurePath):
             raise TypeError(f"a {type(items).__name__} is no list of accounts; a file is opened by AccountFile(path)")
         if not isinstance(items, Iterable | AsyncIterable):
             raise TypeError(f"accounts come from something that can be iterated, not {type(items).__name__}")

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from tim_async.errors import APIError, ClientClosed, TIMError
 from tim_async.operations.command import Priority
@@ -29,6 +29,7 @@ __all__ = ["Operation", "Running", "Task"]
 _EVERY = 0.1  # seconds between two tellings of the progress
 
 
+@runtime_checkable
 class Operation(Protocol):
     """An operation of a client, such as ``tim.accounts.delete`` or ``tim.push.send_to.of(...)``."""
 
@@ -83,6 +84,7 @@ class Running:
         self._progress = Progress(task.source.count)
         self._tally = self._progress.tally
         self._next = 0.0
+        self._sink, self._on_progress = task.sink, task.on_progress
         self._finals = 0
         self._taken = 0
         self._waiting: dict[int, str] = {}  # place -> what became of it earlier, for rows that are still to be sent
@@ -97,7 +99,8 @@ class Running:
             JournalError: the journal cannot be read.
             TypeError: the items have not the form that the operation takes.
         """
-        how, stopped_by = "cancelled, or failed", None
+        how = "cancelled, or failed"
+        stopped_by: Exception | None = None
         try:
             try:
                 self._tell(always=True)
@@ -162,7 +165,8 @@ class Running:
         maybe_sent: bool = False,
     ) -> None:
         task = self._task
-        sending = Sending(rows, item=task.item, settle=self._settle, lose=self._count)
+        pairs = task.operation.endpoint.prepare is not None
+        sending = Sending(rows, item=task.item, pairs=pairs, settle=self._settle, lose=self._count)
         try:
             await sending.run(
                 partial(task.operation.stream, priority=task.priority),
@@ -185,21 +189,25 @@ class Running:
 
     def _count(self, _place: int, row: Row, outcome: Outcome[Any]) -> None:
         self._taken += 1
-        sink = self._task.sink
+        sink = self._sink
         if isinstance(outcome, Ok) and sink is None:
             self._tally.add_ok(assumed=outcome.assumed)
         else:
             told = record(row.number, outcome)
             self._tally.add(told)
             if sink is not None:
+                self._sink = None  # what raises is not called again
                 sink(told)
+                self._sink = sink
         self._tell()
 
     def _tell(self, *, always: bool = False) -> None:
-        on_progress = self._task.on_progress
+        on_progress = self._on_progress
         if on_progress is not None and (always or time.monotonic() >= self._next):
             self._next = time.monotonic() + _EVERY
+            self._on_progress = None  # as above
             on_progress(self._progress)
+            self._on_progress = on_progress
 
     def _report(self, stopped_by: Exception | None) -> Report:
         task, counts = self._task, dict(self._tally.counts)

@@ -29,7 +29,10 @@ class Sending:
         rows: with their places, read as they are needed.
         item: makes of a row what the operation takes: the account, or an (account, argument) pair; raises `RowError`
             for a row of which nothing can be made.
-        settle: told of every outcome; its errors end the sending.
+        pairs: whether the operation takes pairs. What else is made of the very first row is a mistake of the program,
+            which the operation refuses; of a later one it is that of the row, which lacks its argument.
+        settle: told of every outcome. Its first error ends the sending; what a call in flight is answered then is still
+            told, if there is a journal that keeps it.
         lose: told of the rows whose outcome will never be known, because the sending was cut short.
     """
 
@@ -45,6 +48,7 @@ class Sending:
         rows: Iterator[Placed] | AsyncIterator[Placed],
         *,
         item: Callable[[Row], Any],
+        pairs: bool = False,
         settle: Settle,
         lose: Settle,
     ) -> None:
@@ -53,10 +57,12 @@ class Sending:
         self.unread = True
         self._rows = rows
         self._item = item
+        self._pairs = pairs
         self._settle = settle
         self._lose = lose
         self._open: dict[int, Placed] = {}
         self._taken = 0
+        self._failure: Exception | None = None
 
     async def run(
         self,
@@ -83,7 +89,9 @@ class Sending:
         try:
             async with stream(source, maybe_sent=maybe_sent, before_send=told) as outcomes:
                 async for outcome in outcomes:
-                    self._settle(*self._open.pop(outcome.index), outcome)
+                    self._settled(outcome, goes_on=promise is not None)
+            if self._failure is not None:
+                raise self._failure
         except BatchError as exc:
             if exc.__cause__ is None:
                 raise
@@ -91,19 +99,33 @@ class Sending:
         finally:
             self._lose_rest()
 
+    def _settled(self, outcome: Outcome[Any], *, goes_on: bool) -> None:
+        try:
+            self._settle(*self._open.pop(outcome.index), outcome)
+        except Exception as exc:
+            if not goes_on:
+                raise
+            self._failure = self._failure or exc
+
     async def _tell(self, promise: Callable[[Sequence[int]], Awaitable[object]], indices: Sequence[int]) -> None:
+        if self._failure is not None:
+            raise self._failure
         await promise([self._open[index][0] for index in indices])
 
     def _source(self, rows: Iterator[Placed]) -> Iterator[Any]:
         for placed in rows:
             if (item := self._taken_in(placed)) is not None:
                 yield item
+            if self._failure is not None:
+                return
         self.unread = False
 
     async def _source_async(self, rows: AsyncIterator[Placed]) -> AsyncIterator[Any]:
         async for placed in rows:
             if (item := self._taken_in(placed)) is not None:
                 yield item
+            if self._failure is not None:
+                return
         self.unread = False
 
     def _taken_in(self, placed: Placed) -> Any:
@@ -120,7 +142,7 @@ class Sending:
             return None
         self._open[self._taken] = placed
         self._taken += 1
-        return item
+        return (item, None) if self._pairs and place and isinstance(item, str) else item
 
     def _lose_rest(self) -> None:
         rest, self._open = self._open, {}

@@ -50,6 +50,7 @@ class Journal:
             self.path = beside
         self.copy = self.path.with_name(f"{self.path.name}.input") if self.path is not None and not is_file else None
         """Where input that can be read only once is kept; None where there is no need."""
+        self._had_copy = self.copy is not None and self.copy.exists()
         self.found: Standing | None = None
         """What is in it already; None for a new one."""
         if self.path is not None and self.path.exists():
@@ -77,6 +78,11 @@ class Journal:
                 raise
             self.found = None
             tell(f"{self.path.name} is of another job, which is done; it is {_retired(self.path).name} now")
+
+    def leave(self) -> None:
+        """Nothing was sent: a copy of the input that was made for it would bar the right one, when it comes."""
+        if self.copy is not None and self.path is not None and not self._had_copy and not self.path.exists():
+            self.copy.unlink(missing_ok=True)
 
     def rests(self, seconds: float) -> bool:
         """Whether nobody wrote to it for so long."""

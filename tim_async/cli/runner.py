@@ -89,6 +89,7 @@ def run_file(command: Command, options: Options) -> int:
     if asks and journal.found is None:
         check_somebody_is_there(readable=options.source != "-")
     with ExitStack() as opened:
+        opened.callback(journal.leave)
         # The first pass over ten million rows takes half a minute.
         with Console(stderr=True).status("looking through the file"):
             file = opened.enter_context(_file(command, options, journal))

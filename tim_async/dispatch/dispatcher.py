@@ -271,6 +271,9 @@ class Dispatcher:
             except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything; he gets it back
                 owner.failure = owner.failure or exc
                 self.stop(owner, f"before_send failed: {type(exc).__name__}")
+            except BaseException:
+                owner.announced.difference_update(places)  # whoever was interrupted may not have understood
+                raise
         return all(owner.failure is None for owner, _, _ in told)
 
     def _call_off(self, chunk: Chunk, permit: Permit) -> None:

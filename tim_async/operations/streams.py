@@ -46,7 +46,13 @@ def as_the_caller(before_send: BeforeSend) -> BeforeSend:
         return None
 
     async def run(places: Sequence[int]) -> None:
-        error = await asyncio.create_task(tell(places), context=own.copy())
+        telling, caller = asyncio.create_task(tell(places), context=own.copy()), asyncio.current_task()
+        try:
+            error = await telling
+        except asyncio.CancelledError:
+            if caller is None or caller.cancelling():
+                raise
+            error = RuntimeError("before_send was cancelled")  # by itself: nobody cut the call short
         if error is not None:
             raise error
 

@@ -18,6 +18,7 @@ from .errors import JournalError, JournalFull, JournalHeld
 
 __all__ = ["Holder", "Lock", "holder_of", "is_held"]
 
+_TRIES, _BETWEEN = 20, 0.005  # seconds; whoever only looks whether it is held has it for a moment
 _LINE = 512  # bytes; always written whole, and over the same place
 
 
@@ -81,20 +82,30 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.before = holder_of(path)
-        """Who held it last, if that one did not end in good order."""
         self._file = self._take()
+        last = holder_of(path)
+        self.before = None if last is None or not last.journal else last
+        """Who held it last, if that one did not end in good order."""
         self._me = Holder(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S"))
+        try:  # at once, so that whoever comes now is told the right name
+            self.tell(*("", 0) if self.before is None else (self.before.journal, self.before.commits))
+        except BaseException:
+            os.close(self._file)
+            raise
 
     def _take(self) -> int:
+        if not self._path.name:
+            raise JournalError(f"the journal {self._path} cannot be written: it is no name of a file")
         try:
             number = os.open(_beside(self._path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise JournalError(f"the journal {self._path} cannot be written: {exc.strerror}") from None
-        if not _lock(number):
-            os.close(number)
-            raise JournalHeld(f"{self._path} is held by {holder_of(self._path) or 'another process'}")
-        return number
+        except (OSError, ValueError) as exc:  # a NUL in a path is a ValueError
+            raise JournalError(f"the journal {self._path} cannot be written: {getattr(exc, 'strerror', exc)}") from None
+        for _ in range(_TRIES):
+            if _lock(number):
+                return number
+            time.sleep(_BETWEEN)
+        os.close(number)
+        raise JournalHeld(f"{self._path} is held by {holder_of(self._path) or 'another process'}")
 
     def tell(self, journal: str, commits: int) -> None:
         """Write down how many commits the journal has.

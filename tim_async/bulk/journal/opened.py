@@ -51,6 +51,20 @@ class Opened(NamedTuple):
     pause: float
     """Seconds before the first call: the predecessor's last ones still count at the service."""
 
+    def close(self, how: str) -> None:
+        """Close it unused.
+
+        Args:
+            how: the start ended, in a few words.
+        """
+        whole = False
+        try:
+            self.store.end(how)
+            whole = True
+        finally:
+            self.store.close()
+            self.lock.release(whole=whole)
+
 
 def open_journal(
     path: Path, job: Job, more: Mapping[str, Any], *, window: float, rested_ok: bool, deletes: bool

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import anyio
 import msgspec
 
 from tim_async.outcomes import Ok, Outcome
 
 from .errors import JournalError
 from .lock import Lock
+from .patience import to_its_end
 from .runs import AGAIN, ASSUMED, FINE, MAYBE, NOTHING, Endings, Runs, stretches
 from .store import Batch, Result, Store
 
@@ -67,7 +67,7 @@ class Recorder:
         self._thread = ThreadPoolExecutor(1, "tim_async journal")
         self._timer: asyncio.TimerHandle | None = None
         self._last: asyncio.Future[None] | None = None
-        self.failure: JournalError | None = None
+        self.failure: Exception | None = None
         """Why it cannot be written any more."""
 
     def reopen(self, places: Sequence[int], *, again: bool) -> None:
@@ -174,7 +174,7 @@ class Recorder:
 
     def _written(self, done: asyncio.Future[None]) -> None:
         error = None if done.cancelled() else done.exception()
-        if isinstance(error, JournalError):
+        if isinstance(error, Exception):
             self.failure = error
 
     async def close(self, how: str) -> None:
@@ -188,8 +188,7 @@ class Recorder:
         self._gather()
         loop = asyncio.get_running_loop()
         try:
-            with anyio.CancelScope(shield=True):  # milliseconds, also for whoever is cancelled
-                await loop.run_in_executor(self._thread, self._end, how)
+            await to_its_end(loop.run_in_executor(self._thread, self._end, how))
         finally:
             self._thread.shutdown(wait=False)
 

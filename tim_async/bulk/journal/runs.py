@@ -32,6 +32,8 @@ __all__ = [
 
 _MOST = 20_000  # different endings; a service that puts the account into its words would make one for every row
 
+_CODE_END = 2**63  # SQLite holds no greater numbers
+
 NOTHING = 0
 """Nothing was promised of the row, and nothing became of it."""
 MAYBE = 1
@@ -84,10 +86,11 @@ class Endings:
         """The number of the ending of an outcome; a new one where there is none like it."""
         if isinstance(outcome, Ok):
             return ASSUMED if outcome.assumed else FINE
-        ending = Ending(type(outcome).__name__, outcome.code, outcome.info, outcome.reason, outcome.final)
+        code = outcome.code if outcome.code is None or abs(outcome.code) < _CODE_END else None
+        ending = Ending(type(outcome).__name__, code, _kept(outcome.info), _kept(outcome.reason), outcome.final)
         if (number := self._numbers.get(ending)) is None:
             if len(self.by_number) >= _MOST:
-                ending = Ending(ending.outcome, ending.code, final=ending.final)
+                ending = Ending(ending.outcome, code, final=ending.final)
             number = self._numbers.get(ending) or self._learn(ending)
         return number
 
@@ -106,6 +109,11 @@ class Endings:
         """Those that no journal holds yet."""
         new, self._new = self._new, []
         return new
+
+
+def _kept(words: str) -> str:
+    """As they can be written: half a surrogate pair is no text for SQLite."""
+    return words.encode(errors="replace").decode()
 
 
 class Runs:

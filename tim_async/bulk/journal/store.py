@@ -261,7 +261,7 @@ class Store:
     def _told(self) -> Generator[None, None, None]:
         try:
             yield
-        except sqlite3.Error as exc:
+        except Exception as exc:  # noqa: BLE001 - what SQLite cannot hold is told by other errors than its own
             with suppress(sqlite3.Error):
                 self._database.execute("ROLLBACK")
             raise JournalFull(f"the journal {self.path} cannot be written: {exc}") from None
