@@ -427,6 +427,18 @@ async def test_a_journal_that_cannot_be_written_is_told_and_nothing_is_sent(
     assert calls(emulator) == 0
 
 
+async def test_a_sink_that_raises_when_all_was_sent_ends_the_run_and_leaves_nothing_to_do(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    def full(_: bulk.Record) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with client(emulator) as tim:
+        report = await bulk.run(tim.push.clear_tags, ["u1", "u2"], journal=tmp_path / "it.job", sink=full)
+    assert isinstance(report.stopped_by, OSError)
+    assert (report.counts["Ok"], report.open, report.resumable) == (2, 0, False)
+
+
 async def test_a_row_without_its_argument_is_that_rows_fault_and_bars_no_other(
     emulator: Emulator, tmp_path: Path
 ) -> None:
