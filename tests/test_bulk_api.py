@@ -193,10 +193,10 @@ async def test_a_deletion_that_rested_for_an_hour_needs_a_word(
     damaged(tmp_path / "it.job", "UPDATE log SET at = at - 7200")
     async with client(emulator) as tim:
         before = calls(emulator)
-        with pytest.raises(bulk.JournalRested, match=r"rests since 2 hours: an account .* imported anew"):
+        with pytest.raises(bulk.JournalRested, match=r"has rested for 2 hours: an account .* imported anew"):
             await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job")
         damaged(tmp_path / "it.job", "UPDATE log SET at = at - 432000")
-        with pytest.raises(bulk.JournalRested, match=r"rests since 5 days: "):
+        with pytest.raises(bulk.JournalRested, match=r"has rested for 5 days: "):
             await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job")
         assert calls(emulator) == before
         report = await bulk.run(tim.accounts.delete, users, journal=tmp_path / "it.job", rested_ok=True)
@@ -425,6 +425,18 @@ async def test_a_journal_that_cannot_be_written_is_told_and_nothing_is_sent(
         with pytest.raises(bulk.JournalError, match=r"the journal .*it.job cannot be written: "):
             await bulk.run(tim.push.clear_tags, users, journal=path)
     assert calls(emulator) == 0
+
+
+async def test_a_sink_that_raises_when_all_was_sent_ends_the_run_and_leaves_nothing_to_do(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    def full(_: bulk.Record) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with client(emulator) as tim:
+        report = await bulk.run(tim.push.clear_tags, ["u1", "u2"], journal=tmp_path / "it.job", sink=full)
+    assert isinstance(report.stopped_by, OSError)
+    assert (report.counts["Ok"], report.open, report.resumable) == (2, 0, False)
 
 
 async def test_a_row_without_its_argument_is_that_rows_fault_and_bars_no_other(

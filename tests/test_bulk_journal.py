@@ -118,19 +118,45 @@ def test_whoever_comes_second_is_told_the_first_at_once_and_not_one_that_died_be
     first.release(whole=False)
 
 
-async def test_a_run_that_is_cancelled_while_its_journal_is_opened_leaves_it_free(tmp_path: Path) -> None:
-    path, go_on = tmp_path / "it.job", threading.Event()
-
+async def cancelled_while_it_is_opened(journal: Path) -> None:
+    go_on, loop = threading.Event(), asyncio.get_running_loop()
     async with Client(sdk_app_id=1400000000, secret_key=DEMO_KEY, base_url="http://127.0.0.1:9") as tim:
-        loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(1))
         loop.run_in_executor(None, go_on.wait)
-        running = asyncio.ensure_future(bulk.run(tim.accounts.delete, ["a"], journal=path))
+        running = asyncio.ensure_future(bulk.run(tim.accounts.delete, ["a"], journal=journal))
         for _ in range(5):
             await asyncio.sleep(0)
             running.cancel()
         go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_a_run_that_is_cancelled_while_its_journal_is_opened_leaves_it_free(tmp_path: Path) -> None:
+    path = tmp_path / "it.job"
+    await cancelled_while_it_is_opened(path)
     assert not is_held(path)
     assert [start.how for start in bulk.standing_of(path).starts] == ["cancelled before anything was sent"]
+    await cancelled_while_it_is_opened(tmp_path / "nowhere" / "it.job")  # and one that cannot be opened
+
+
+def test_a_journal_that_cannot_be_begun_is_free_again(tmp_path: Path) -> None:
+    path = tmp_path / "it.job"
+    journal = opened(path)
+    journal.store.write([Batch(1.0, b"nonsense")])
+    journal.close("done")
+    with pytest.raises(bulk.JournalBroken, match="is damaged"):
+        opened(path)
+    assert not is_held(path)
+
+
+async def test_once_it_cannot_be_written_nothing_more_is_promised(tmp_path: Path) -> None:
+    recording = recorder(tmp_path / "it.job")
+    with closing(sqlite3.connect(tmp_path / "it.job")) as database:
+        database.execute("DROP TABLE log")
+        database.commit()
+    for _ in range(2):
+        with pytest.raises(bulk.JournalFull, match="no such table: log"):
+            await recording.promise([0])
+    await recording.close("stopped")
+    assert not is_held(tmp_path / "it.job")

@@ -140,7 +140,7 @@ def _check_rest(store: Store) -> None:
     last = store.last_commit()
     if last is not None and (rest := time.time() - last) > REST:
         raise JournalRested(
-            f"{store.path} rests since {_ago(rest)}: an account that was deleted may have been imported anew since, "
+            f"{store.path} has rested for {_ago(rest)}: an account that was deleted may have been imported anew since, "
             "and would be deleted again"
         )
 
