@@ -121,9 +121,17 @@ class Carrying:
         endpoint = command.endpoint
         rate = options.speed.rate or endpoint.rate
         per_call = endpoint.limit
+        self._stop = Stop()
         self._eyes = Eyes(rate)
         view = view_of(options.look, Console(stderr=True), crowded=self._tells and outcomes.is_at_a_terminal)
-        self._display = Display(endpoint.method, file.count, 1 if endpoint.counts_items else per_call, self._eyes, view)
+        self._display = Display(
+            endpoint.method,
+            file.count,
+            1 if endpoint.counts_items else per_call,
+            self._eyes,
+            view,
+            stopping=lambda: self._stop.signal is not None,
+        )
 
     async def run(self, *, rested_ok: bool) -> int:
         """Do it.
@@ -134,7 +142,7 @@ class Carrying:
         Returns:
             The exit code.
         """
-        stop = Stop()
+        stop = self._stop
         try:
             async with AsyncExitStack() as opened:
                 report = await self._send(self._client(opened), stop, rested_ok=rested_ok)

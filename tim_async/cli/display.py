@@ -42,7 +42,7 @@ class View(Protocol):
         """Show a moment instead of the one before, or after it."""
 
     def end(self) -> None:
-        """Nothing more comes for now; what is shown stays."""
+        """Nothing more comes for now."""
 
 
 class Drawn:
@@ -56,7 +56,9 @@ class Drawn:
 
     def begin(self) -> None:
         """Begin on a fresh line."""
-        self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
         self._live.start()
 
     def show(self, moment: Moment) -> None:
@@ -66,7 +68,7 @@ class Drawn:
             self._live.update(Text(lines, no_wrap=True, overflow="crop"), refresh=True)
 
     def end(self) -> None:
-        """Leave what is drawn."""
+        """Take it away: what follows says it better."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -117,6 +119,7 @@ class Display:
         rows_per_call: most rows of a call, by which the time that is left is estimated.
         eyes: which watch the client.
         view: how it is shown; None for not at all.
+        stopping: whether somebody wants it to end.
         clock: seconds.
     """
 
@@ -128,6 +131,7 @@ class Display:
         eyes: Eyes,
         view: View | None,
         *,
+        stopping: Callable[[], bool] = bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.progress = Progress(total)
@@ -137,6 +141,7 @@ class Display:
         self._rows_per_call = rows_per_call
         self._eyes = eyes
         self._view = view
+        self._stopping = stopping
         self._clock = clock
         self._pace = Pace()
         self._next = 0.0
@@ -202,6 +207,8 @@ class Display:
             pause_left=eyes.pause_left,
             paused=eyes.paused,
             slowed=eyes.slowed,
+            in_flight=eyes.in_flight,
+            stopping=self._stopping(),
         )
 
     def _sleep(self, view: Drawn) -> None:

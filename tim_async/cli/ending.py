@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tim_async.bulk.report import Progress, Report
-from tim_async.errors import ClientClosed, TIMError
+from tim_async.bulk.report import Progress, Report, Trouble
+from tim_async.bulk.sending import INTERRUPTED
+from tim_async.errors import APIError, ClientClosed, TIMError
+from tim_async.lane.waiting import CLOSED
 
 from .exits import code_of
 from .journals import go_on
@@ -58,7 +60,7 @@ def tell_end(end: Ending, outcomes: Outcomes) -> None:
         tell_object(_as_json(end, why))
         return
     tell(f"tim-async: {why}; {_sum(progress)}" if why else _sum(progress))
-    for trouble in progress.tally.troubles():
+    for trouble in _own_troubles(end):
         tell(f"  {trouble}")
     for line in _what_now(end):
         tell(line)
@@ -76,6 +78,17 @@ def _why(end: Ending, outcomes: Outcomes) -> str:
     return in_one_line(error) if isinstance(error, TIMError) else str(error)
 
 
+def _own_troubles(end: Ending) -> Iterator[Trouble]:
+    """What went wrong, but for what is only the end itself once more."""
+    error = None if end.report is None else end.report.stopped_by
+    early = end.interrupted or error is not None
+    code = error.code if isinstance(error, APIError) else None
+    for trouble in end.progress.tally.troubles():
+        by_the_end = trouble.reason in (INTERRUPTED, CLOSED) or (code is not None and trouble.code == code)
+        if not (early and by_the_end):
+            yield trouble
+
+
 def _sum(progress: Progress) -> str:
     unread = f"; rows after line {progress.last_row:,} were not read" if progress.unread else ""
     return f"{progress.tally}{unread}"
@@ -84,12 +97,13 @@ def _sum(progress: Progress) -> str:
 def _what_now(end: Ending) -> Iterator[str]:
     if end.journal is None:
         return
+    counts = end.progress.tally.counts
+    # Scripts know that, and count the lines.
+    if (AS_JSON.get() or os.isatty(2)) and counts["Rejected"] + counts["Unknown"]:
+        journal = shlex.quote(os.path.relpath(end.journal))
+        yield f"what failed, to be mended:  tim-async job {journal} --failures FILE"
     if end.report is None or end.report.resumable:
         yield go_on(end.journal)
-    counts = end.progress.tally.counts
-    if counts["Rejected"] + counts["Unknown"]:
-        journal = shlex.quote(os.path.relpath(end.journal))
-        yield f"what failed, to be mended and sent again:  tim-async job {journal} --failures FILE"
 
 
 def _as_json(end: Ending, why: str) -> dict[str, object]:

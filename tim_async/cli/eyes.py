@@ -34,6 +34,8 @@ class Eyes(Watcher):
         """Why nothing is sent; empty if it is."""
         self.paused = 0.0
         """Seconds of the pauses that are over."""
+        self.in_flight = 0
+        """Calls that are out."""
         self.slowed = ""
         """Why it goes slower than the limit."""
 
@@ -45,7 +47,7 @@ class Eyes(Watcher):
     def __call__(self, event: Event, /) -> None:  # noqa: D102 - inherited
         match event:
             case LaneEvent(statistics=told):
-                self.rate, self.repeated = told.calls_per_second, told.retries
+                self.rate, self.repeated, self.in_flight = told.calls_per_second, told.retries, told.in_flight
                 self.full_limit, self.limit = told.limit, told.limit * told.share
                 if told.share >= _SLOWED:
                     self.slowed = ""

@@ -88,7 +88,9 @@ SPEED: tuple[click.Option, ...] = (
 
 def speed_from(values: dict[str, Any]) -> Speed:
     """What was said, from the values of `SPEED`, which are taken out of *values*."""
-    return Speed(values.pop("rate"), values.pop("limiter"), values.pop("limiter_processes"))
+    return Speed(
+        values.pop("rate", None), values.pop("limiter", None), values.pop("limiter_processes", None) or _PROCESSES
+    )
 
 
 def limiter_of(speed: Speed, opened: AsyncExitStack) -> Limiter | None:

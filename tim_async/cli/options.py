@@ -254,7 +254,7 @@ def look_from(values: dict[str, Any]) -> Look:
     Raises:
         click.UsageError: it is to be quiet, and to talk.
     """
-    quiet, json = values.pop("quiet"), values.pop("json")
+    quiet, json = values.pop("quiet", False), values.pop("json", False)
     if quiet and json:
         raise click.UsageError("--quiet and --json contradict each other")
     QUIET.set(quiet)

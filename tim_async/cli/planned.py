@@ -39,7 +39,6 @@ def lines_of_plan(plan: Plan, file: AccountFile, place: Place) -> Iterator[str]:
     look, name = file.look, shown(file.name)
     done = f", {plan.done:,} of them done or begun for good before" if plan.done else ""
     yield f"{name}: {_rows(plan.rows)}{done}, {_many(look.accounts, 'account')}"
-    yield from (f"    {note}" for note in look.notes())
     if plan.refused:
         yield f"    {_rows(sum(trouble.count for trouble in plan.refused))} that cannot be sent:"
     yield from (f"        {trouble}" for trouble in plan.refused)
@@ -53,6 +52,7 @@ def lines_of_plan(plan: Plan, file: AccountFile, place: Place) -> Iterator[str]:
     yield f"    journal: {'none' if place.journal is None else shown(os.path.relpath(place.journal))}"
     if plan.first_call:
         yield f"    first call: {_body(plan)}"
+    yield from (f"{name}: {found}" for found in look.notes())
 
 
 def plan_as_json(plan: Plan, file: AccountFile, place: Place) -> dict[str, Any]:

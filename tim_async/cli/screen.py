@@ -47,6 +47,10 @@ class Moment(NamedTuple):
     """Seconds of all pauses."""
     slowed: str
     """Why it goes slower than the limit; empty if it does not."""
+    in_flight: int = 0
+    """Calls that are out."""
+    stopping: bool = False
+    """Whether somebody wants it to end."""
 
     @property
     def done(self) -> int:
@@ -102,9 +106,12 @@ def length(seconds: float) -> str:
 
 def screen(moment: Moment, columns: int) -> list[str]:
     """What a terminal shows, in lines that fit."""
-    head = [moment.title, f"{moment.done:,} of {moment.total:,}", _percent(moment), *_speed(moment), _left(moment)]
+    head = [moment.title, f"{moment.done:,}/{moment.total:,}", _percent(moment), *_speed(moment), _left(moment)]
     lines = [*_filled(head, columns), *_filled(list(_kinds(moment)), columns, indent=True)]
-    if moment.pause:
+    if moment.stopping:
+        calls = "1 call is" if moment.in_flight == 1 else f"{moment.in_flight} calls are"
+        lines.append(" " * _INDENT + f"stopping: {calls} still out (Ctrl-C again: do not wait)")
+    elif moment.pause:
         lines.append(" " * _INDENT + f"paused for {length(moment.pause_left)} more: {moment.pause}")
     elif moment.slowed:
         lines.append(" " * _INDENT + f"slower than the limit for some seconds: {moment.slowed}")
@@ -119,7 +126,7 @@ def _cut(line: str, columns: int) -> str:
 
 def in_one_line(moment: Moment) -> str:
     """What a log gets."""
-    parts = [f"{moment.title}: {moment.done:,} of {moment.total:,} ({_percent(moment)})", *_speed(moment)]
+    parts = [f"{moment.title}: {moment.done:,}/{moment.total:,} ({_percent(moment)})", *_speed(moment)]
     parts += [_left(moment), *_kinds(moment)]
     if moment.pause:
         parts.append(f"paused for {length(moment.pause_left)} more: {moment.pause}")
@@ -154,11 +161,11 @@ def _percent(moment: Moment) -> str:
 def _speed(moment: Moment) -> Iterator[str]:
     slow = f" (usually {moment.full_limit:.3g})" if moment.limit < moment.full_limit * 0.99 else ""
     if moment.limit:
-        yield f"{moment.rate:.0f} calls/s of {moment.limit:.3g}{slow}"
+        yield f"{moment.rate:.0f} of {moment.limit:.3g} calls/s{slow}"
 
 
 def _left(moment: Moment) -> str:
-    if moment.pause or moment.left is None or moment.done >= moment.total:
+    if moment.pause or moment.stopping or moment.left is None or moment.done >= moment.total:
         return ""
     return f"{length(moment.left)} left"
 
