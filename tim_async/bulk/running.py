@@ -168,7 +168,6 @@ class Running:
         failed = frozenset(number for number in counts if states.is_final(number) and not states.is_ok(number))
         for place, row in _known(self._task.source, states) if failed else ():
             if (number := states[place]) in failed:
-                self._failed += 1
                 one = endings[number]
                 self._tally.add(Record(row.number, row.account, one.outcome, one.code, one.info, one.reason))
         for place in (*planned.first, *planned.idle):

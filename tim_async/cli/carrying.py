@@ -121,7 +121,7 @@ class Carrying:
         endpoint = command.endpoint
         rate = options.speed.rate or endpoint.rate
         per_call = endpoint.limit
-        self._stop = Stop()
+        self._stop: Stop | None = None
         self._eyes = Eyes(rate)
         view = view_of(options.look, Console(stderr=True), crowded=self._tells and outcomes.is_at_a_terminal)
         self._display = Display(
@@ -130,7 +130,7 @@ class Carrying:
             1 if endpoint.counts_items else per_call,
             self._eyes,
             view,
-            stopping=lambda: self._stop.signal is not None,
+            stopping=lambda: self._stop is not None and self._stop.signal is not None,
         )
 
     async def run(self, *, rested_ok: bool) -> int:
@@ -142,7 +142,7 @@ class Carrying:
         Returns:
             The exit code.
         """
-        stop = self._stop
+        stop = self._stop = Stop()
         try:
             async with AsyncExitStack() as opened:
                 report = await self._send(self._client(opened), stop, rested_ok=rested_ok)

@@ -64,7 +64,8 @@ class Drawn:
     def show(self, moment: Moment) -> None:
         """Draw it."""
         if self._live is not None:
-            lines = "\n".join(screen(moment, self._console.width))
+            # The terminal writes ^C and ^Z behind the last line: in a full one they would begin another.
+            lines = "\n".join(screen(moment, self._console.width - len("^C") - 1))
             self._live.update(Text(lines, no_wrap=True, overflow="crop"), refresh=True)
 
     def end(self) -> None:

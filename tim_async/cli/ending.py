@@ -84,7 +84,8 @@ def _own_troubles(end: Ending) -> Iterator[Trouble]:
     early = end.interrupted or error is not None
     code = error.code if isinstance(error, APIError) else None
     for trouble in end.progress.tally.troubles():
-        by_the_end = trouble.reason in (INTERRUPTED, CLOSED) or (code is not None and trouble.code == code)
+        held = trouble.reason in (INTERRUPTED, CLOSED) or trouble.reason.startswith("before_send failed")
+        by_the_end = held or (code is not None and trouble.code == code)
         if not (early and by_the_end):
             yield trouble
 

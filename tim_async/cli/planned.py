@@ -18,7 +18,7 @@ from .screen import length
 
 __all__ = ["Place", "lines_of_plan", "plan_as_json"]
 
-_BODY_MOST = 240  # characters of the first call's body
+_BODY_MOST = 150  # characters of the first call's body
 
 
 class Place(NamedTuple):

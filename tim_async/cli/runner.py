@@ -17,7 +17,7 @@ from tim_async.bulk.report import shown
 from tim_async.bulk.standing import Known
 
 from .asking import Forbidden, ask_first, check_somebody_is_there, is_somebody_there
-from .carrying import Carrying, Command, settings_of
+from .carrying import Care, Carrying, Command, settings_of
 from .clients import connect, operation_of
 from .guards import check_expected
 from .journals import Journal, lines_of
@@ -66,6 +66,7 @@ def run_file(command: Command, options: Options) -> int:
             note(line)
         if guards.plan:
             _tell_plan(_plan(operation, file, command, options, journal), file, options, journal)
+            _refuse_broken(file, command.care)
             note("nothing was sent: this is only the plan")
             return 0
         if journal.found is None:
@@ -115,11 +116,7 @@ def _file(command: Command, options: Options, journal: Journal) -> AccountFile:
 def _tell(operation: Operation, file: AccountFile, command: Command, options: Options, journal: Journal) -> None:
     """Tell what was found, before anything is sent; and ask, or refuse, where it is for good."""
     look, name, care = file.look, shown(file.name), command.care
-    if care is not None and look.broken.count and not care.skips:
-        raise InputError(
-            f"{name} has broken records, {look.broken}, so nothing was sent; the first: {shown(look.broken.example)}; "
-            "mend the file, or say --skip-broken to leave them out"
-        )
+    _refuse_broken(file, care)
     asks = care is not None and care.asks
     if asks:
         _tell_plan(_plan(operation, file, command, options, journal), file, options, journal)
@@ -130,6 +127,15 @@ def _tell(operation: Operation, file: AccountFile, command: Command, options: Op
         _ask_whether_whole(f"{name}: {look.question()}", options)
     if asks:
         _ask(file, command, options)
+
+
+def _refuse_broken(file: AccountFile, care: Care | None) -> None:
+    broken = file.look.broken
+    if care is not None and broken.count and not care.skips:
+        raise InputError(
+            f"{shown(file.name)} has broken records, {broken}, so nothing was sent; the first: "
+            f"{shown(broken.example)}; mend the file, or say --skip-broken to leave them out"
+        )
 
 
 def _ask(file: AccountFile, command: Command, options: Options) -> None:
