@@ -70,8 +70,8 @@ async def run(
         rested_ok: go on with a deletion whose journal rested for more than an hour.
         first: send so many rows and hold the others back; the journal knows what is left. Rows that may have been sent
             by an earlier start go beside them.
-        max_failures: stop as soon as more rows than these have failed in this start, see `TooManyFailures`. Calls that are
-            out are finished.
+        max_failures: stop as soon as more rows than these have failed in this start, see `TooManyFailures`. Calls
+            that are out are finished.
 
     Returns:
         What became of the rows. Also after a stop: see `Report.stopped_by`.

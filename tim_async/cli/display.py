@@ -27,6 +27,7 @@ Look: TypeAlias = Literal["", "quiet", "json"]
 
 _OFTEN = 0.5  # seconds; drawing takes a millisecond
 _SELDOM = 10.0
+_LONG = 5.0
 
 
 class View(Protocol):
@@ -182,7 +183,7 @@ class Display:
     def look(self) -> None:
         """Look how it stands, and show it if it is time."""
         now = self._clock()
-        if self._eyes.pause:
+        if self._eyes.pause_left > _LONG:  # shorter ones belong to the speed
             self._pace.anew()
         self._pace.look(now, self.progress.tally.done)
         if self._view is not None and now >= self._next:

@@ -142,7 +142,7 @@ def _ask(file: AccountFile, command: Command, options: Options) -> None:
     look = file.look
     accounts = "1 account" if look.accounts == 1 else f"{look.accounts:,} accounts"
     skipped = f" (without {look.broken}, which cannot be read)" if look.broken.count else ""
-    first = f", the first {options.guards.first:,} rows of them now" if options.guards.first else ""
+    first = f" (only the first {options.guards.first:,} rows now)" if options.guards.first else ""
     does = "delete" if command.endpoint.method == "delete" else "push to"
     app = options.connection.sdk_app_id
     question = f"{shown(file.name)}: {does} {accounts} of app {app} for good?{skipped}{first}"
