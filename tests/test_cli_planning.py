@@ -86,7 +86,7 @@ def test_a_plan_leaves_the_journal_of_a_job_that_is_done_where_it_is(
 
 
 @pytest.mark.parametrize(
-    ("rows", "guard", "code"),
+    "case",
     [
         (10, ["--expect", "10"], 0),
         (10, ["--expect-at-most", "10"], 0),
@@ -102,19 +102,19 @@ def test_a_list_of_another_length_than_expected_is_4_and_nothing_is_sent(
     options: list[str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    rows: int,
-    guard: list[str],
-    code: int,
+    case: tuple[int, list[str], int],
 ) -> None:
+    rows, guard, code = case
     assert run([*DELETE, "--yes", *options, *table(tmp_path, emulator, rows), *guard]) == code
     assert capsys.readouterr().err.count("\n") == 1
     assert len(emulator.accounts) == (rows if code else 0)
 
 
-@pytest.mark.parametrize(("most", "code"), [("1%", 4), ("2%", 1), ("5", 4), ("6", 1), ("0", 4)])
+@pytest.mark.parametrize("case", [("1%", 4), ("2%", 1), ("5", 4), ("6", 1), ("0", 4)])
 def test_more_failures_than_allowed_are_4_and_the_journal_knows_all(
-    emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], most: str, code: int
+    emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], case: tuple[str, int]
 ) -> None:
+    most, code = case
     source = table(tmp_path, emulator, 294)
     with Path(source[1]).open("a") as file:
         file.write("".join(f"nobody{number}\n" for number in range(6)))

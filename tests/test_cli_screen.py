@@ -174,26 +174,27 @@ def test_it_is_drawn_at_once_and_taken_away_at_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("look", "terminal", "environment", "crowded", "kind"),
+    ("look", "environment", "crowded", "kind"),
     [
-        ("", True, {}, False, Drawn),
-        ("", True, {"NO_COLOR": "1"}, False, Drawn),
-        ("", True, {"TERM": "dumb"}, False, Told),
-        ("", False, {}, True, Told),
-        ("", True, {}, True, type(None)),
-        ("quiet", True, {}, False, type(None)),
-        ("json", True, {}, True, Told),
+        ("", {}, False, Drawn),
+        ("", {"NO_COLOR": "1"}, False, Drawn),
+        ("", {"TERM": "dumb"}, False, Told),
+        ("", None, True, Told),
+        ("", {}, True, type(None)),
+        ("quiet", {}, False, type(None)),
+        ("json", {}, True, Told),
     ],
 )
 def test_it_is_shown_as_it_suits_the_terminal(
     look: str,
-    terminal: bool,
-    environment: dict[str, str],
+    environment: dict[str, str] | None,
     crowded: bool,
     kind: type,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    console = Console(file=io.StringIO(), force_terminal=terminal, _environ={"TERM": "xterm"} | environment)
+    """Without an environment it is no terminal."""
+    terminal = environment is not None
+    console = Console(file=io.StringIO(), force_terminal=terminal, _environ={"TERM": "xterm"} | (environment or {}))
     view = view_of(look, console, crowded=crowded)  # type: ignore[arg-type]  # parametrized
     assert type(view) is kind
     if isinstance(view, Told):
