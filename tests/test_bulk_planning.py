@@ -53,8 +53,9 @@ def test_arguments_are_checked_too_and_rates_of_accounts_are_counted_in_accounts
     plan = bulk.plan_of(tim.push.add_tags, tags, first=2, rate=10)
     assert (plan.sent, plan.held_back, plan.rate) == (2, 1, 10)
     assert [trouble.rows for trouble in plan.refused] == [[2]]
-    push = bulk.plan_of(tim.push.send, bulk.ItemSource([]))
-    assert push.seconds == 0
+    push = tim.push.send_to.of(offline_push_info={"Title": "t", "Desc": "d"})
+    assert bulk.plan_of(push, bulk.ItemSource([])).seconds == 0
+    assert bulk.plan_of(push, bulk.ItemSource(["a", "b"])).seconds == 2 / push.endpoint.rate
     with pytest.raises(bulk.InputError, match="read only once"):
         bulk.plan_of(tim.accounts.delete, bulk.ItemSource(iter("ab")))
 
