@@ -56,6 +56,7 @@ def test_arguments_are_checked_too_and_rates_of_accounts_are_counted_in_accounts
     push = tim.push.send_to.of(offline_push_info={"Title": "t", "Desc": "d"})
     assert bulk.plan_of(push, bulk.ItemSource([])).seconds == 0
     assert bulk.plan_of(push, bulk.ItemSource(["a", "b"])).seconds == 2 / push.endpoint.rate
+    assert bulk.plan_of(push, bulk.ItemSource([f"u{number}" for number in range(2001)])).sent == 2001
     with pytest.raises(bulk.InputError, match="read only once"):
         bulk.plan_of(tim.accounts.delete, bulk.ItemSource(iter("ab")))
 

@@ -80,6 +80,8 @@ def test_a_plan_leaves_the_journal_of_a_job_that_is_done_where_it_is(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([*DELETE, *options, *table(tmp_path, emulator, 3), "--yes"]) == 0
+    assert run([*DELETE, *options, *table(tmp_path, emulator, 3), "--plan"]) == 0
+    assert "0 rows in 0 calls" in capsys.readouterr().err
     assert run([*DELETE, *options, *table(tmp_path, emulator, 4), "--plan"]) == 0
     assert "4 rows in 1 call" in capsys.readouterr().err
     assert [path.name for path in tmp_path.glob("*.job")] == [JOB]
@@ -167,6 +169,17 @@ def test_a_shared_limit_and_a_lower_one(
             assert run(command) == 0
     assert (tmp_path / "limit").exists()
     assert capsys.readouterr().err == "300 rows: 300 Ok\n" * 2
+
+
+def test_a_limit_in_redis_without_its_package_is_one_line(
+    emulator: Emulator, options: list[str], tmp_path: Path
+) -> None:
+    script = "import sys; sys.modules['redis'] = None; from tim_async.cli.app import run; sys.exit(run(sys.argv[1:]))"
+    more = ["--yes", "--limiter", "redis://127.0.0.1/0", *options, *table(tmp_path, emulator, 3)]
+    with running_process([sys.executable, "-c", script, *DELETE, *more], -1) as process:
+        _, err = process.communicate()
+    assert (process.returncode, err.count(b"\n"), len(emulator.accounts)) == (2, 1, 3)
+    assert b"pip install 'tim-async[redis]'" in err
 
 
 def test_the_question_shows_the_plan(emulator: Emulator, options: list[str], tmp_path: Path) -> None:
