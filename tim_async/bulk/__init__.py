@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .api import item_of, job_of, run
     from .exporting import export_failures, export_outcomes
     from .files import AccountFile
+    from .guards import TooManyFailures
     from .items import ItemSource
     from .journal.errors import (
         JournalBroken,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     )
     from .looking import Look
     from .opening import open_source
+    from .planning import Plan, plan_of
     from .report import Progress, Report, Tally, Trouble
     from .rows import InputError, Row, RowError
     from .source import Fingerprint, Source
@@ -42,6 +44,7 @@ __all__ = [
     "JournalUnlike",
     "Known",
     "Look",
+    "Plan",
     "Progress",
     "Record",
     "Report",
@@ -50,12 +53,14 @@ __all__ = [
     "Source",
     "Standing",
     "Tally",
+    "TooManyFailures",
     "Trouble",
     "export_failures",
     "export_outcomes",
     "item_of",
     "job_of",
     "open_source",
+    "plan_of",
     "run",
     "standing_of",
 ]
@@ -65,9 +70,11 @@ _ROOMS = {
     "api": ("item_of", "job_of", "run"),
     "exporting": ("export_failures", "export_outcomes"),
     "files": ("AccountFile",),
+    "guards": ("TooManyFailures",),
     "items": ("ItemSource",),
     "looking": ("Look",),
     "opening": ("open_source",),
+    "planning": ("Plan", "plan_of"),
     "report": ("Progress", "Report", "Tally", "Trouble"),
     "rows": ("InputError", "Row", "RowError"),
     "source": ("Fingerprint", "Source"),

@@ -45,6 +45,8 @@ async def run(
     settings: Mapping[str, Any] | None = None,
     memo: Mapping[str, Any] | None = None,
     rested_ok: bool = False,
+    first: int | None = None,
+    max_failures: int | None = None,
 ) -> Report:
     """Send every row of a source through an operation.
 
@@ -69,6 +71,10 @@ async def run(
         settings: what else decides what is sent for a row, as JSON; a resume with others is refused.
         memo: what else the journal keeps, as JSON, for whoever reads it.
         rested_ok: go on with a deletion whose journal rested for more than an hour.
+        first: send so many rows and hold the others back; the journal knows what is left. Rows that may have been sent
+            by an earlier start go beside them.
+        max_failures: stop as soon as more rows than these have failed in this start, see `TooManyFailures`. Calls
+            that are out are finished.
 
     Returns:
         What became of the rows. Also after a stop: see `Report.stopped_by`.
@@ -82,7 +88,7 @@ async def run(
     if not hasattr(type(source), "fingerprint"):
         source = ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", source))
     source = cast("Source", source)
-    task = Task(operation, source, item, priority, sink, on_progress)
+    task = Task(operation, source, item, priority, sink, on_progress, first, max_failures)
     if journal is None:
         return await Running(task, None).go()
     opening = partial(

@@ -134,9 +134,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the last row that was taken; 0 if none was."""
     unread: bool
     """Whether there may be rows after that."""
+    held_back: bool
+    """Whether rows were left for later because only the ``first`` ones were to be sent."""
     stopped_by: Exception | None
-    """What ended it early: `ClientClosed`, an `APIError`, a `JournalFull`, an `InputError` about the source, or an
-    `OSError` of the sink. None: every row was taken, and has an outcome."""
+    """What ended it early: `ClientClosed`, an `APIError`, a `JournalFull`, `TooManyFailures`, an `InputError` about the
+    source, or an `OSError` of the sink. None: every row was taken, and has an outcome."""
     journal: Path | None
     """Where its journal is; None for a run without one."""
 

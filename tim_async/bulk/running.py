@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
@@ -14,6 +14,7 @@ from tim_async.operations.command import Priority
 from tim_async.outcomes import Ok, Outcome
 from tim_async.service.endpoints import Endpoint
 
+from .guards import First, TooManyFailures, is_failure
 from .journal.opened import Opened
 from .journal.order import Plan, plan
 from .journal.recorder import Recorder
@@ -63,6 +64,10 @@ class Task(NamedTuple):
     priority: Priority
     sink: Callable[[Record], object] | None
     on_progress: Callable[[Progress], object] | None
+    first: int | None = None
+    """Most rows that are sent beside those that may have been sent before; None for all."""
+    max_failures: int | None = None
+    """Most rows that may fail; None for any number."""
 
     @property
     def ordered(self) -> bool:
@@ -87,6 +92,8 @@ class Running:
         self._sink, self._on_progress = task.sink, task.on_progress
         self._finals = 0
         self._taken = 0
+        self._failed = 0
+        self._held_back = False
         self._waiting: dict[int, str] = {}  # place -> what became of it earlier, for rows that are still to be sent
 
     async def go(self) -> Report:
@@ -106,7 +113,7 @@ class Running:
                 self._tell(always=True)
                 await self._send_all()
                 self._tell(always=True)
-                how = "stopped: no useful answer came" if self._progress.unread else "all rows sent"
+                how, stopped_by = self._end(), self._guard()
             except (TIMError, InputError, OSError) as exc:
                 how, stopped_by = _in_words(exc), exc
         finally:
@@ -116,11 +123,22 @@ class Running:
             stopped_by = self._journal[1].failure
         return self._report(stopped_by)
 
+    def _end(self) -> str:
+        if self._held_back:
+            return f"the first {self._task.first:,} rows sent"
+        return "stopped: no useful answer came" if self._progress.unread else "all rows sent"
+
+    @property
+    def _open(self) -> int | None:
+        """Rows that a resume would send; None where nobody knows."""
+        total = self._task.source.count
+        return None if total is None else total - self._finals
+
     async def _send_all(self) -> None:
         if self._journal is None:
-            await self._send(_numbered(self._task.source.rows()))
+            await self._send_first(_numbered(self._task.source.rows()))
         elif self._journal[0].is_new:
-            await self._send(_numbered(self._task.source.rows()), self._journal[1])
+            await self._send_first(_numbered(self._task.source.rows()), self._journal[1])
         else:
             await self._resume(*self._journal)
         self._task.source.check()
@@ -138,7 +156,7 @@ class Running:
         recorder.reopen(planned.idle, again=False)
         if planned.first:
             await self._send(_at(source, planned.first), recorder, maybe_sent=True)
-        await self._send(_rest(source, states, planned.first), recorder)
+        await self._send_first(_rest(source, states, planned.first), recorder)
 
     def _recall(self, opened: Opened, planned: Plan) -> None:
         """Count what earlier starts did, and will not be done once more."""
@@ -157,6 +175,17 @@ class Running:
         for place in (*planned.first, *planned.idle):
             self._waiting[place] = endings[states[place]].outcome if states[place] in endings else ""
 
+    async def _send_first(
+        self, rows: Iterator[Placed] | AsyncIterator[Placed], recorder: Recorder | None = None
+    ) -> None:
+        if self._task.first is None:
+            return await self._send(rows, recorder)
+        first = First(self._task.first)
+        await self._send(first.take(rows), recorder)
+        if first.reached:
+            self._held_back = self._progress.unread = self._open != 0
+        return None
+
     async def _send(
         self,
         rows: Iterator[Placed] | AsyncIterator[Placed],
@@ -171,13 +200,29 @@ class Running:
             await sending.run(
                 partial(task.operation.stream, priority=task.priority),
                 maybe_sent=maybe_sent,
-                promise=None if recorder is None else recorder.promise,
+                promise=self._before_send(recorder),
             )
         finally:
             if recorder is not None and not maybe_sent:
                 recorder.withdraw(sending.next_place)
             self._progress.last_row = max(self._progress.last_row, sending.last_row)
             self._progress.unread = sending.unread or maybe_sent
+
+    def _before_send(self, recorder: Recorder | None) -> Callable[[Sequence[int]], Awaitable[object]] | None:
+        if self._task.max_failures is None:
+            return None if recorder is None else recorder.promise
+
+        async def promise(places: Sequence[int]) -> None:
+            if (guard := self._guard()) is not None:
+                raise guard
+            if recorder is not None:
+                await recorder.promise(places)
+
+        return promise
+
+    def _guard(self) -> TooManyFailures | None:
+        most = self._task.max_failures
+        return None if most is None or self._failed <= most else TooManyFailures(self._failed, most)
 
     def _settle(self, place: int, row: Row, outcome: Outcome[Any]) -> None:
         if self._journal is not None:
@@ -189,6 +234,7 @@ class Running:
 
     def _count(self, _place: int, row: Row, outcome: Outcome[Any]) -> None:
         self._taken += 1
+        self._failed += is_failure(outcome)
         sink = self._sink
         if isinstance(outcome, Ok) and sink is None:
             self._tally.add_ok(assumed=outcome.assumed)
@@ -213,17 +259,18 @@ class Running:
         task, counts = self._task, dict(self._tally.counts)
         for outcome in filter(None, self._waiting.values()):
             counts[outcome] += 1
-        total, endpoint = task.source.count, task.operation.endpoint
+        endpoint = task.operation.endpoint
         return Report(
             command=f"{endpoint.group}.{endpoint.method}",
             source=task.source.name,
-            total=total,
+            total=task.source.count,
             counts=counts,
             assumed=self._tally.assumed,
-            open=(self._taken if total is None else total) - self._finals,
+            open=self._taken - self._finals if self._open is None else self._open,
             troubles=self._tally.troubles(),
             last_row=self._progress.last_row,
             unread=self._progress.unread,
+            held_back=self._held_back,
             stopped_by=stopped_by,
             journal=None if self._journal is None else self._journal[0].store.path,
         )
@@ -246,6 +293,8 @@ def _in_words(error: Exception) -> str:
     """How a start ended, in a few words that name nobody."""
     if isinstance(error, ClientClosed):
         return "stopped"
+    if isinstance(error, TooManyFailures):
+        return f"stopped by a guard: {error}"
     code = f" {error.code}" if isinstance(error, APIError) else ""
     return f"ended by {type(error).__name__}{code}"
 

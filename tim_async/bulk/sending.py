@@ -12,14 +12,14 @@ from tim_async.outcomes import NotSent, Outcome, Unknown
 
 from .reading import Row, RowError
 
-__all__ = ["Placed", "Sending", "Settle", "Stream"]
+__all__ = ["INTERRUPTED", "Placed", "Sending", "Settle", "Stream"]
 
 Placed: TypeAlias = tuple[int, Row]
 """A row with its place: how many rows stand before it."""
 Settle: TypeAlias = Callable[[int, Row, Outcome[Any]], object]
 Stream: TypeAlias = Callable[..., AbstractAsyncContextManager[AsyncIterator[Outcome[Any]]]]
 
-_INTERRUPTED = "interrupted before an answer came"
+INTERRUPTED = "interrupted before an answer came"
 
 
 class Sending:
@@ -147,4 +147,4 @@ class Sending:
     def _lose_rest(self) -> None:
         rest, self._open = self._open, {}
         for index, (place, row) in rest.items():
-            self._lose(place, row, Unknown(index, row.account, None, "", _INTERRUPTED))
+            self._lose(place, row, Unknown(index, row.account, None, "", INTERRUPTED))

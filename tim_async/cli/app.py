@@ -18,7 +18,7 @@ from .emulator import emulator
 from .exits import INTERRUPTED, TABLE, WRONG, of_error
 from .jobs import job, resume
 from .listing import commands
-from .telling import give_up_stdout, in_one_line, tell
+from .telling import AS_JSON, QUIET, give_up_stdout, in_one_line, tell
 
 __all__ = ["app", "run"]
 
@@ -26,7 +26,8 @@ __all__ = ["app", "run"]
 @click.group(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"{TABLE}\n\nTry it without an account of your own: tim-async demo",
+    epilog=f"{TABLE}\n\nTry it without an account of your own: tim-async demo\n\n"
+    'Completion by Tab, for bash (zsh and fish likewise): eval "$(_TIM_ASYNC_COMPLETE=bash_source tim-async)"',
 )
 @click.version_option(__version__, prog_name="tim-async")
 @click.pass_context
@@ -55,6 +56,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     # What the library logs of a stop, the command line tells in its own line.
     logging.getLogger("tim_async").addHandler(_NOWHERE)
+    AS_JSON.set(False)
+    QUIET.set(False)
     try:
         result = app.main(arguments, prog_name="tim-async", standalone_mode=False)
     except click.UsageError as exc:

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["connect", "operation_of"]
 
 
-def connect(connection: Connection, **more: Any) -> Client:
+def connect(connection: Connection, *, told: bool = True, **more: Any) -> Client:
     """A client, not yet opened. A proxy that the environment names is told.
 
     Args:
         connection: whom to call.
+        told: False, if it was told before.
         **more: what else `tim_async.Client` takes.
 
     Raises:
@@ -45,7 +46,7 @@ def connect(connection: Connection, **more: Any) -> Client:
         )
     except (TypeError, ValueError) as exc:
         raise InputError(str(exc)) from None
-    if proxy is not None and proxy.variable:
+    if told and proxy is not None and proxy.variable:
         tell(f"tim-async: calls go through the proxy {proxy} ({proxy.variable})")
     return client
 

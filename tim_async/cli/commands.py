@@ -16,7 +16,9 @@ from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 from .arguments import Argument, Told, account_of, argument_of, written
 from .asking import NO_LINE_END, SKIP_BROKEN, YES, ask_first
-from .options import CONNECTION, JOURNAL, OUTCOMES, SOURCE, TIMEOUT, connection_from, options_from
+from .guards import EXPECTED, GOING_ON, PLAN
+from .limiters import SPEED
+from .options import CONNECTION, DISPLAY, JOURNAL, OUTCOMES, SOURCE, TIMEOUT, connection_from, options_from
 from .parameters import Parameter, parameters_of, values_of
 
 if TYPE_CHECKING:
@@ -92,12 +94,13 @@ def _file_command(row: Endpoint[Any, Any]) -> click.Command:
     if argument is not None:
         own += argument.options
         text = f"{argument.help}\n\n{text}"
-    options = [*SOURCE, *own, *OUTCOMES, *JOURNAL, TIMEOUT, *CONNECTION]
+    options = [*SOURCE, *own, PLAN, *EXPECTED, *GOING_ON, *OUTCOMES, *JOURNAL, *DISPLAY, TIMEOUT, *SPEED, *CONNECTION]
     return _command(row, options, text, partial(_run_file, row, parameters, argument))
 
 
 def _run_file(row: Endpoint[Any, Any], parameters: dict[str, Parameter], argument: Argument | None, **said: Any) -> int:
-    from .runner import Care, Command, run_file
+    from .carrying import Care, Command
+    from .runner import run_file
 
     told = Told(account_of) if argument is None else argument.tell(said)
     told.check(column=said["column"])

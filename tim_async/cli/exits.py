@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tim_async.bulk.guards import TooManyFailures
 from tim_async.bulk.journal.errors import JournalFull, JournalHeld, JournalRested
 from tim_async.bulk.rows import InputError
 from tim_async.errors import APIError, ClientClosed, CredentialsError, TIMError
@@ -36,7 +37,7 @@ def of_error(error: Exception) -> int:
     """The exit code for what ended a command."""
     if isinstance(error, JournalFull | JournalHeld):
         return RESUMABLE
-    if isinstance(error, JournalRested | Forbidden):
+    if isinstance(error, JournalRested | Forbidden | TooManyFailures):
         return GUARD
     if isinstance(error, CredentialsError) or (isinstance(error, APIError) and _stops_the_app(code(error.code))):
         return FULL_STOP
@@ -52,8 +53,9 @@ def code_of(report: Report) -> int:
     error = report.stopped_by
     if isinstance(error, TIMError | InputError) and not isinstance(error, ClientClosed):
         return of_error(error)
-    if report.resumable:
+    if report.resumable and not report.held_back:
         return RESUMABLE
     if isinstance(error, OSError):
         return WRONG
-    return 0 if report.ok else NOT_ALL_OK
+    is_fine = not report.troubles if report.held_back else report.ok
+    return 0 if is_fine else NOT_ALL_OK

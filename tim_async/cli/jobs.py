@@ -12,13 +12,15 @@ from tim_async.bulk.reading import InputError
 from tim_async.service.endpoints import ENDPOINTS
 
 from .arguments import Told, account_of, argument_of, said_again
-from .options import KEY_FILE, PROXY, TIMEOUT, Connection, Options, secret_key_from
+from .guards import GOING_ON, PLAN, guards_from
+from .limiters import SPEED, speed_from
+from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, look_from, secret_key_from
 
 if TYPE_CHECKING:
     from tim_async.bulk.standing import Known, Standing
     from tim_async.bulk.writing import Format, Sink
 
-    from .runner import Command
+    from .carrying import Command
 
 __all__ = ["job", "resume"]
 
@@ -42,7 +44,7 @@ def _resume(journal: str, **said: Any) -> int:
 
 
 def _command(standing: Standing) -> Command:
-    from .runner import Care, Command
+    from .carrying import Care, Command
 
     memo = standing.memo
     row = next((row for row in ENDPOINTS if [row.group, row.method] == memo.get("command")), None)
@@ -69,6 +71,9 @@ def _options(standing: Standing, journal: str, said: dict[str, Any]) -> Options:
         journal=journal,
         tells_outcomes=said["to"] is not None,
         yes=said["yes"],
+        guards=guards_from(said),
+        speed=speed_from(said),
+        look=look_from(said),
     )
 
 
@@ -79,7 +84,11 @@ resume = click.Command(
         _TO,
         _FORMAT,
         click.Option(["--yes"], is_flag=True, help="Do not ask first, however long a deletion rested."),
+        PLAN,
+        *GOING_ON,
+        *DISPLAY,
         TIMEOUT,
+        *SPEED,
         KEY_FILE,
         PROXY,
     ],

@@ -48,7 +48,9 @@ class Journal:
         self.path = None if options.journal is None else Path(options.journal)
         if self._by_itself and endpoint.writes and is_file and not options.no_journal:
             self.path = beside
-        self.copy = self.path.with_name(f"{self.path.name}.input") if self.path is not None and not is_file else None
+        self._looks_only = options.guards.plan
+        copied = self.path is not None and not is_file and not self._looks_only
+        self.copy = self.path.with_name(f"{self.path.name}.input") if self.path is not None and copied else None
         """Where input that can be read only once is kept; None where there is no need."""
         self._had_copy = self.copy is not None and self.copy.exists()
         self.found: Standing | None = None
@@ -77,6 +79,8 @@ class Journal:
             if not (self._by_itself and self.found.finished):
                 raise
             self.found = None
+            if self._looks_only:
+                return
             tell(f"{self.path.name} is of another job, which is done; it is {_retired(self.path).name} now")
 
     def leave(self) -> None:

@@ -14,11 +14,18 @@ from tim_async.bulk.writing import Format
 from tim_async.lane.items import PRIORITIES
 from tim_async.service.keys import Key, Sealed, sealed
 
+from .guards import Guards, guards_from
+from .limiters import Speed, speed_from
+from .telling import AS_JSON, QUIET
+
 if TYPE_CHECKING:
     from tim_async.operations.command import Priority
 
+    from .display import Look
+
 __all__ = [
     "CONNECTION",
+    "DISPLAY",
     "JOURNAL",
     "KEY_FILE",
     "OUTCOMES",
@@ -28,6 +35,7 @@ __all__ = [
     "Connection",
     "Options",
     "connection_from",
+    "look_from",
     "options_from",
     "seconds",
     "secret_key_from",
@@ -80,6 +88,9 @@ class Options(NamedTuple):
     tells_outcomes: bool = True
     """False: they stay in the journal."""
     yes: bool = False
+    guards: Guards = Guards()
+    speed: Speed = Speed()
+    look: Look = ""
 
 
 SOURCE: tuple[click.Option, ...] = (
@@ -132,6 +143,16 @@ JOURNAL: tuple[click.Option, ...] = (
         "that is read, for commands that write]",
     ),
     click.Option(["--no-journal"], is_flag=True, help="Keep none: after a stop nobody knows what was done."),
+)
+
+DISPLAY: tuple[click.Option, ...] = (
+    click.Option(["--quiet"], is_flag=True, help="Show no progress, and tell only how it ended."),
+    click.Option(
+        ["--json"],
+        is_flag=True,
+        help="What is told on standard error is one JSON object a line: the plan, the progress every ten seconds, the "
+        "end.",
+    ),
 )
 
 TIMEOUT = click.Option(["--timeout"], type=seconds, help="Send nothing more after this time, for example 90s or 5m.")
@@ -221,7 +242,24 @@ def options_from(values: dict[str, Any]) -> Options:
         journal=take("journal", None),
         no_journal=take("no_journal", False),
         yes=take("yes", False),
+        guards=guards_from(values),
+        speed=speed_from(values),
+        look=look_from(values),
     )
+
+
+def look_from(values: dict[str, Any]) -> Look:
+    """How a run is shown, from the values of `DISPLAY`, which are taken out of *values*.
+
+    Raises:
+        click.UsageError: it is to be quiet, and to talk.
+    """
+    quiet, json = values.pop("quiet", False), values.pop("json", False)
+    if quiet and json:
+        raise click.UsageError("--quiet and --json contradict each other")
+    QUIET.set(quiet)
+    AS_JSON.set(json)
+    return "quiet" if quiet else "json" if json else ""
 
 
 def secret_key_from(file: str | None) -> Key:

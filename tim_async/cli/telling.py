@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 
 from tim_async.errors import ConnectError, CredentialsError, RequestError, TIMError
-from tim_async.printable import one_line
+from tim_async.printable import escaped, one_line
 
-__all__ = ["give_up_stdout", "in_one_line", "tell"]
+__all__ = ["AS_JSON", "QUIET", "give_up_stdout", "in_one_line", "note", "tell", "tell_object"]
+
+AS_JSON: ContextVar[bool] = ContextVar("as_json", default=False)
+"""Whether standard error gets objects instead of lines."""
+QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+"""Whether only what went wrong is told."""
 
 
 def in_one_line(error: TIMError) -> str:
@@ -21,7 +30,21 @@ def in_one_line(error: TIMError) -> str:
 
 def tell(line: str) -> None:
     """Say a line on standard error, whoever's words are in it."""
-    click.echo(one_line(line), err=True)
+    if AS_JSON.get():
+        tell_object({"event": "told", "text": line.strip()})
+    else:
+        click.echo(one_line(line), err=True)
+
+
+def note(line: str) -> None:
+    """Say a line that nobody misses who wants quiet."""
+    if not QUIET.get():
+        tell(line)
+
+
+def tell_object(told: Mapping[str, Any]) -> None:
+    """Say one object on a line of its own."""
+    click.echo(escaped(msgspec.json.encode(told)), err=True)
 
 
 def _more(error: TIMError) -> str:

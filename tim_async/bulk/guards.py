@@ -1,0 +1,75 @@
+"""What ends a run early because somebody said so before: too many failures, or enough rows for now."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from tim_async.errors import TIMError
+from tim_async.outcomes import NotSent, Ok, Outcome
+from tim_async.printable import sturdy
+
+from .sending import Placed
+
+__all__ = ["First", "TooManyFailures", "is_failure"]
+
+
+class TooManyFailures(TIMError):
+    """More rows failed than ``max_failures`` allows; calls that were out were finished, and nothing more was sent.
+
+    Args:
+        failed: rows that failed.
+        most: how many may.
+    """
+
+    def __init__(self, failed: int, most: int) -> None:
+        super().__init__(failed, most)
+        self.failed = failed
+        self.most = most
+
+    @sturdy
+    def __str__(self) -> str:
+        rows = "1 row" if self.failed == 1 else f"{self.failed:,} rows"
+        return f"{rows} failed, more than the {self.most:,} that may fail"
+
+
+def is_failure(outcome: Outcome[object]) -> bool:
+    """Whether a row failed. What was held back because of a stop did not."""
+    return not isinstance(outcome, Ok) and (outcome.final or not isinstance(outcome, NotSent))
+
+
+class First:
+    """The first rows of a source; no more than these are taken from it.
+
+    Args:
+        most: how many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    @property
+    def reached(self) -> bool:
+        """Whether all of them were taken, so that there may be more."""
+        return self._left == 0
+
+    def take(self, rows: Iterator[Placed] | AsyncIterator[Placed]) -> Iterator[Placed] | AsyncIterator[Placed]:
+        """The first of these rows."""
+        return self._await(rows) if isinstance(rows, AsyncIterator) else self._take(rows)
+
+    def _take(self, rows: Iterator[Placed]) -> Iterator[Placed]:
+        while self._left:
+            try:
+                placed = next(rows)
+            except StopIteration:
+                return
+            self._left -= 1
+            yield placed
+
+    async def _await(self, rows: AsyncIterator[Placed]) -> AsyncIterator[Placed]:
+        while self._left:
+            try:
+                placed = await anext(rows)
+            except StopAsyncIteration:
+                return
+            self._left -= 1
+            yield placed
