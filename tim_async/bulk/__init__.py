@@ -2,7 +2,7 @@
 
 `api.run` is the whole of it. A source (`files`, `source`) gives rows; `running` sends them with `sending`, first what
 may have been sent before, and `journal` keeps what became of each. `standing` tells where a job stands, `exporting`
-writes its outcomes and failures.
+writes its outcomes and failures. `run_partition` does the same for a part of a list on one of many machines.
 """
 
 from importlib import import_module
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     )
     from .looking import Look
     from .opening import open_source
+    from .partitions.part import Part
+    from .partitions.running import run_partition
     from .report import Progress, Report, Tally, Trouble
     from .rows import InputError, Row, RowError
     from .source import Fingerprint, Source
@@ -42,6 +44,7 @@ __all__ = [
     "JournalUnlike",
     "Known",
     "Look",
+    "Part",
     "Progress",
     "Record",
     "Report",
@@ -57,6 +60,7 @@ __all__ = [
     "job_of",
     "open_source",
     "run",
+    "run_partition",
     "standing_of",
 ]
 
@@ -68,6 +72,8 @@ _ROOMS = {
     "items": ("ItemSource",),
     "looking": ("Look",),
     "opening": ("open_source",),
+    "partitions.part": ("Part",),
+    "partitions.running": ("run_partition",),
     "report": ("Progress", "Report", "Tally", "Trouble"),
     "rows": ("InputError", "Row", "RowError"),
     "source": ("Fingerprint", "Source"),

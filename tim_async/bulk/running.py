@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, cast
@@ -62,6 +62,10 @@ class Task(NamedTuple):
     priority: Priority
     sink: Callable[[Record], object] | None
     on_progress: Callable[[Progress], object] | None
+    maybe_sent: bool = False
+    """Whether all of it may have been sent before; without a journal, which knows that of each row."""
+    promise: Callable[[Sequence[int]], Awaitable[object]] | None = None
+    """Awaited before each call, with the places of its rows; without a journal, which has a promise of its own."""
 
     @property
     def ordered(self) -> bool:
@@ -115,7 +119,7 @@ class Running:
 
     async def _send_all(self) -> None:
         if self._journal is None:
-            await self._send(_numbered(self._task.source.rows()))
+            await self._send(_numbered(self._task.source.rows()), maybe_sent=self._task.maybe_sent)
         elif self._journal[0].is_new:
             await self._send(_numbered(self._task.source.rows()), self._journal[1])
         else:
@@ -167,13 +171,13 @@ class Running:
             await sending.run(
                 partial(task.operation.stream, priority=task.priority),
                 maybe_sent=maybe_sent,
-                promise=None if recorder is None else recorder.promise,
+                promise=task.promise if recorder is None else recorder.promise,
             )
         finally:
             if recorder is not None and not maybe_sent:
                 recorder.withdraw(sending.next_place)
             self._progress.last_row = max(self._progress.last_row, sending.last_row)
-            self._progress.unread = sending.unread or maybe_sent
+            self._progress.unread = sending.unread or (maybe_sent and recorder is not None)
 
     def _settle(self, place: int, row: Row, outcome: Outcome[Any]) -> None:
         if self._journal is not None:
