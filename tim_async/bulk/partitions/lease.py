@@ -2,8 +2,8 @@
 
 Beside the outcomes stands ``part.started``. Only its owner writes to it, again and again; whoever finds it unchanged
 for as long as the lease lasts may create ``part.started-2``, and only one can, because it is created exclusively. The
-owner renews by writing his own mark, then looking for the next one; the other one creates the next mark, then looks once
-more at the first. So one of them sees the other, whatever the moment. Nobody compares the clocks of two machines.
+owner renews by writing his own mark, then looking for the next one; the other one creates the next mark, then looks
+once more at the first. So one of them sees the other, whatever the moment. Nobody compares the clocks of two machines.
 
 What cannot be held by a lease is a call that is out already: its owner may have stopped to live right after it.
 """
@@ -103,9 +103,8 @@ class Lease:
             JournalHeld: somebody else has it.
             JournalFull: the mark cannot be written.
         """
-        if self._lost is None and self._mark.sent and self._now() < self._until:
-            return
-        await self._write(sent=True)
+        if not self._is_good():
+            await self._write(unless_good=True, sent=True)
 
     async def confirm(self) -> None:
         """Make sure that the partition is still ours.
@@ -127,18 +126,23 @@ class Lease:
         with suppress(JournalError):  # then the next one has to wait for the end of the lease
             await self._write(ended=how, sent=self.sent_before or sent)
 
-    async def _write(self, **changes: Any) -> None:
+    def _is_good(self) -> bool:
+        return self._lost is None and self._mark.sent and self._now() < self._until
+
+    async def _write(self, *, unless_good: bool = False, **changes: Any) -> None:
         async with self._turn:
             if self._lost is not None:
                 raise self._lost
-            if changes.get("sent") and self._mark.sent and self._now() < self._until:
-                return  # somebody else's turn did it
+            if unless_good and self._is_good():  # another call's turn did it
+                return
             began = self._now()
             mark = msgspec.structs.replace(self._mark, renewed=self._mark.renewed + 1, **changes)
             await asyncio.to_thread(self._store.replace, self._name, msgspec.json.encode(mark))
             self._mark = mark
             if (other := await asyncio.to_thread(self._store.read, self._after)) is not None:
-                self._lost = JournalHeld(f"{self._name} was taken over by {_decoded(other) or 'another process'}")
+                self._lost = JournalHeld(
+                    f"{self._name} was taken over by {_decoded(other, self._after) or 'another process'}"
+                )
                 raise self._lost
             self._until = began + _safe(mark.lease)
 
@@ -203,20 +207,20 @@ async def _outwait(store: Store, name: str, found: _Found, lease: float) -> _Fou
 
 
 def _newest(store: Store, name: str) -> _Found:
-    found = _Found(0, b"", None)
-    while (data := store.read(_named(name, found.number + 1))) is not None:
-        found = _Found(found.number + 1, data, _decoded(data))
-    return found
+    number, newest = 0, b""
+    while (data := store.read(_named(name, number + 1))) is not None:
+        number, newest = number + 1, data
+    return _Found(number, newest, _decoded(newest, _named(name, number)))
 
 
-def _decoded(data: bytes) -> Mark | None:
+def _decoded(data: bytes, name: str) -> Mark | None:
     """None for a mark that is not written to its end, as by one who was killed in the middle."""
     if not data:
         return None
     try:
         return msgspec.json.decode(data, type=Mark)
     except msgspec.ValidationError as exc:
-        raise JournalBroken(f"this is no mark of a partition: {exc}") from None
+        raise JournalBroken(f"{name} is no mark of a partition: {exc}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
