@@ -99,13 +99,21 @@ async def test_a_mark_torn_at_its_writing_is_outwaited_and_may_have_sent() -> No
         assert (await taken(store)).sent_before
 
 
+def torn(name: str) -> Callable[[Memory], object]:
+    return lambda store: store.files.update({name: b"{"})
+
+
+def lives(store: Memory) -> None:
+    store.touch()
+
+
 @pytest.mark.parametrize(
     ("moment", "rival", "told"),
     [
-        (("create", NAME), lambda store: store.files.update({NAME: b"{"}), "begun by another process"),
-        (("create", f"{NAME}-2"), lambda store: store.files.update({f"{NAME}-2": b"{"}), "begun by another process"),
-        (("create", f"{NAME}-2"), lambda store: store.touch(), "which was silent for long"),
-        (("read", f"{NAME}-2"), lambda store: store.touch(), "is held by process"),
+        (("create", NAME), torn(NAME), "begun by another process"),
+        (("create", f"{NAME}-2"), torn(f"{NAME}-2"), "begun by another process"),
+        (("create", f"{NAME}-2"), lives, "which was silent for long"),
+        (("read", f"{NAME}-2"), lives, "is held by process"),
     ],
     ids=["both begin", "both take over", "its owner awakes", "its owner lives"],
 )

@@ -135,7 +135,7 @@ async def test_while_one_works_the_second_is_kept_out_however_often_it_tries(
     begun, go = asyncio.Event(), asyncio.Event()
 
     class Held(bulk.ItemSource):
-        async def rows(self) -> AsyncIterator[Any]:  # type: ignore[override] # a `Source` may, a list need not
+        async def rows(self) -> AsyncIterator[Any]:
             begun.set()
             await go.wait()
             for row in super()._read(NAMES):

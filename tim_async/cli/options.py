@@ -50,6 +50,21 @@ def seconds(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+def part(text: str) -> tuple[int, int]:
+    """A part of a file: ``3/16`` is part 3 of those from 0 to 15.
+
+    Raises:
+        click.BadParameter: there is no such part.
+    """
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no part such as 3/16")
+    index, of = int(match[1]), int(match[2])
+    if index >= of:
+        raise click.BadParameter(f"there is no part {text}; parts are counted from 0" + (f" to {of - 1}" if of else ""))
+    return index, of
+
+
 class Connection(NamedTuple):
     """Whom to call, as what."""
 
@@ -80,6 +95,8 @@ class Options(NamedTuple):
     tells_outcomes: bool = True
     """False: they stay in the journal."""
     yes: bool = False
+    part: tuple[int, int] | None = None
+    """Which part of the file, and how many there are; None: all of it."""
 
 
 SOURCE: tuple[click.Option, ...] = (
@@ -132,6 +149,13 @@ JOURNAL: tuple[click.Option, ...] = (
         "that is read, for commands that write]",
     ),
     click.Option(["--no-journal"], is_flag=True, help="Keep none: after a stop nobody knows what was done."),
+    click.Option(
+        ["--part"],
+        type=part,
+        metavar="K/N",
+        help="Only part K (from 0) of N, for one of N processes on whatever machines. --to is then a folder or an URL "
+        "that all of them see: the part's outcomes come there whole, at its end, and no journal is kept.",
+    ),
 )
 
 TIMEOUT = click.Option(["--timeout"], type=seconds, help="Send nothing more after this time, for example 90s or 5m.")
@@ -208,6 +232,8 @@ def options_from(values: dict[str, Any]) -> Options:
     connection = connection_from(values)
     if values.get("journal") is not None and values["no_journal"]:
         raise click.UsageError("--journal and --no-journal contradict each other")
+    if values.get("part") is not None:
+        _check_part(values)
     return Options(
         source=take("source"),
         column=take("column"),
@@ -221,7 +247,17 @@ def options_from(values: dict[str, Any]) -> Options:
         journal=take("journal", None),
         no_journal=take("no_journal", False),
         yes=take("yes", False),
+        part=take("part", None),
     )
+
+
+def _check_part(values: dict[str, Any]) -> None:
+    if values["journal"] is not None or values["force"]:
+        raise click.UsageError("--part keeps no journal and overwrites nothing; leave out --journal and --force")
+    if values["to"] in (None, "-"):
+        raise click.UsageError("--part needs --to, a folder or an URL that all processes see")
+    if values["source"] == "-":
+        raise click.UsageError("--part needs a file that all processes read, not standard input")
 
 
 def secret_key_from(file: str | None) -> Key:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .arguments import Told
     from .options import Options
 
-__all__ = ["Care", "Command", "run_file"]
+__all__ = ["Care", "Command", "run_file", "settings_of", "tell_of"]
 
 
 class Care(NamedTuple):
@@ -93,9 +93,9 @@ def run_file(command: Command, options: Options) -> int:
         with Console(stderr=True).status("looking through the file"):
             file = opened.enter_context(_file(command, options, journal))
         command.told.check_rows(has_arguments=file.look.has_arguments)
-        journal.meet(job_of(operation, file, _settings(command, options)))
+        journal.meet(job_of(operation, file, settings_of(command, options)))
         if journal.found is None:
-            _tell(file, options, command.care)
+            tell_of(file, options, command.care)
         else:
             for line in lines_of(journal.found):
                 tell(line)
@@ -116,7 +116,7 @@ def _file(command: Command, options: Options, journal: Journal) -> AccountFile:
     )
 
 
-def _settings(command: Command, options: Options) -> dict[str, Any]:
+def settings_of(command: Command, options: Options) -> dict[str, Any]:
     """What decides what is sent for a row, beside the row: a journal belongs to it."""
     return {"column": options.column, "encoding": options.encoding, "said": command.said}
 
@@ -140,7 +140,7 @@ def _memo(command: Command, options: Options) -> dict[str, Any]:
     }
 
 
-def _tell(file: AccountFile, options: Options, care: Care | None) -> None:
+def tell_of(file: AccountFile, options: Options, care: Care | None) -> None:
     """Tell what was found, before anything is sent; and ask, or refuse, where it is for good."""
     look, name = file.look, shown(file.name)
     if care is not None and look.broken.count and not care.skips:
@@ -243,7 +243,7 @@ class _Run:
                     sink=self._writes(),
                     on_progress=self._moved,
                     priority=options.priority,
-                    settings=_settings(command, options),
+                    settings=settings_of(command, options),
                     memo=_memo(command, options),
                     rested_ok=rested_ok,
                 )
