@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,29 +31,37 @@ UNTIL = 60.0  # seconds for anything to happen
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One node, on loopback; its processes are a group of their own, which is ended as a whole."""
-    port = free_port()
+    port, folder = free_port(), tempfile.mkdtemp(prefix="ray-")  # a short path, for the sockets that are in it
     words = [
         *(str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", f"--port={port}"),
         *("--node-ip-address=127.0.0.1", "--include-dashboard=false", "--disable-usage-stats", "--num-cpus=2"),
-        *("--object-store-memory=100000000", f"--temp-dir={tmp_path_factory.mktemp('ray')}"),
+        *("--object-store-memory=100000000", f"--temp-dir={folder}"),
+        *("--min-worker-port=0", "--max-worker-port=0"),  # whatever is free, not ten thousand reserved ones
     ]
     log = (tmp_path_factory.mktemp("log") / "ray.log").open("wb")
     with log, subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True) as node:
         try:
-            until(lambda: b"runtime started" in Path(log.name).read_bytes(), "Ray to start")
+            until(
+                lambda: b"runtime started" in Path(log.name).read_bytes(),
+                "Ray to start",
+                lambda: node.poll() is not None,
+            )
             yield f"127.0.0.1:{port}"
         finally:
             node.terminate()
             try:
-                node.wait(20)
+                node.wait(40)
             except subprocess.TimeoutExpired:
                 os.killpg(node.pid, signal.SIGKILL)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def until(holds: object, what: str) -> None:
+def until(holds: Callable[[], bool], what: str, in_vain: Callable[[], bool] = bool) -> None:
+    """Look twenty times a second; other processes ring no bell."""
     deadline = time.monotonic() + UNTIL
-    while not holds():  # type: ignore[operator] # a callable
+    while not holds():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
+        assert not in_vain(), f"no {what}"
         time.sleep(0.05)
 
 
@@ -73,6 +83,7 @@ class Work:
         self._environment = {**os.environ, **app}
 
     def driver(self) -> "subprocess.Popen[str]":
+        """Start the example."""
         # What the node was started with does not hold the app, so the driver says it to its actors.
         environment = {
             **self._environment,
@@ -93,6 +104,7 @@ class Work:
         )
 
     def wait_for_calls(self, count: int) -> None:
+        """Until the service has let so many through."""
         until(lambda: len(self.emulator.books.calls) >= count, f"{count} calls")
 
     def at_work(self) -> dict[str, int]:
@@ -108,9 +120,11 @@ class Work:
             assert {line["outcome"] for line in outcomes} == {"Ok"}
         calls = self.emulator.books.calls
         assert len(self.emulator.accounts) == 0
-        done = Counter(item.account for call in calls for item, code in zip(call.items, call.codes, strict=False) if code == 0)
+        done = Counter(
+            item[0] for call in calls for item, code in zip(call.items, call.codes, strict=True) if code == 0
+        )
         assert (len(done), set(done.values())) == (FILES * ROWS, {1})
-        sent = Counter(item.account for call in calls for item in call.items)
+        sent = Counter(account for call in calls for account, _ in call.items)
         twice = {account for account, times in sent.items() if times > 1}
         assert twice <= {account for name in in_flight for account in self.rows[name]}
         times = sorted(call.time for call in calls)
