@@ -93,3 +93,11 @@ def test_ctrl_c_is_told_and_the_part_goes_on_later(command: list[str], tmp_path:
             _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert told.endswith(b"tim-async: interrupted; the part is not done; the same command goes on with it\n")
+
+
+def test_where_nobody_can_be_asked_a_part_is_not_deleted(
+    emulator: Emulator, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*(word for word in command if word != "--yes"), "--part", "0/2"]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert emulator.books.calls == []

@@ -14,6 +14,7 @@ import pytest
 
 from tim_async import Client, CredentialsError, bulk
 from tim_async.bulk.partitions.lease import Mark
+from tim_async.bulk.partitions.store import store_of
 from tim_async.emulator import DEMO_KEY, Emulator
 
 NAMES = [f"u{number}" for number in range(300)]
@@ -253,3 +254,44 @@ def test_a_part_that_is_not_there_is_told(index: int) -> None:
         bulk.Part(bulk.ItemSource(NAMES), index, 4)
     with pytest.raises(bulk.InputError, match="read only once, so it has no parts"):
         bulk.Part(bulk.ItemSource(iter(NAMES)), 0, 4)
+
+
+async def test_a_store_whose_driver_fails_is_told_by_its_place(tim: Client, tmp_path: Path) -> None:
+    store, _ = store_of("memory://errors/part.jsonl")
+    assert (store.read("nothing"), store.create("it", b"1"), store.create("it", b"2")) == (None, True, False)
+    store.replace("it", b"3")
+    assert store.read("it") == b"3"
+    with pytest.raises(FileNotFoundError):
+        store.open("nothing")
+    (tmp_path / "it").mkdir()
+    local, _ = store_of(f"local://{tmp_path}/part.jsonl")
+    with pytest.raises(bulk.JournalFull, match=f"local://{tmp_path}/it cannot be written: "):
+        local.replace("it", b"")
+    folder, _ = store_of(tmp_path / "part.jsonl")
+    with pytest.raises(bulk.JournalError, match="cannot be written: No such file"):
+        folder.create("no/such/folder", b"")
+    assert [folder.create("new", b"") for _ in range(2)] == [True, False]
+
+
+async def test_an_end_that_comes_while_the_mark_is_looked_at_is_taken(
+    emulator: Emulator, tim: Client, tmp_path: Path
+) -> None:
+    place = tmp_path / "part.outcomes"
+    await bulk.run_partition(tim.accounts.check, NAMES, place)
+    done, sent = place.read_bytes(), calls(emulator)
+    place.unlink()
+    looks: list[int] = []
+
+    class Late(bulk.ItemSource):
+        """Lets the outcomes appear after the first look for them, when the job is compared with the mark's."""
+
+        @property
+        def fingerprint(self) -> bulk.Fingerprint | None:
+            looks.append(1)
+            if len(looks) == 2:
+                place.write_bytes(done)
+            return super().fingerprint
+
+    report = await bulk.run_partition(tim.accounts.check, Late(NAMES), place)
+    assert (report.earlier, calls(emulator)) == (True, sent)
+    assert marks(tmp_path)[-1].ended == "done by another start"

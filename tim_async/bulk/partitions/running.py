@@ -74,6 +74,7 @@ async def run_partition(
         JournalError: the marks cannot be read or written. Nothing was sent, in all three cases.
         InputError: the source can be read only once, or there is no such place.
         ValueError: the lease is too short.
+        OSError: there is no room for the outcomes, not even for the first of them.
     """
     if not lease >= _SHORTEST:
         raise ValueError(f"a lease lasts {_SHORTEST} s at least, not {lease}")
@@ -141,7 +142,7 @@ class _Partition:
             if held.sent_before:  # the calls of the predecessor still count at the service
                 await asyncio.sleep(max(1.0, 1.0 / endpoint.rate) + _MARGIN)
             with ExitStack() as opened:
-                file = opened.enter_context(_scratch(self._place))
+                file = opened.enter_context(_Scratch(self._place))
                 report = await self._send(held, file)
                 report = await self._put(held, report, file)
             how = "all rows told" if report.outcomes else "stopped"
@@ -190,15 +191,9 @@ async def _kept(held: Lease) -> AsyncGenerator[None]:
             await keeping
 
 
-def _scratch(place: _Place) -> Any:
-    """A file for outcomes as they come, near their place; it is gone afterwards unless it was moved."""
-    try:
-        return _Scratch(place)
-    except OSError as exc:
-        raise JournalError(f"{place.store.scratch} cannot be written: {exc.strerror}") from None
-
-
 class _Scratch:
+    """A file for outcomes as they come, near their place; it is gone afterwards unless it was moved."""
+
     def __init__(self, place: _Place) -> None:
         self._file = NamedTemporaryFile(dir=place.store.scratch, prefix=f".{place.name}.", delete=False)  # noqa: SIM115
 
