@@ -27,10 +27,9 @@ async def main(source: str, outcomes: str, index: int, parts: int) -> int:
     limiter = RedisLimiter(os.environ["REDIS_URL"], processes=2 * parts)  # a pod may overlap with the one before it
     try:
         async with Client.from_env(limiter=limiter) as tim:
-            # A pod that is asked to go finishes its calls: asyncio.run would cut them short.
-            stop = asyncio.get_running_loop()
-            stop.add_signal_handler(signal.SIGTERM, lambda: closing.append(stop.create_task(tim.aclose())))
-            closing: list[asyncio.Task[None]] = []
+            # A pod that is asked to go finishes its calls, and lets the next one have the part at once.
+            loop, closing = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+            loop.add_signal_handler(signal.SIGTERM, lambda: closing.append(loop.create_task(tim.aclose())))
             with bulk.AccountFile(source, column="account") as users:
                 part = bulk.Part(users, index, parts)
                 place = f"{outcomes}/part-{index:05}.jsonl"
