@@ -57,8 +57,8 @@ def full() -> None:
     raise JournalFull("no room")
 
 
-async def taken(store: Memory) -> Lease:
-    return await take(store, NAME, JOB, lease=LEASE)  # type: ignore[arg-type] # its `open` opens nothing
+async def taken(store: Memory, lease: float = LEASE) -> Lease:
+    return await take(store, NAME, JOB, lease=lease)  # type: ignore[arg-type] # its `open` opens nothing
 
 
 async def test_a_dead_owner_is_outwaited_and_one_that_said_goodbye_is_not() -> None:
@@ -173,7 +173,7 @@ async def test_an_owner_whose_store_is_away_for_a_moment_keeps_it() -> None:
 
 async def test_a_first_call_waits_for_the_word_that_something_is_sent_and_the_others_for_the_same_word() -> None:
     store = Memory()
-    first = await taken(store)
+    first = await taken(store, 60.0)
     store.before["replace", NAME] = full
     with pytest.raises(JournalFull):
         await first.promise([0])
