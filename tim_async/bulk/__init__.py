@@ -2,7 +2,7 @@
 
 `api.run` is the whole of it. A source (`files`, `source`) gives rows; `running` sends them with `sending`, first what
 may have been sent before, and `journal` keeps what became of each. `standing` tells where a job stands, `exporting`
-writes its outcomes and failures.
+writes its outcomes and failures. `run_partition` does the same for a part of a list on one of many machines.
 """
 
 from importlib import import_module
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     )
     from .looking import Look
     from .opening import open_source
+    from .partitions.part import Part
+    from .partitions.running import run_partition
     from .planning import Plan, plan_of
     from .report import Progress, Report, Tally, Trouble
     from .rows import InputError, Row, RowError
@@ -44,6 +46,7 @@ __all__ = [
     "JournalUnlike",
     "Known",
     "Look",
+    "Part",
     "Plan",
     "Progress",
     "Record",
@@ -62,6 +65,7 @@ __all__ = [
     "open_source",
     "plan_of",
     "run",
+    "run_partition",
     "standing_of",
 ]
 
@@ -75,6 +79,8 @@ _ROOMS = {
     "looking": ("Look",),
     "opening": ("open_source",),
     "planning": ("Plan", "plan_of"),
+    "partitions.part": ("Part",),
+    "partitions.running": ("run_partition",),
     "report": ("Progress", "Report", "Tally", "Trouble"),
     "rows": ("InputError", "Row", "RowError"),
     "source": ("Fingerprint", "Source"),

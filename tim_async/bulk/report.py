@@ -141,6 +141,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     source, or an `OSError` of the sink. None: every row was taken, and has an outcome."""
     journal: Path | None
     """Where its journal is; None for a run without one."""
+    partition: str | None = None
+    """Where the outcomes of a partition are put at its end; None for what is none."""
+    outcomes: str | None = None
+    """Where they stand; None for a partition that is to be run again."""
+    earlier: bool = False
+    """Whether an earlier start of the partition did all, so that this one sent nothing."""
 
     @property
     def ok(self) -> bool:
@@ -149,8 +155,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def resumable(self) -> bool:
-        """Whether the same run with the same journal would have something left to do."""
-        return self.journal is not None and (self.open > 0 or self.unread)
+        """Whether the same run with the same journal, or of the same partition, would have something left to do."""
+        kept = self.journal is not None or self.partition is not None
+        return kept and (self.open > 0 or self.unread)
 
 
 def tell_repeats(repeats: Iterable[Repeat]) -> Iterator[str]:

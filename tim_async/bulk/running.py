@@ -68,6 +68,10 @@ class Task(NamedTuple):
     """Most rows that are sent beside those that may have been sent before; None for all."""
     max_failures: int | None = None
     """Most rows that may fail; None for any number."""
+    maybe_sent: bool = False
+    """Whether all of it may have been sent before; without a journal, which knows that of each row."""
+    promise: Callable[[Sequence[int]], Awaitable[object]] | None = None
+    """Awaited before each call, with the places of its rows; without a journal, which has a promise of its own."""
 
     @property
     def ordered(self) -> bool:
@@ -179,7 +183,7 @@ class Running:
         self, rows: Iterator[Placed] | AsyncIterator[Placed], recorder: Recorder | None = None
     ) -> None:
         if self._task.first is None:
-            return await self._send(rows, recorder)
+            return await self._send(rows, recorder, maybe_sent=self._task.maybe_sent)
         first = First(self._task.first)
         await self._send(first.take(rows), recorder)
         if first.reached:
@@ -206,11 +210,11 @@ class Running:
             if recorder is not None and not maybe_sent:
                 recorder.withdraw(sending.next_place)
             self._progress.last_row = max(self._progress.last_row, sending.last_row)
-            self._progress.unread = sending.unread or maybe_sent
+            self._progress.unread = sending.unread or (maybe_sent and recorder is not None)
 
     def _before_send(self, recorder: Recorder | None) -> Callable[[Sequence[int]], Awaitable[object]] | None:
         if self._task.max_failures is None:
-            return None if recorder is None else recorder.promise
+            return self._task.promise if recorder is None else recorder.promise
 
         async def promise(places: Sequence[int]) -> None:
             if (guard := self._guard()) is not None:

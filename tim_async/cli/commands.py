@@ -100,13 +100,15 @@ def _file_command(row: Endpoint[Any, Any]) -> click.Command:
 
 def _run_file(row: Endpoint[Any, Any], parameters: dict[str, Parameter], argument: Argument | None, **said: Any) -> int:
     from .carrying import Care, Command
+    from .parts import run_part
     from .runner import run_file
 
     told = Told(account_of) if argument is None else argument.tell(said)
     told.check(column=said["column"])
     shared = values_of(parameters, said)
     care = Care(not said["yes"], said["skip_broken"], said["no_final_newline_ok"]) if row.path in FOR_GOOD else None
-    return run_file(Command(row, told, written(said), shared, care), options_from(said))
+    command, options = Command(row, told, written(said), shared, care), options_from(said)
+    return run_file(command, options) if options.part is None else run_part(command, options)
 
 
 # Plain calls

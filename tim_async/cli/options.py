@@ -58,6 +58,21 @@ def seconds(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+def part(text: str) -> tuple[int, int]:
+    """A part of a file: ``3/16`` is part 3 of those from 0 to 15.
+
+    Raises:
+        click.BadParameter: there is no such part.
+    """
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no part such as 3/16")
+    index, of = int(match[1]), int(match[2])
+    if index >= of:
+        raise click.BadParameter(f"there is no part {text}; parts are counted from 0" + (f" to {of - 1}" if of else ""))
+    return index, of
+
+
 class Connection(NamedTuple):
     """Whom to call, as what."""
 
@@ -91,6 +106,8 @@ class Options(NamedTuple):
     guards: Guards = Guards()
     speed: Speed = Speed()
     look: Look = ""
+    part: tuple[int, int] | None = None
+    """Which part of the file, and how many there are; None: all of it."""
 
 
 SOURCE: tuple[click.Option, ...] = (
@@ -143,6 +160,13 @@ JOURNAL: tuple[click.Option, ...] = (
         "that is read, for commands that write]",
     ),
     click.Option(["--no-journal"], is_flag=True, help="Keep none: after a stop nobody knows what was done."),
+    click.Option(
+        ["--part"],
+        type=part,
+        metavar="K/N",
+        help="Only part K (from 0) of N, for one of N processes on whatever machines. --to is then a folder or an URL "
+        "that all of them see: the part's outcomes come there whole, at its end, and no journal is kept.",
+    ),
 )
 
 DISPLAY: tuple[click.Option, ...] = (
@@ -229,6 +253,8 @@ def options_from(values: dict[str, Any]) -> Options:
     connection = connection_from(values)
     if values.get("journal") is not None and values["no_journal"]:
         raise click.UsageError("--journal and --no-journal contradict each other")
+    if values.get("part") is not None:
+        _check_part(values)
     return Options(
         source=take("source"),
         column=take("column"),
@@ -245,6 +271,7 @@ def options_from(values: dict[str, Any]) -> Options:
         guards=guards_from(values),
         speed=speed_from(values),
         look=look_from(values),
+        part=take("part", None),
     )
 
 
@@ -260,6 +287,15 @@ def look_from(values: dict[str, Any]) -> Look:
     QUIET.set(quiet)
     AS_JSON.set(json)
     return "quiet" if quiet else "json" if json else ""
+
+
+def _check_part(values: dict[str, Any]) -> None:
+    if values["journal"] is not None or values["force"]:
+        raise click.UsageError("--part keeps no journal and overwrites nothing; leave out --journal and --force")
+    if values["to"] in (None, "-"):
+        raise click.UsageError("--part needs --to, a folder or an URL that all processes see")
+    if values["source"] == "-":
+        raise click.UsageError("--part needs a file that all processes read, not standard input")
 
 
 def secret_key_from(file: str | None) -> Key:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from .options import Options
 
-__all__ = ["run_file"]
+__all__ = ["run_file", "tell_of"]
 
 
 def run_file(command: Command, options: Options) -> int:
@@ -115,12 +116,29 @@ def _file(command: Command, options: Options, journal: Journal) -> AccountFile:
 
 
 def _tell(operation: Operation, file: AccountFile, command: Command, options: Options, journal: Journal) -> None:
-    """Tell what was found, before anything is sent; and ask, or refuse, where it is for good."""
+    def plan() -> None:
+        _tell_plan(_plan(operation, file, command, options, journal), file, options, journal)
+
+    tell_of(file, command, options, plan=plan)
+
+
+def tell_of(file: AccountFile, command: Command, options: Options, *, plan: Callable[[], None] | None = None) -> None:
+    """Tell what was found, before anything is sent; and ask, or refuse, where it is for good.
+
+    Args:
+        file: that was looked through.
+        command: what is to be sent.
+        options: what was asked for.
+        plan: tells what would be done, before somebody is asked; None where nobody is told.
+
+    Raises:
+        InputError: nothing may be sent.
+    """
     look, name, care = file.look, shown(file.name), command.care
     _refuse_broken(file, care)
     asks = care is not None and care.asks
-    if asks:
-        _tell_plan(_plan(operation, file, command, options, journal), file, options, journal)
+    if asks and plan is not None:
+        plan()
     else:
         for found in look.notes():
             note(f"{name}: {found}")

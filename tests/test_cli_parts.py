@@ -1,0 +1,103 @@
+"""One part of a file from the command line: who else has it, where its outcomes are, and how it ends."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from box import connection, lines, running, start, table
+
+from tim_async.cli.app import run
+from tim_async.emulator import Emulator
+
+TICK = threading.Event()  # never set: other processes ring no bell
+DELETE = ("accounts", "delete", "--yes", "--column", "account")
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with running(Emulator(latency=0.005)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def command(emulator: Emulator, tmp_path: Path) -> list[str]:
+    (tmp_path / "gone").mkdir()
+    return [*DELETE, *connection(emulator, tmp_path), *table(tmp_path, emulator, 400), "--to", f"{tmp_path}/gone/"]
+
+
+def test_the_parts_make_the_whole_and_a_part_that_is_done_is_not_done_again(
+    emulator: Emulator, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [run([*command, "--part", f"{index}/3"]) for index in range(3)] == [0, 0, 0]
+    assert len(emulator.accounts) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].endswith(f" Ok; the outcomes are in {tmp_path}/gone/part-00000-of-00003.jsonl")
+    found = [line for path in sorted((tmp_path / "gone").glob("*.jsonl")) for line in lines(path.read_text())]
+    assert sorted(line["row"] for line in found) == list(range(2, 402))
+    sent = len(emulator.books.calls)
+    assert run([*command, "--part", "2/3"]) == 0
+    assert "part-00002-of-00003.jsonl, from an earlier start\n" in capsys.readouterr().err
+    assert len(emulator.books.calls) == sent
+    assert run([*command, "--part", "0/1", "--format", "csv"]) == 1
+    assert "  Rejected 70107, 400 rows" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.job"))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--part", "3"], "'3' is no part such as 3/16"),
+        (["--part", "3/3"], "there is no part 3/3; parts are counted from 0 to 2"),
+        (["--part", "0/0"], "there is no part 0/0; parts are counted from 0"),
+        (["--part", "0/3", "--journal", "x"], "--part keeps no journal"),
+        (["--part", "0/3", "--force"], "overwrites nothing"),
+        (["--part", "0/3", "--to", "-"], "--part needs --to"),
+        (["--part", "0/3", "--from", "-"], "not standard input"),
+        (["--part", "0/3", "--to", "/no/such/folder"], "there is no folder /no/such/folder"),
+    ],
+)
+def test_what_does_not_go_together_is_told(
+    emulator: Emulator, command: list[str], more: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, *more]) == 2
+    assert told in capsys.readouterr().err
+    assert emulator.books.calls == []
+
+
+def test_a_wrong_key_leaves_the_part_to_be_done(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_text("wrong" * 12)
+    assert run([*command, "--part", "0/2"]) == 3
+    assert "the part is not done; the same command goes on with it" in capsys.readouterr().err
+
+
+def test_a_part_whose_time_is_over_can_be_resumed(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*command, "--part", "0/2", "--timeout", "0"]) == 75
+    assert "the part is not done" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_ctrl_c_is_told_and_the_part_goes_on_later(command: list[str], tmp_path: Path, signals: int) -> None:
+    with running(Emulator(latency=60.0)) as slow:
+        words = [*command, *connection(slow, tmp_path), "--part", "0/1"]
+        with start(*words) as process:
+            while not slow.books.calls:
+                assert process.poll() is None
+                TICK.wait(0.02)
+            for _ in range(signals):
+                process.send_signal(signal.SIGINT)
+                TICK.wait(0.2)  # or both are one signal, which the test would not mind
+            _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.endswith(b"tim-async: interrupted; the part is not done; the same command goes on with it\n")
+
+
+def test_where_nobody_can_be_asked_a_part_is_not_deleted(
+    emulator: Emulator, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*(word for word in command if word != "--yes"), "--part", "0/2"]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert emulator.books.calls == []
