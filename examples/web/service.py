@@ -8,7 +8,7 @@
 
 import os
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -32,8 +32,8 @@ class State(TypedDict):
 
 
 @asynccontextmanager
-async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-    """Open the client and go on with deletions; at the end settle what is open, then let the deletions write it down."""
+async def lifespan(_app: FastAPI) -> AsyncGenerator[State]:
+    """Open the client and go on with deletions; at the end settle what is open, and write it down."""
     async with AsyncExitStack() as stack:
         options: dict[str, Any] = {"close_timeout": float(os.environ.get("CLOSE_TIMEOUT", "10"))}
         if url := os.environ.get("REDIS_URL"):
@@ -108,7 +108,7 @@ async def delete(accounts: list[str], here: Here) -> dict[str, str]:
 @app.get("/deletions/{name}")
 async def standing(name: str, here: Here) -> dict[str, Any]:
     """How a deletion stands, whichever process runs it."""
-    return msgspec.to_builtins(await _known(here, name))
+    return msgspec.structs.asdict(await _known(here, name))
 
 
 @app.get("/deletions/{name}/outcomes")
