@@ -1,6 +1,7 @@
 """Deletions in the background: a list and a journal for each, in one folder, which all processes share."""
 
 import asyncio
+import logging
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from tim_async import Client, bulk
+
+log = logging.getLogger(__name__)
 
 EVERY = 0.2  # seconds between two looks into a journal
 
@@ -63,6 +66,8 @@ class Deletions:
                 await bulk.run(self._tim.accounts.delete, accounts, journal=self._journal(name), rested_ok=True)
         except bulk.JournalHeld:
             return  # another process has it
+        except (bulk.JournalError, bulk.InputError):
+            log.exception("deletion %s cannot go on", name)
 
     def _journal(self, name: str) -> Path:
         return self._folder / f"{name}.job"
