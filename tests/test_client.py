@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -474,3 +474,20 @@ async def test_all_that_was_asked_for_is_told_when_foreign_hands_cancel_the_disp
         assert [type(outcome) for outcome in result] == [Ok] * 100 + [NotSent] * 50
         puppet.respond = yes
         assert await tim.push.get_tags.one("Mary") == ("tag of Mary",)
+
+
+WITHOUT_A_LOOP: dict[str, Callable[[Client], Coroutine[Any, Any, Any]]] = {
+    "open": Client.__aenter__,
+    "one": lambda tim: tim.push.get_tags.one("Mary"),
+    "batch": lambda tim: tim.accounts.delete(["Mary"]),
+    "call": lambda tim: tim.call("a/b", {}),
+    "stream": lambda tim: tim.accounts.delete.stream(["Mary"]).__aenter__(),
+}
+
+
+@pytest.mark.parametrize("way", WITHOUT_A_LOOP)
+def test_without_a_loop_of_asyncio_one_line_says_what_to_do(way: str) -> None:
+    """As under Trio, which runs coroutines by itself."""
+    tim = Client(sdk_app_id=1, secret_key=DEMO_KEY)
+    with pytest.raises(RuntimeError, match=r"no asyncio event loop runs here: .* under Trio"):
+        WITHOUT_A_LOOP[way](tim).send(None)

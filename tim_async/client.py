@@ -17,7 +17,7 @@ from .lane.statistics import LaneStatistics, read_alarm
 from .limits.local import Limiter, local_limiter
 from .limits.rates import ALARM_SECONDS, Rates, check_limit
 from .operations.command import Priority
-from .operations.dispatchers import Dispatchers
+from .operations.dispatchers import Dispatchers, running_loop
 from .operations.groups import Accounts, AllMemberPush, BlockList, Friends, Groups, PresenceGroup, Profiles, Push
 from .operations.plain import AnyCommand, check_path
 from .printable import shown, sturdy
@@ -191,7 +191,7 @@ class Client:
     def _open(self) -> None:
         if self._closing is not None or self._closed:
             raise ClientClosed
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if self._loop is None:
             # What a session sets up for good does not belong to who happened to open it.
             Context().run(self._transport.open)
@@ -237,7 +237,7 @@ class Client:
 
     def dispatcher(self, endpoint: Endpoint[Any, Any]) -> Dispatcher:
         """The one dispatcher of a command; opens the client (for the operations)."""
-        if self._closing is not None or self._loop is not asyncio.get_running_loop():
+        if self._closing is not None or self._loop is not running_loop():
             self._open()
         dispatcher = self._dispatchers.get(endpoint.lane)
         if dispatcher is None:
@@ -305,7 +305,7 @@ class Client:
             whose = shown(str(sdk_app_id))
             raise ValueError(f"this alarm is for app {whose}, and this is a client of app {self.sdk_app_id}")
         alarm = read_alarm(body)
-        now = asyncio.get_running_loop().time()
+        now = running_loop().time()
         self._rates.alarm(alarm.path, alarm.limit, now + seconds, now)
         for dispatcher in self._dispatchers.of_path(alarm.path):
             dispatcher.told()
@@ -329,7 +329,7 @@ class Client:
             self._closed = True
         if self._closed:
             return
-        if self._loop is not asyncio.get_running_loop():
+        if self._loop is not running_loop():
             raise RuntimeError("this client belongs to another event loop; close it there")
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(), name="tim_async close")

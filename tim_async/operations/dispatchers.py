@@ -20,7 +20,7 @@ from tim_async.limits.rates import Rates
 from tim_async.service.endpoints import Endpoint
 from tim_async.transport.post import Transport
 
-__all__ = ["Dispatchers"]
+__all__ = ["Dispatchers", "running_loop"]
 
 log = logging.getLogger("tim_async")
 
@@ -124,3 +124,18 @@ async def _end(tasks: set[asyncio.Task[Any]]) -> None:
             log.warning("closed, though a source has not ended within %g s after it was cancelled", GRACE)
     # The last callbacks of these tasks have yet to run: they settle what was cut short.
     await asyncio.sleep(0)
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The loop in which the caller runs.
+
+    Raises:
+        RuntimeError: there is none; the caller runs under Trio, or in no coroutine at all.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "no asyncio event loop runs here: call the client from a coroutine that asyncio.run() runs; "
+            "under Trio, do so in a thread (trio.to_thread.run_sync) or with trio-asyncio"
+        ) from None
