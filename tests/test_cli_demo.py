@@ -14,12 +14,15 @@ import pytest
 from box import start
 from rich.console import Console
 
+from tim_async import Client, CredentialsError
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.reading import InputError
 from tim_async.bulk.report import Tally
 from tim_async.bulk.writing import Record
 from tim_async.cli.app import run
-from tim_async.cli.demonstration import STEPS, Arrivals, Done, _emulator, _report, _table
+from tim_async.cli.demonstration import STEPS, Arrivals, Done, _carry_out_all, _emulator, _report, _table
+from tim_async.cli.stopping import Stop
+from tim_async.emulator import Emulator
 
 
 def cells(out: str) -> dict[str, list[str]]:
@@ -159,6 +162,13 @@ async def test_an_emulator_that_does_not_start_is_told() -> None:
     with pytest.raises(InputError, match="the emulator did not start"):
         async with _emulator(0.0, -1.0):
             pass
+
+
+async def test_what_makes_every_call_pointless_ends_it(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "users.txt").write_text("Mary\nTom\n")
+    client = Client(sdk_app_id=emulator.sdk_app_id, secret_key="another-key", base_url=emulator.url)
+    with AccountFile(str(tmp_path / "users.txt")) as file, pytest.raises(CredentialsError):
+        await _carry_out_all(client, file, Stop())
 
 
 def test_the_accounts_of_the_examples_are_those_of_the_package_and_are_what_the_service_takes() -> None:
