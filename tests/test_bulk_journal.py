@@ -99,10 +99,13 @@ def test_whoever_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
     looking.start()
     try:
         for _ in range(300):
-            Lock(path).release(whole=True)
+            lock = Lock(path)  # raises JournalHeld if a look counts as holding
+            assert is_held(path)
+            lock.release(whole=True)
     finally:
         over.set()
         looking.join()
+    assert not is_held(path)
 
 
 def test_whoever_comes_second_is_told_the_first_at_once_and_not_one_that_died_before(tmp_path: Path) -> None:
