@@ -118,6 +118,7 @@ async def test_a_filter_for_urls_keeps_the_administrator_too_from_the_callers_ow
     assert b"identifier" not in run.spans
 
 
+ANSWERED = "http.response.status_code"
 FAULTS: dict[Kind, float] = dict.fromkeys(
     (
         *("refuse_connection", "reset_before", "reset_after", "half_body", "not_json", "bad_gateway", "status"),
@@ -139,11 +140,19 @@ async def test_all_that_watches_at_once_finds_neither_key_nor_usersig_and_links_
     assert tracked.told() == []
     spans = [json.loads(span) for span in json.loads(tracked.spans)["spans"]]
     names = {span["context"]["span_id"]: span["name"] for span in spans}
+
+    def askers(span: dict[str, Any]) -> frozenset[str]:
+        return frozenset(names[link["context"]["span_id"]] for link in span["links"])
+
     calls = [span for span in spans if "tim.items" in span["attributes"]]
-    linked = Counter(frozenset(names[link["context"]["span_id"]] for link in span["links"]) for span in calls)
-    assert not seen - linked  # beside these there are calls that found no connection, and so were not seen
-    assert sum((linked - seen).values()) <= sum(
-        span["attributes"].get("error.type") == "ConnectError" for span in calls
+    linked, answered = (
+        Counter(map(askers, calls)),
+        Counter(askers(span) for span in calls if ANSWERED in span["attributes"]),
     )
+    # A call that was not answered may have ended in a connection that the emulator had not yet taken when it refused
+    # connections, and then was never seen by it.
+    assert not seen - linked
+    assert not answered - seen
+    assert sum(answered.values()) > 10
     for trace in (b"http.client.request.duration", b"tim_outcomes_total", b"tim.client.outcomes"):
         assert trace in sent
