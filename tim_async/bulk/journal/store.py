@@ -7,7 +7,7 @@
 | ``endings`` | number -> kind of outcome, code, words, whether it is final |
 | ``log`` | a line for each commit: its wall time, and runs of places (see `runs`), in the order of completion |
 | ``results`` | what reads gave: first place, how many rows have the same, the value as JSON |
-| ``seconds`` | room for a line for each second of the run, with numbers for a report |
+| ``seconds`` | a line for each second of the run in which something was to be done: see `seconds.Second` |
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import msgspec
 from .errors import JournalBroken, JournalError, JournalFull
 from .lock import Holder, holder_of
 from .runs import ENDINGS, Ending, Endings, States
+from .seconds import Second
 
 __all__ = ["Batch", "Result", "Start", "Store", "create"]
 
@@ -44,6 +45,8 @@ CREATE TABLE log (number INTEGER PRIMARY KEY, at REAL NOT NULL, runs BLOB NOT NU
 CREATE TABLE results (first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, value TEXT NOT NULL);
 CREATE TABLE seconds (at INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
 """
+_encode = msgspec.msgpack.Encoder().encode
+_SECOND = msgspec.msgpack.Decoder(Second)
 _ADD_ENDING = "INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -75,8 +78,11 @@ class Batch(NamedTuple):
     at: float
     """Wall time, seconds since 1970."""
     runs: bytes
+    """Empty where nothing became of any row."""
     endings: Sequence[tuple[int, Ending]] = ()
     results: Sequence[Result] = ()
+    seconds: Sequence[tuple[int, Second]] = ()
+    """Those that are over."""
 
 
 def create(path: Path, meta: dict[str, Any]) -> None:
@@ -207,6 +213,18 @@ class Store:
         """What reads gave, in the order of the rows."""
         return (Result(*row) for row in self._database.execute("SELECT * FROM results ORDER BY first"))
 
+    def seconds(self) -> Iterator[tuple[int, Second]]:
+        """What the calls did: (second of wall time since 1970, numbers), in order.
+
+        Raises:
+            JournalBroken: the numbers make no sense.
+        """
+        for at, numbers in self._database.execute("SELECT * FROM seconds ORDER BY at"):
+            try:
+                yield at, _SECOND.decode(numbers)
+            except msgspec.DecodeError as exc:
+                raise JournalBroken(f"{self.path} is damaged: second {at}: {exc}") from None
+
     def begin(self, pid: int, host: str) -> None:
         """A run starts. From now on the journal says that it is open, in its one file too.
 
@@ -232,8 +250,18 @@ class Store:
             for batch in batches:
                 database.executemany(_ADD_ENDING, [_row(*each) for each in batch.endings])
                 database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", batch.results)
-                database.execute("INSERT INTO log (at, runs) VALUES (?, ?)", (batch.at, batch.runs))
-        self.commits += len(batches)
+                if batch.runs:
+                    database.execute("INSERT INTO log (at, runs) VALUES (?, ?)", (batch.at, batch.runs))
+                for at, second in batch.seconds:
+                    self._add_second(at, second)
+        self.commits += sum(bool(batch.runs) for batch in batches)
+
+    def _add_second(self, at: int, second: Second) -> None:
+        """Beside what another start did in the same second."""
+        before = self._database.execute("SELECT numbers FROM seconds WHERE at = ?", (at,)).fetchone()
+        both = Second() if before is None else _SECOND.decode(before[0])  # `second` may have to be written again
+        both.add(second)
+        self._database.execute("INSERT OR REPLACE INTO seconds VALUES (?, ?)", (at, _encode(both)))
 
     def end(self, how: str) -> None:
         """The run is over.
