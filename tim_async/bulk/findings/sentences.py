@@ -1,0 +1,177 @@
+"""What the facts of a job mean, in words: how it stands, whether a repeat helps, what was asked again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tim_async.bulk.journal.runs import Ending
+from tim_async.service.codes import Fault
+from tim_async.service.endpoints import Endpoint
+
+from .facts import Kind, Repeat, State
+
+__all__ = ["meaning_of", "repeat_of", "verb_of", "verdict_of"]
+
+_VERBS = {
+    "delete": "deleted",
+    "check": "checked",
+    "import": "imported",
+    "set": "set",
+    "get": "read",
+    "query": "read",
+    "remove": "removed",
+    "clear": "cleared",
+    "add": "added",
+    "update": "updated",
+    "send": "sent",
+}
+_LEADS: Mapping[State, str] = {
+    "done": "",
+    "at work": "At work: ",
+    "stopped": "Stopped: ",
+    "killed": "Stopped without a goodbye (killed, or the power went): ",
+}
+_DELETES = ("delete", "remove", "clear")
+_ADVICE: Mapping[Repeat, str] = {
+    "no need": "nothing is to be done",
+    "resume": "yes: a resume sends them",
+    "later": "yes, later: nothing is wrong with these rows",
+    "mend": "no: these rows must be mended first",
+    "change": "not before something else is changed",
+    "risk": "only at a risk: it may do once more what was done already",
+}
+_CHANGES = {
+    Fault.CALLER: "not as it is: the request itself is refused",
+    Fault.CREDENTIALS: "after the key, the administrator, the app or the region was put right",
+    Fault.APP: "after the app's plan, quota or switches in the console were changed",
+}
+
+
+def verb_of(command: str) -> str:
+    """What became of a row that is `Ok`, in one word.
+
+    Args:
+        command: ``group.method``.
+    """
+    return _VERBS.get(command.partition(".")[2].partition("_")[0], "done")
+
+
+def repeat_of(ending: Ending, endpoint: Endpoint[Any, Any] | None) -> tuple[Repeat, str]:
+    """Whether a repeat of rows that ended so helps, and the same in words.
+
+    Args:
+        ending: of the rows.
+        endpoint: the command; None for one that this version does not know.
+    """
+    if ending.outcome == "Ok":
+        return "no need", _ADVICE["no need"]
+    if not ending.final:
+        risky = ending.unsure and endpoint is not None and not endpoint.repeatable
+        return (
+            ("risk", "no: it must not be sent twice, so a resume does not") if risky else ("resume", _ADVICE["resume"])
+        )
+    if ending.outcome == "Unknown":
+        return "risk", _ADVICE["risk"]
+    if _is_echo(ending, endpoint):
+        return "no need", "no need: it is so already"
+    if endpoint is None or ending.code is None:
+        return "mend", _ADVICE["mend"]
+    fault = Fault.CALLER if endpoint.concerns_all(ending.code) else endpoint.verdict(ending.code).fault
+    if ending.outcome == "NotSent" or fault is Fault.ACCOUNT:
+        return "mend", _ADVICE["mend"]
+    return ("change", _CHANGES[fault]) if fault in _CHANGES else ("later", _ADVICE["later"])
+
+
+def _is_echo(ending: Ending, endpoint: Endpoint[Any, Any] | None) -> bool:
+    """Whether a "no" only says that it is so already: an account that is to be deleted and was not there."""
+    if endpoint is None or ending.code is None or ending.outcome != "Rejected":
+        return False
+    return endpoint.is_echo(ending.code, ending.info)
+
+
+def verdict_of(
+    state: State, kinds: Sequence[Kind], endpoint: Endpoint[Any, Any] | None, *, command: str, total: int | None
+) -> str:
+    """How a job stands, in one sentence.
+
+    Args:
+        state: of the job.
+        kinds: all its rows.
+        endpoint: its command; None for one that this version does not know.
+        command: ``group.method``.
+        total: rows of the input; None where nobody knows.
+    """
+    if total == 0:
+        return _sentence(state, f"the input has no rows, so nothing was to be {verb_of(command)}")
+    fine = sum(kind.count for kind in kinds if kind.outcome == "Ok")
+    if total is not None and fine == total:
+        first = f"{'the one row' if total == 1 else f'all {total:,} rows'} {verb_of(command)}"
+    else:
+        first = f"{fine:,}{'' if total is None else f' of {total:,}'} {verb_of(command)}"
+    words = [first, ", ".join(_failed(kinds, endpoint)), _still_open(state, kinds, total)]
+    return _sentence(state, "; ".join(filter(None, words)))
+
+
+def _sentence(state: State, words: str) -> str:
+    sentence = _LEADS[state] + words
+    return sentence[0].upper() + sentence[1:]
+
+
+def _failed(kinds: Sequence[Kind], endpoint: Endpoint[Any, Any] | None) -> Iterator[str]:
+    final = [kind for kind in kinds if kind.final and kind.outcome != "Ok"]
+    echoes = sum(kind.count for kind in final if kind.repeat == "no need")
+    unknown = sum(kind.count for kind in final if kind.outcome == "Unknown")
+    wrong = sum(kind.count for kind in final) - echoes - unknown
+    if echoes:
+        gone = endpoint is not None and endpoint.method.startswith(_DELETES)
+        yield f"{echoes:,} {_were(echoes)} {'not there' if gone else 'so already'}"
+    if wrong:
+        yield f"{wrong:,} failed"
+    if unknown:
+        yield f"{unknown:,} may have been done, and nobody knows"
+
+
+def _still_open(state: State, kinds: Sequence[Kind], total: int | None) -> str:
+    still = sum(kind.count for kind in kinds if not kind.final)
+    maybe = sum(kind.count for kind in kinds if not kind.final and kind.outcome == "Unknown")
+    if total is None and state != "done":
+        return f"{still:,} open, and nobody knows how many rows come after them"
+    if not still:
+        return "nothing is open"
+    return f"{still:,} {'is' if still == 1 else 'are'} open{f', {maybe:,} of them may have been sent' if maybe else ''}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def meaning_of(rows: int, assumed: int, rewritten: int, endpoint: Endpoint[Any, Any] | None) -> str:
+    """What it means that rows were asked again after a stop.
+
+    Args:
+        rows: that may have been sent before.
+        assumed: those of them that are `Ok` because they were so already.
+        rewritten: rows that were done already and were sent once more.
+        endpoint: the command; None for one that this version does not know.
+    """
+    return "; ".join(_meanings(rows, assumed, rewritten, endpoint))
+
+
+def _meanings(rows: int, assumed: int, rewritten: int, endpoint: Endpoint[Any, Any] | None) -> Iterator[str]:
+    if rows and endpoint is not None and not endpoint.repeatable:
+        yield "these must not be sent twice, so they were not: each was done once or not at all, and nobody knows which"
+    elif rows and endpoint is not None and not endpoint.writes:
+        yield "these were read again, which changes nothing"
+    elif rows:
+        yield "these were sent again, for a second time changes nothing"
+    if assumed:
+        gone = endpoint is not None and endpoint.method.startswith(_DELETES)
+        told = "gone" if gone else "so"
+        never = "or never there" if gone else "or so from the beginning"
+        yield f"{assumed:,} {_were(assumed)} {told} already when asked again: done by us before the stop, {never}"
+    if rewritten:
+        yield (
+            f"{rewritten:,} done already {_were(rewritten)} sent once more, after an earlier row of the same account "
+            "that was open, so that the last write stays the last"
+        )
