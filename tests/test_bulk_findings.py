@@ -119,7 +119,7 @@ def test_a_killed_job_is_open_and_a_resume_goes_on(tmp_path: Path) -> None:
     ]
     assert [step.command for step in found.what_now] == [f"tim-async resume {tmp_path}/it.job"]
     assert (found.numbered, found.open, found.maybe) == ("line", 7, 2)
-    assert found.runs[0].how == "killed, or the power went"
+    assert found.runs[0].how == "stopped without a goodbye (killed, or the power went)"
     assert found.runs[0].ended is None
     assert found.runs[0].last_word is not None
 
@@ -196,7 +196,7 @@ def test_a_start_that_did_nothing_is_told_too(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "it.job").start((ASSUMED, 0, 1), (MAYBE, 1, 1), how=None).start(how="stopped")
     found = bulk.findings_of(journal.path)
     assert [(run.number, run.how, run.outcomes) for run in found.runs] == [
-        (1, "killed, or the power went", 1),
+        (1, "stopped without a goodbye (killed, or the power went)", 1),
         (2, "stopped", 0),
     ]
     assert found.asked_again[0].outcomes == {"Open": 1}
@@ -238,7 +238,7 @@ def test_no_rows_are_no_failure(tmp_path: Path) -> None:
 
 def test_a_journal_that_never_started_is_open(tmp_path: Path) -> None:
     found = bulk.findings_of(Journal(tmp_path / "it.job").path)
-    assert (found.state, found.runs, found.verdict) == ("stopped", [], "Stopped: 0 of 10 deleted; 10 are open")
+    assert (found.state, found.runs, found.verdict) == ("stopped", [], "Never started: 0 of 10 deleted; 10 are open")
     assert found.what_now[0].words == "Go on: start its own program again, with the same journal"
 
 

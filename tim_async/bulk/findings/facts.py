@@ -81,6 +81,8 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 class What(msgspec.Struct, frozen=True, kw_only=True):
     """What was to be done to what."""
 
+    id: str
+    """Of the journal, which no other has."""
     command: str
     """``group.method``."""
     summary: str
@@ -203,6 +205,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int = 1
     """Of this form."""
+    what: What
     made: float
     """When this was found."""
     by: str
@@ -225,13 +228,15 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     numbered: Numbered
     """What the numbers of rows are."""
     kinds: list[Kind]
-    """All rows by how they ended: what is well, then what is not, the most frequent first, then what is open."""
+    """All rows by how they ended: what is well, what failed, what needs nothing though it did not end well, what is open;
+    of each the most frequent first."""
     who: Who
-    what: What
     runs: list[Run]
     """Each start."""
     asked_again: list[Asked]
     """What each later start found open; empty if none found anything."""
+    asked_again_means: str
+    """The meaning of all of them together, in words; empty likewise."""
     calls: Calls | None
     """None where the journal tells nothing of calls: it is of an older version, or of a program without a timeline."""
     latency: Latency | None

@@ -23,11 +23,9 @@ from .facts import Asked, Findings, Kind, Moment, Numbered, Run, State, Step, Wh
 from .kinds import kinds_of, named
 from .numbering import rows_at
 from .replaying import Replay
-from .sentences import meaning_of, verdict_of
+from .sentences import KILLED, before_going_on, meaning_of, verdict_of
 
 __all__ = ["findings_of"]
-
-_KILLED = "killed, or the power went"
 
 
 def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
@@ -49,18 +47,20 @@ def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
     latencies: Counter[int] = Counter()
     with closing(Store(path, writes=False)) as store, store.still():
         replay = Replay(store)
-        standing = standing_from(store, replay.states, held_by)
+        standing, name = standing_from(store, replay.states, held_by), str(store.meta["id"])
         moments = list(_moments(store, latencies))
     endpoint = next((row for row in ENDPOINTS if f"{row.group}.{row.method}" == standing.job.command), None)
     places = kinds_of(replay.states, standing.total, endpoint, at_work=bool(held_by))
     kinds, numbered = _numbered(standing, places, accounts=accounts)
-    state = _state(standing, kinds)
+    state, runs = _state(standing, kinds), list(_runs(standing, replay))
+    how = runs[-1].how if runs else ""
+    asked = list(_asked(replay, endpoint))
     return Findings(
         made=time.time(),
         by=f"tim-async {__version__}",
         state=state,
-        verdict=verdict_of(state, kinds, endpoint, command=standing.job.command, total=standing.total),
-        what_now=list(_what_now(standing, kinds, state)),
+        verdict=verdict_of(state, kinds, endpoint, how=how, command=standing.job.command, total=standing.total),
+        what_now=list(_what_now(standing, kinds, state, how)),
         done=standing.done,
         open=None if standing.total is None and state != "done" else sum(k.count for k in kinds if not k.final),
         maybe=replay.unsure,
@@ -69,9 +69,15 @@ def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
         numbered=numbered,
         kinds=kinds,
         who=_who(standing),
-        what=_what(standing, endpoint),
-        runs=list(_runs(standing, replay)),
-        asked_again=list(_asked(replay, endpoint)),
+        what=_what(standing, name, endpoint),
+        runs=runs,
+        asked_again=asked,
+        asked_again_means=meaning_of(
+            sum(each.rows for each in asked),
+            sum(each.outcomes.get("assumed", 0) for each in asked),
+            sum(each.rewritten for each in asked),
+            endpoint,
+        ),
         calls=calls_of(moments),
         latency=latency_from(latencies.items()),
         seconds=moments,
@@ -108,12 +114,12 @@ def _state(standing: Standing, kinds: list[Kind]) -> State:
     return "done" if standing.finished else "stopped"
 
 
-def _what_now(standing: Standing, kinds: list[Kind], state: State) -> Iterator[Step]:
+def _what_now(standing: Standing, kinds: list[Kind], state: State, how: str) -> Iterator[Step]:
     path = shlex.quote(str(standing.path.absolute()))
     if state == "at work":
         yield Step(words=f"Wait: {standing.held_by} works. See how it stands", command=f"tim-async job {path}")
     elif state != "done":
-        yield _go_on(standing, path)
+        yield _go_on(standing, path, how)
     failed = [kind for kind in kinds if kind.final and kind.outcome != "Ok" and kind.repeat != "no need"]
     if failed and standing.source["description"]:
         yield Step(
@@ -124,12 +130,12 @@ def _what_now(standing: Standing, kinds: list[Kind], state: State) -> Iterator[S
         yield Step(words="Mend the rows that failed in the program that gave them")
 
 
-def _go_on(standing: Standing, path: str) -> Step:
+def _go_on(standing: Standing, path: str, how: str) -> Step:
     if standing.job.digest is None:
         return Step(words="It cannot go on: its input could be read only once")
     if "command" not in standing.memo:
-        return Step(words="Go on: start its own program again, with the same journal")
-    return Step(words="Go on", command=f"tim-async resume {path}")
+        return Step(words=f"{before_going_on(how)}: start its own program again, with the same journal")
+    return Step(words=before_going_on(how), command=f"tim-async resume {path}")
 
 
 def _who(standing: Standing) -> Who:
@@ -140,12 +146,13 @@ def _who(standing: Standing) -> Who:
     return Who(app=standing.job.app, identifier=whom.get("identifier"), host=host, region=region)
 
 
-def _what(standing: Standing, endpoint: Endpoint[Any, Any] | None) -> What:
+def _what(standing: Standing, name: str, endpoint: Endpoint[Any, Any] | None) -> What:
     job, source = standing.job, standing.source
     settings = job.settings if isinstance(job.settings, dict) else {}
     options = job.options if isinstance(job.options, dict) else {}
     said = {name: value for name, value in {**options, **settings}.items() if value not in (None, {}, [])}
     return What(
+        id=name,
         command=job.command,
         summary="" if endpoint is None else endpoint.summary,
         page="" if endpoint is None else endpoint.page,
@@ -163,7 +170,7 @@ def _what(standing: Standing, endpoint: Endpoint[Any, Any] | None) -> What:
 def _runs(standing: Standing, replay: Replay) -> Iterator[Run]:
     for start, chapter in zip(standing.starts, replay.chapters, strict=True):
         is_last = start is standing.starts[-1]
-        how = ("at work" if is_last and standing.held_by else _KILLED) if start.how is None else start.how
+        how = "at work" if is_last and standing.held_by else start.how or KILLED
         yield Run(
             number=start.number,
             began=start.began,

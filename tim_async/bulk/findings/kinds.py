@@ -25,7 +25,6 @@ NOT_SENT_YET = "not sent yet"
 _COMES = "the run comes to them"
 _FIRST = 5  # rows of a kind that are named
 _MOST = 50  # kinds; whoever has more has one cause with as many words for it
-_ORDER = ("Ok", "Rejected", "Unknown", "NotSent", "Open")
 
 
 def kinds_of(states: States, total: int | None, endpoint: Endpoint[Any, Any] | None, *, at_work: bool) -> list[Kind]:
@@ -52,7 +51,13 @@ def kinds_of(states: States, total: int | None, endpoint: Endpoint[Any, Any] | N
         places = [*first.get(NOTHING, []), *range(len(states), total)][:_FIRST]
         kinds["Open",] = _not_sent(untold, places)
     told = [replace(each, advice=_COMES) if at_work and not each.final else each for each in kinds.values()]
-    return sorted(told, key=lambda kind: (not kind.final, _ORDER.index(kind.outcome), -kind.count))
+    return sorted(told, key=_importance)
+
+
+def _importance(kind: Kind) -> tuple[object, ...]:
+    """What is well, what failed, what is no failure, what is open but was begun, the rest; the most frequent first."""
+    is_open = not kind.final
+    return is_open, kind.outcome == "Open", kind.outcome != "Ok", kind.assumed, kind.repeat == "no need", -kind.count
 
 
 def _ending(number: int, states: States) -> Ending:

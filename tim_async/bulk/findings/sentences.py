@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tim_async.bulk.journal.runs import Ending
-from tim_async.service.codes import Fault
+from tim_async.service.codes import Fault, code
 from tim_async.service.endpoints import Endpoint
 
 from .facts import Kind, Repeat, State
 
-__all__ = ["meaning_of", "repeat_of", "verb_of", "verdict_of"]
+__all__ = ["KILLED", "before_going_on", "end_of", "meaning_of", "repeat_of", "verb_of", "verdict_of"]
 
 _VERBS = {
     "delete": "deleted",
@@ -26,15 +27,18 @@ _VERBS = {
     "update": "updated",
     "send": "sent",
 }
-_LEADS: Mapping[State, str] = {
-    "done": "",
-    "at work": "At work: ",
-    "stopped": "Stopped: ",
-    "killed": "Stopped without a goodbye (killed, or the power went): ",
+KILLED = "stopped without a goodbye (killed, or the power went)"
+"""How a start ended that told nothing of its end."""
+_ERRORS = {
+    "CredentialsError": "Put the app, the secret key, the identifier or the region right; then go on",
+    "JournalFull": "Make room on the disk of the journal; then go on",
+    "OSError": "Make room on the disk, or look what else is wrong with it; then go on",
+    "InputError": "Bring back the input as it was, byte for byte; then go on",
 }
+_ENDED_BY = re.compile(r"ended by (\w+)(?: (-?\d+))?")
 _DELETES = ("delete", "remove", "clear")
 _ADVICE: Mapping[Repeat, str] = {
-    "no need": "nothing is to be done",
+    "no need": "no need",
     "resume": "yes: a resume sends them",
     "later": "yes, later: nothing is wrong with these rows",
     "mend": "no: these rows must be mended first",
@@ -91,7 +95,13 @@ def _is_echo(ending: Ending, endpoint: Endpoint[Any, Any] | None) -> bool:
 
 
 def verdict_of(
-    state: State, kinds: Sequence[Kind], endpoint: Endpoint[Any, Any] | None, *, command: str, total: int | None
+    state: State,
+    kinds: Sequence[Kind],
+    endpoint: Endpoint[Any, Any] | None,
+    *,
+    how: str,
+    command: str,
+    total: int | None,
 ) -> str:
     """How a job stands, in one sentence.
 
@@ -99,23 +109,47 @@ def verdict_of(
         state: of the job.
         kinds: all its rows.
         endpoint: its command; None for one that this version does not know.
+        how: its last start ended, in a few words; empty if none did.
         command: ``group.method``.
         total: rows of the input; None where nobody knows.
     """
     if total == 0:
-        return _sentence(state, f"the input has no rows, so nothing was to be {verb_of(command)}")
+        return _sentence(state, how, f"the input has no rows, so nothing was to be {verb_of(command)}")
     fine = sum(kind.count for kind in kinds if kind.outcome == "Ok")
     if total is not None and fine == total:
         first = f"{'the one row' if total == 1 else f'all {total:,} rows'} {verb_of(command)}"
     else:
         first = f"{fine:,}{'' if total is None else f' of {total:,}'} {verb_of(command)}"
     words = [first, ", ".join(_failed(kinds, endpoint)), _still_open(state, kinds, total)]
-    return _sentence(state, "; ".join(filter(None, words)))
+    return _sentence(state, how, "; ".join(filter(None, words)))
 
 
-def _sentence(state: State, words: str) -> str:
-    sentence = _LEADS[state] + words
+def _sentence(state: State, how: str, words: str) -> str:
+    lead = "" if state == "done" else "at work" if state == "at work" else end_of(how)
+    sentence = f"{lead}{'; ' if ':' in lead else ': '}{words}" if lead else words
     return sentence[0].upper() + sentence[1:]
+
+
+def end_of(how: str) -> str:
+    """How a start ended, with the meaning of the code if it tells one.
+
+    Args:
+        how: as the journal tells it; empty where it never started.
+    """
+    found = _ENDED_BY.fullmatch(how)
+    if found is None or found[2] is None:
+        return how or "never started"
+    return f"{how} ({code(int(found[2])).meaning})"
+
+
+def before_going_on(how: str) -> str:
+    """What is to be done before a job goes on, and to go on.
+
+    Args:
+        how: its last start ended.
+    """
+    found = _ENDED_BY.fullmatch(how)
+    return "Go on" if found is None else _ERRORS.get(found[1], "See to what ended it; then go on")
 
 
 def _failed(kinds: Sequence[Kind], endpoint: Endpoint[Any, Any] | None) -> Iterator[str]:
@@ -129,7 +163,7 @@ def _failed(kinds: Sequence[Kind], endpoint: Endpoint[Any, Any] | None) -> Itera
     if wrong:
         yield f"{wrong:,} failed"
     if unknown:
-        yield f"{unknown:,} may have been done, and nobody knows"
+        yield f"{unknown:,} may have been done"
 
 
 def _still_open(state: State, kinds: Sequence[Kind], total: int | None) -> str:
