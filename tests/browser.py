@@ -70,11 +70,11 @@ class Page:
         return dict(told["result"])
 
     async def open(self, file: Path) -> Self:
-        """Show a file, and wait until all of it is there."""
+        """Show a file, by its absolute path, and wait until all of it is there."""
         for domain in ("Page", "Network", "Log", "Runtime"):
             await self.do(f"{domain}.enable")
         self._loaded.clear()
-        await self.do("Page.navigate", url=file.absolute().as_uri())
+        await self.do("Page.navigate", url=file.as_uri())
         await self._loaded.wait()
         return self
 
@@ -144,17 +144,15 @@ async def browser(folder: Path) -> AsyncGenerator[Browser]:
     )
     assert process.stderr is not None
     try:
-        async for line in process.stderr:
-            if b"DevTools listening on ws://" in line:
-                url = line.decode().split("ws://")[1].split("/")[0]
-                break
-        else:
-            raise AssertionError("chromium did not start")
+        told = await process.stderr.readuntil(b"\n")
+        while b"DevTools listening on ws://" not in told:
+            told = await process.stderr.readuntil(b"\n")
         draining = asyncio.ensure_future(process.stderr.read())
         async with aiohttp.ClientSession() as session:
-            yield Browser(f"http://{url}", session)
+            yield Browser(f"http://{told.decode().split('ws://')[1].split('/')[0]}", session)
+        process.terminate()
+        await draining
     finally:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-    await draining

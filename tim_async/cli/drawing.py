@@ -1,4 +1,4 @@
-"""The charts of a report, as numbers and paths for an SVG: calls over time, and how long answers took. Pure.
+"""The calls of a job over time, as numbers and paths for an SVG. Pure.
 
 Strategy for the time axis: a job that was resumed two days later is two stretches side by side with a narrow break
 between them, for what a reader wants to see is the work, not the wait. A stretch longer than there are columns is drawn
@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from tim_async.bulk.findings.facts import Calls, Findings, Latency, Moment
+from tim_async.bulk.findings.facts import Calls, Findings, Moment
 
 from .durations import clock, duration, moment
 
-__all__ = ["Bar", "Chart", "Column", "Histogram", "chart_of", "histogram_of", "steps_below"]
+__all__ = ["TICK_WIDTH", "Bar", "Chart", "Column", "Tick", "chart_of", "steps_below"]
 
 _COLUMNS_MOST = 600
 _BREAK = 30.0  # of the width, between two stretches
@@ -27,7 +27,7 @@ _BREAKS_MOST = 0.3  # of the width, for all breaks together
 _GAP_LEAST = 5  # seconds without work that are drawn as they are, however short the job
 _GAP_SHARE = 0.15  # or this share of the seconds with work
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-_TICK_WIDTH = 64.0  # that the label of a tick needs
+TICK_WIDTH = 64.0  # that the label of a tick needs
 _WANTED = {"all rows sent", "stopped"}
 _FLAG = 16.0  # and that of a start
 
@@ -109,17 +109,6 @@ class Chart(NamedTuple):
     scale: list[Tick]
     words: str
     """All of it in a sentence."""
-
-
-class Histogram(NamedTuple):
-    """Answers by how long they took, on a logarithmic axis."""
-
-    width: float
-    height: float
-    bars: list[Bar]
-    times: list[Tick]
-    marks: list[Tick]
-    words: str
 
 
 class _Stretch(NamedTuple):
@@ -290,15 +279,15 @@ def _times(stretches: Sequence[_Stretch], width: float) -> Iterator[Tick]:
     free = 0.0
     for stretch in stretches:
         # An axis of 10 px has no room for a step, and then only its beginning is told.
-        wanted = stretch.seconds / max(stretch.width / _TICK_WIDTH, 1e-9)
+        wanted = stretch.seconds / max(stretch.width / TICK_WIDTH, 1e-9)
         step = next((step for step in _TICKS if step >= wanted), _TICKS[-1] * math.ceil(wanted / _TICKS[-1]))
         shift = time.localtime(stretch.first).tm_gmtoff
         first = -(-(stretch.first + shift) // step) * step - shift
         for at in range(first, stretch.last + 1, step):
             x = stretch.place(at)
-            if free <= x <= width - _TICK_WIDTH / 4:
+            if free <= x <= width - TICK_WIDTH / 4:
                 yield Tick(round(x, 1), clock(at, step))
-                free = x + _TICK_WIDTH * 0.8
+                free = x + TICK_WIDTH * 0.8
 
 
 def steps_below(top: float) -> list[int]:
@@ -309,36 +298,3 @@ def steps_below(top: float) -> list[int]:
     """
     step = next(factor * 10**power for power in range(18) for factor in (1, 2, 5) if top / (factor * 10**power) <= 5)
     return list(range(0, int(top) + 1, step))
-
-
-def histogram_of(latency: Latency, *, width: float, height: float) -> Histogram:
-    """How long answers took.
-
-    Args:
-        latency: of all answers.
-        width: of the chart.
-        height: of it.
-    """
-    step = math.log(1.1)
-    low = math.log(latency.bins[0].seconds) - 3 * step
-    high = max(math.log(latency.bins[-1].seconds) + 3 * step, low + 24 * step)
-    most = max(each.answers for each in latency.bins)
-
-    def x(seconds: float) -> float:
-        return round((math.log(seconds) - low) / (high - low) * width, 1)
-
-    bars: list[Bar] = []
-    for each in latency.bins:
-        size = max(each.answers / most * height, 1.0)  # a single answer among millions is seen
-        left, right = x(each.seconds / 1.0488), x(each.seconds * 1.0488)
-        words = f"about {duration(each.seconds)}: {each.answers:,} answers"
-        bars.append(Bar(left, round(height - size, 1), round(max(right - left - 0.5, 0.5), 1), round(size, 1), words))
-    ticks = [factor * 10.0**power for power in range(-3, 5) for factor in (1, 2, 5)]
-    times = [Tick(x(tick), duration(tick)) for tick in ticks if low < math.log(tick) < high]
-    every = math.ceil(len(times) / max(width / _TICK_WIDTH, 1))
-    marks = [Tick(x(value), name) for name, value in (("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99))]
-    words = (
-        f"Of {latency.answers:,} answers half came within {duration(latency.p50)}, 90 % within "
-        f"{duration(latency.p90)}, 99 % within {duration(latency.p99)}, all within {duration(latency.most)}"
-    )
-    return Histogram(width, height, bars, times[::every], marks, words)

@@ -13,8 +13,9 @@ from tim_async.bulk.findings.facts import Asked, Findings, Kind, Run
 from tim_async.bulk.findings.sentences import verb_of
 from tim_async.printable import shown
 
-from .drawing import chart_of, histogram_of
+from .drawing import chart_of
 from .durations import duration, moment, zone
+from .histogram import histogram_of
 
 __all__ = ["page_of"]
 
@@ -65,7 +66,7 @@ def page_of(found: Findings) -> bytes:
     page = environment.get_template("report.html").render(
         f=found,
         parts=list(_parts(found)),
-        verb=verb_of(found.what.command),
+        verb=verb_of(found.what.command.rpartition(".")[2]),
         tone=_tone(found),
         badge=_badge(found),
         charts=[(name, chart_of(found, width=width, height=height)) for name, width, height in _SIZES],
@@ -125,14 +126,9 @@ def _part(kind: Kind) -> str:
 
 
 def _parts(found: Findings) -> Iterator[Part]:
-    already = "not there" if verb_of(found.what.command) in {"deleted", "removed", "cleared"} else "so already"
-    words = {
-        "ok": verb_of(found.what.command),
-        "already": already,
-        "failed": "failed",
-        "unknown": "may have been done",
-        "open": "open",
-    }
+    verb = verb_of(found.what.command.rpartition(".")[2])
+    already = "not there" if verb in {"deleted", "removed", "cleared"} else "so already"
+    words = {"ok": verb, "already": already, "failed": "failed", "unknown": "may have been done", "open": "open"}
     for name, word in words.items():
         count = sum(kind.count for kind in found.kinds if _part(kind) == name)
         if count or name == "ok":
@@ -144,11 +140,14 @@ def _tone(found: Findings) -> str:
         return "working"
     if found.state != "done":
         return "bad"
-    return "mixed" if any(_part(kind) in {"failed", "unknown"} for kind in found.kinds) else "good"
+    failed = any(_part(kind) in {"failed", "unknown"} for kind in found.kinds)
+    return "mixed" if failed or found.what.rows == 0 else "good"
 
 
 def _badge(found: Findings) -> str:
-    return "Done, with failures" if _tone(found) == "mixed" else _BADGES[found.state]
+    if _tone(found) == "mixed":
+        return "Done, with failures" if found.kinds else "Empty input"
+    return _BADGES[found.state]
 
 
 _SAID = {"said": "Each row gets", "encoding": "Encoding"}

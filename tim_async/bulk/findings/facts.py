@@ -228,8 +228,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     numbered: Numbered
     """What the numbers of rows are."""
     kinds: list[Kind]
-    """All rows by how they ended: what is well, what failed, what needs nothing though it did not end well, what is open;
-    of each the most frequent first."""
+    """All rows by how they ended: what is well, what failed, what needs nothing though it did not end well, what is
+    open; of each the most frequent first."""
     who: Who
     runs: list[Run]
     """Each start."""

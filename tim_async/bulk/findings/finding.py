@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tim_async import __version__
 from tim_async.bulk.journal.runs import MAYBE, NOTHING
@@ -27,6 +27,8 @@ from .sentences import KILLED, before_going_on, meaning_of, verdict_of
 
 __all__ = ["findings_of"]
 
+_WHOLE = "all rows sent"
+
 
 def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
     """What a job did and how it stands, from its journal alone; also while it runs, and after it was killed.
@@ -42,46 +44,56 @@ def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
         JournalError: the journal cannot be read, or is none.
         InputError: accounts are wanted, and the input is not there, or is not the one of then.
     """
-    path = Path(journal)
-    held_by = holder(path)
-    latencies: Counter[int] = Counter()
-    with closing(Store(path, writes=False)) as store, store.still():
-        replay = Replay(store)
-        standing, name = standing_from(store, replay.states, held_by), str(store.meta["id"])
-        moments = list(_moments(store, latencies))
+    read = _read(Path(journal))
+    standing, replay = read.standing, read.replay
     endpoint = next((row for row in ENDPOINTS if f"{row.group}.{row.method}" == standing.job.command), None)
-    places = kinds_of(replay.states, standing.total, endpoint, at_work=bool(held_by))
+    places = kinds_of(replay.states, standing.total, endpoint, at_work=bool(standing.held_by))
     kinds, numbered = _numbered(standing, places, accounts=accounts)
-    state, runs = _state(standing, kinds), list(_runs(standing, replay))
+    state, runs, asked = _state(standing, kinds), list(_runs(standing, replay)), list(_asked(replay, endpoint))
     how = runs[-1].how if runs else ""
-    asked = list(_asked(replay, endpoint))
+    still_open = sum(kind.count for kind in kinds if not kind.final)
+    is_whole = standing.total is not None or how == _WHOLE
     return Findings(
+        what=_what(read, endpoint),
         made=time.time(),
         by=f"tim-async {__version__}",
         state=state,
-        verdict=verdict_of(state, kinds, endpoint, how=how, command=standing.job.command, total=standing.total),
+        verdict=verdict_of(state, kinds, endpoint, how=how, total=standing.total, is_whole=is_whole),
         what_now=list(_what_now(standing, kinds, state, how)),
         done=standing.done,
-        open=None if standing.total is None and state != "done" else sum(k.count for k in kinds if not k.final),
+        open=still_open if is_whole else None,
         maybe=replay.unsure,
         counts=standing.counts,
         assumed=standing.assumed,
         numbered=numbered,
         kinds=kinds,
         who=_who(standing),
-        what=_what(standing, name, endpoint),
         runs=runs,
         asked_again=asked,
-        asked_again_means=meaning_of(
-            sum(each.rows for each in asked),
-            sum(each.outcomes.get("assumed", 0) for each in asked),
-            sum(each.rewritten for each in asked),
-            endpoint,
-        ),
-        calls=calls_of(moments),
-        latency=latency_from(latencies.items()),
-        seconds=moments,
+        asked_again_means=_meaning(asked, endpoint),
+        calls=calls_of(read.moments),
+        latency=latency_from(read.latencies.items()),
+        seconds=read.moments,
     )
+
+
+class _Read(NamedTuple):
+    """A journal at one moment."""
+
+    standing: Standing
+    name: str
+    replay: Replay
+    moments: list[Moment]
+    latencies: Counter[int]
+
+
+def _read(path: Path) -> _Read:
+    held_by, latencies = holder(path), Counter[int]()
+    with closing(Store(path, writes=False)) as store, store.still():
+        replay = Replay(store)
+        standing = standing_from(store, replay.states, held_by)
+        moments = list(_moments(store, latencies))
+        return _Read(standing, str(store.meta["id"]), replay, moments, latencies)
 
 
 def _moments(store: Store, latencies: Counter[int]) -> Iterator[Moment]:
@@ -109,7 +121,7 @@ def _state(standing: Standing, kinds: list[Kind]) -> State:
     if last is not None and last.ended is None:
         return "killed"
     if standing.total is None:
-        told_all = last is not None and last.how == "all rows sent"
+        told_all = last is not None and last.how == _WHOLE
         return "done" if told_all and all(kind.final for kind in kinds) else "stopped"
     return "done" if standing.finished else "stopped"
 
@@ -120,14 +132,24 @@ def _what_now(standing: Standing, kinds: list[Kind], state: State, how: str) -> 
         yield Step(words=f"Wait: {standing.held_by} works. See how it stands", command=f"tim-async job {path}")
     elif state != "done":
         yield _go_on(standing, path, how)
-    failed = [kind for kind in kinds if kind.final and kind.outcome != "Ok" and kind.repeat != "no need"]
-    if failed and standing.source["description"]:
+    if standing.total == 0:
+        yield Step(words="Look whether the input should have had rows")
+    yield from _mend(standing, kinds, path)
+
+
+def _mend(standing: Standing, kinds: list[Kind], path: str) -> Iterator[Step]:
+    final = [kind for kind in kinds if kind.final and kind.outcome != "Ok" and kind.repeat != "no need"]
+    unknown = any(kind.outcome == "Unknown" for kind in final)
+    failed = any(kind.outcome != "Unknown" for kind in final)
+    care = "of Unknown ones nobody knows whether they were done, so send them again only where twice does no harm"
+    if final and standing.source["description"]:
+        what = "rows that failed, with code and reason, to be mended and fed in again" if failed else "Unknown rows"
         yield Step(
-            words="Write out the rows that failed, with code and reason, to be mended and fed in again",
+            words=f"Write out the {what}{f'; {care}' if unknown else ''}",
             command=f"tim-async job {path} --failures FILE",
         )
-    elif failed:
-        yield Step(words="Mend the rows that failed in the program that gave them")
+    elif final:
+        yield Step(words=f"Mend the rows that failed in the program that gave them{f'; {care}' if unknown else ''}")
 
 
 def _go_on(standing: Standing, path: str, how: str) -> Step:
@@ -146,13 +168,14 @@ def _who(standing: Standing) -> Who:
     return Who(app=standing.job.app, identifier=whom.get("identifier"), host=host, region=region)
 
 
-def _what(standing: Standing, name: str, endpoint: Endpoint[Any, Any] | None) -> What:
+def _what(read: _Read, endpoint: Endpoint[Any, Any] | None) -> What:
+    standing = read.standing
     job, source = standing.job, standing.source
     settings = job.settings if isinstance(job.settings, dict) else {}
     options = job.options if isinstance(job.options, dict) else {}
     said = {name: value for name, value in {**options, **settings}.items() if value not in (None, {}, [])}
     return What(
-        id=name,
+        id=read.name,
         command=job.command,
         summary="" if endpoint is None else endpoint.summary,
         page="" if endpoint is None else endpoint.page,
@@ -181,6 +204,15 @@ def _runs(standing: Standing, replay: Replay) -> Iterator[Run]:
             pid=start.pid,
             outcomes=chapter.outcomes,
         )
+
+
+def _meaning(asked: list[Asked], endpoint: Endpoint[Any, Any] | None) -> str:
+    return meaning_of(
+        sum(each.rows for each in asked),
+        sum(each.outcomes.get("assumed", 0) for each in asked),
+        sum(each.rewritten for each in asked),
+        endpoint,
+    )
 
 
 def _asked(replay: Replay, endpoint: Endpoint[Any, Any] | None) -> Iterator[Asked]:

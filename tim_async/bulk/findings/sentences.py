@@ -52,13 +52,13 @@ _CHANGES = {
 }
 
 
-def verb_of(command: str) -> str:
+def verb_of(method: str) -> str:
     """What became of a row that is `Ok`, in one word.
 
     Args:
-        command: ``group.method``.
+        method: of the command.
     """
-    return _VERBS.get(command.partition(".")[2].partition("_")[0], "done")
+    return _VERBS.get(method.partition("_")[0], "done")
 
 
 def repeat_of(ending: Ending, endpoint: Endpoint[Any, Any] | None) -> tuple[Repeat, str]:
@@ -100,8 +100,8 @@ def verdict_of(
     endpoint: Endpoint[Any, Any] | None,
     *,
     how: str,
-    command: str,
     total: int | None,
+    is_whole: bool,
 ) -> str:
     """How a job stands, in one sentence.
 
@@ -110,17 +110,18 @@ def verdict_of(
         kinds: all its rows.
         endpoint: its command; None for one that this version does not know.
         how: its last start ended, in a few words; empty if none did.
-        command: ``group.method``.
         total: rows of the input; None where nobody knows.
+        is_whole: whether no rows come after those that are known.
     """
+    verb = verb_of("" if endpoint is None else endpoint.method)
     if total == 0:
-        return _sentence(state, how, f"the input has no rows, so nothing was to be {verb_of(command)}")
+        return _sentence(state, how, f"the input has no rows, so nothing was to be {verb}")
     fine = sum(kind.count for kind in kinds if kind.outcome == "Ok")
     if total is not None and fine == total:
-        first = f"{'the one row' if total == 1 else f'all {total:,} rows'} {verb_of(command)}"
+        first = f"{'the one row' if total == 1 else f'all {total:,} rows'} {verb}"
     else:
-        first = f"{fine:,}{'' if total is None else f' of {total:,}'} {verb_of(command)}"
-    words = [first, ", ".join(_failed(kinds, endpoint)), _still_open(state, kinds, total)]
+        first = f"{fine:,}{'' if total is None else f' of {total:,}'} {verb}"
+    words = [first, ", ".join(_failed(kinds, endpoint)), _still_open(kinds, is_whole=is_whole)]
     return _sentence(state, how, "; ".join(filter(None, words)))
 
 
@@ -166,10 +167,10 @@ def _failed(kinds: Sequence[Kind], endpoint: Endpoint[Any, Any] | None) -> Itera
         yield f"{unknown:,} may have been done"
 
 
-def _still_open(state: State, kinds: Sequence[Kind], total: int | None) -> str:
+def _still_open(kinds: Sequence[Kind], *, is_whole: bool) -> str:
     still = sum(kind.count for kind in kinds if not kind.final)
     maybe = sum(kind.count for kind in kinds if not kind.final and kind.outcome == "Unknown")
-    if total is None and state != "done":
+    if not is_whole:
         return f"{still:,} open, and nobody knows how many rows come after them"
     if not still:
         return "nothing is open"
