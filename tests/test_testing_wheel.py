@@ -1,4 +1,4 @@
-"""The plugin, and the page of a job, as users have them: from the built wheel, in an environment of its own, with each plugin for asyncio."""
+"""The plugin and the page of a job as users have them: from the built wheel, in an environment of its own."""
 
 import json
 import os
