@@ -14,6 +14,7 @@ from tim_async.bulk.exporting import export_outcomes
 from tim_async.bulk.journal.errors import JournalRested
 from tim_async.bulk.report import Progress, Report
 from tim_async.bulk.standing import Known
+from tim_async.bulk.timeline import Timeline
 from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
 
@@ -123,6 +124,7 @@ class Carrying:
         per_call = endpoint.limit
         self._stop: Stop | None = None
         self._eyes = Eyes(rate)
+        self._timeline = Timeline()
         view = view_of(options.look, Console(stderr=True), crowded=self._tells and outcomes.is_at_a_terminal)
         self._display = Display(
             endpoint.method,
@@ -161,9 +163,8 @@ class Carrying:
             more["limits"] = {self._command.endpoint.path: speed.rate}
         if (limiter := limiter_of(speed, opened)) is not None:
             more["limiter"] = limiter
-        return connect(
-            self._options.connection, told=False, hooks=[self._eyes] if self._display.visible else [], **more
-        )
+        hooks = [*([self._eyes] if self._display.visible else []), *([self._timeline] if self._journal.path else [])]
+        return connect(self._options.connection, told=False, hooks=hooks, **more)
 
     async def _send(self, client: Client, stop: Stop, *, rested_ok: bool) -> Report | None:
         """None: a second signal left no time for a report."""
@@ -184,6 +185,7 @@ class Carrying:
                     rested_ok=rested_ok,
                     first=guards.first,
                     max_failures=most_failures(guards, self._file.count),
+                    timeline=self._timeline,
                 )
                 reports.append(report)
             failure = self._flushed()
