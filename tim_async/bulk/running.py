@@ -217,14 +217,15 @@ class Running:
             self._progress.unread = sending.unread or (maybe_sent and recorder is not None)
 
     def _before_send(self, recorder: Recorder | None) -> Callable[[Sequence[int]], Awaitable[object]] | None:
+        announce = self._task.promise if recorder is None else recorder.promise
         if self._task.max_failures is None:
-            return self._task.promise if recorder is None else recorder.promise
+            return announce
 
         async def promise(places: Sequence[int]) -> None:
             if (guard := self._guard()) is not None:
                 raise guard
-            if recorder is not None:
-                await recorder.promise(places)
+            if announce is not None:
+                await announce(places)
 
         return promise
 

@@ -18,12 +18,11 @@ from tim_async.bulk.timeline import Timeline
 from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
 
-from .clients import connect, operation_of
+from .clients import operation_of, paced
 from .display import Display, view_of
 from .ending import Ending, tell_end
 from .eyes import Eyes
 from .guards import most_failures
-from .limiters import limiter_of
 from .outcomes import Outcomes
 from .stopping import Stop
 
@@ -158,13 +157,8 @@ class Carrying:
         return end.code
 
     def _client(self, opened: AsyncExitStack) -> Client:
-        speed, more = self._options.speed, dict[str, Any]()
-        if speed.rate is not None:
-            more["limits"] = {self._command.endpoint.path: speed.rate}
-        if (limiter := limiter_of(speed, opened)) is not None:
-            more["limiter"] = limiter
         hooks = [*([self._eyes] if self._display.visible else []), *([self._timeline] if self._journal.path else [])]
-        return connect(self._options.connection, told=False, hooks=hooks, **more)
+        return paced(self._options, self._command.endpoint, hooks, opened)
 
     async def _send(self, client: Client, stop: Stop, *, rested_ok: bool) -> Report | None:
         """None: a second signal left no time for a report."""
