@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
@@ -23,7 +24,7 @@ from .display import Display, view_of
 from .ending import Ending, tell_end
 from .eyes import Eyes
 from .guards import most_failures
-from .outcomes import Outcomes
+from .outcomes import Outcomes, is_standard
 from .stopping import Stop
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def _memo(command: Command, options: Options) -> dict[str, Any]:
         "said": command.said,
         "encoding": options.encoding,
         "priority": options.priority,
+        "to": None if options.to is None or is_standard(options.to) else str(Path(options.to).absolute()),
+        "to_format": options.to_format,
         "connection": {
             "sdk_app_id": whom.sdk_app_id,
             "identifier": whom.identifier,
@@ -114,7 +117,6 @@ class Carrying:
         self._journal = journal
         self._outcomes = outcomes
         self._sink = sink
-        self._writer = make_writer(sink, options.to_format, seen=sink.isatty())
         # What a journal keeps need not scroll by; who wants to have it says --to.
         kept = journal.path is not None and options.to is None and outcomes.is_at_a_terminal
         self._tells = options.tells_outcomes and not kept
@@ -187,7 +189,9 @@ class Carrying:
 
     def _writes(self) -> Callable[[Record], object] | None:
         """What is told of each row; where a job goes on, all of it is written at its end, with what was done before."""
-        return self._writer.write if self._tells and self._journal.found is None else None
+        if not self._tells or self._journal.found is not None:
+            return None
+        return make_writer(self._sink, self._options.to_format, seen=self._sink.isatty()).write
 
     def _moved(self, progress: Progress) -> None:
         self._display.progress = progress

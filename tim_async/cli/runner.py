@@ -54,7 +54,7 @@ def run_file(command: Command, options: Options) -> int:
     guards = options.guards
     operation = operation_of(connect(options.connection), command.endpoint, command.shared)
     journal = Journal(options, command.endpoint)
-    outcomes = Outcomes(options.to, options.source, force=options.force or guards.plan or journal.found is not None)
+    outcomes = Outcomes(options.to, options.source, force=options.force or guards.plan or journal.wrote_to(options.to))
     asks = command.care is not None and command.care.asks
     if asks and journal.found is None and not guards.plan:
         check_somebody_is_there(readable=options.source != "-")

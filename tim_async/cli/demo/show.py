@@ -95,4 +95,4 @@ async def _killed(step: Step, shell: Shell, emulator: Apart, calls: int) -> int:
     came = len((await emulator.arrivals(step.endpoint.path)).arrivals)
     what = _WORDS.get(code, "It was quicker than kill -9")
     tell(f"{what}, when {came:,} of some {calls:,} calls had come. By its journal it goes on:")
-    return await shell.run("resume", step.journal, "--yes", *step.to)
+    return await shell.run("resume", step.journal, "--yes")

@@ -48,12 +48,7 @@ class Step(NamedTuple):
     @property
     def words_whole(self) -> tuple[str, ...]:
         """The whole command line."""
-        return *self.words, *self.to, "--journal", self.journal
-
-    @property
-    def to(self) -> tuple[str, ...]:
-        """Where it writes the outcomes to."""
-        return "--to", f"{self._name}.jsonl"
+        return *self.words, "--to", f"{self._name}.jsonl", "--journal", self.journal
 
     @property
     def _name(self) -> str:
