@@ -84,7 +84,7 @@ def plan_as_json(plan: Plan, file: AccountFile, place: Place) -> dict[str, Any]:
 
 def _time(plan: Plan) -> str:
     what = "accounts/s" if plan.rate_of_accounts else "calls/s"
-    return f"{length(plan.seconds)} at {plan.rate:g} {what}"
+    return f"{length(plan.seconds)} at {plan.rate:,.10g} {what}"
 
 
 def _body(plan: Plan) -> str:

@@ -79,7 +79,7 @@ def steps_of(lists: Lists, rate: float) -> list[Step]:
 
     def step(title: str, endpoint: Endpoint[Any, Any], words: tuple[str, ...], path: str) -> Step:
         said = (*words, "--from", path, *(("--column", column) if column is not None else ()))
-        pace = () if rate == endpoint.rate else ("--rate", f"{rate:g}")
+        pace = () if rate == endpoint.rate else ("--rate", f"{rate:.10g}")
         return Step(title, endpoint, (*said, *pace), str(lists.folder / path), column)
 
     return [

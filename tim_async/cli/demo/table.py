@@ -71,7 +71,7 @@ def tell_all(done: list[Done], rate: float, report: Path) -> int:
     )
     for line in _lines_of_books(done):
         console.print(line)
-    console.print(f"Calls over the limit of {rate:g} a second: {refused:,}.")
+    console.print(f"Calls over the limit of {rate:,.10g} a second: {refused:,}.")
     console.print()
     console.print(f"The report of the deletion:  {report.absolute().as_uri()}", soft_wrap=True)
     return 0 if complete and fair and not refused else 1
