@@ -133,7 +133,7 @@ def test_while_it_works_there_is_nothing_to_do_but_wait(tmp_path: Path) -> None:
     assert found.state == "at work"
     assert found.verdict.startswith("At work: 9 of 10 deleted; 1 was not there; nothing is open")
     assert found.runs[0].how == "at work"
-    assert found.what_now[0].words.startswith("Wait: ")
+    assert found.what_now[0].words.startswith("Wait, ")
     (tmp_path / "other").mkdir()
     lock = Lock(Journal(tmp_path / "other" / "it.job").start((FINE, 0, 1), how=None).path)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,7 +129,7 @@ def _state(standing: Standing, kinds: list[Kind]) -> State:
 def _what_now(standing: Standing, kinds: list[Kind], state: State, how: str) -> Iterator[Step]:
     path = shlex.quote(str(standing.path.absolute()))
     if state == "at work":
-        yield Step(words=f"Wait: {standing.held_by} works. See how it stands", command=f"tim-async job {path}")
+        yield Step(words=f"Wait, {standing.held_by} works on it; see how it stands", command=f"tim-async job {path}")
     elif state != "done":
         yield _go_on(standing, path, how)
     if standing.total == 0:
@@ -162,7 +162,7 @@ def _go_on(standing: Standing, path: str, how: str) -> Step:
 
 def _who(standing: Standing) -> Who:
     said = standing.memo.get("connection")
-    whom: Mapping[str, Any] = said if isinstance(said, dict) else {}
+    whom = {name: value for name, value in said.items() if isinstance(value, str)} if isinstance(said, dict) else {}
     region = whom.get("region")
     host = whom.get("base_url") or (f"https://{REGIONS[region][0]}" if region in REGIONS else None)
     return Who(app=standing.job.app, identifier=whom.get("identifier"), host=host, region=region)
