@@ -133,7 +133,8 @@ class Browser:
 @asynccontextmanager
 async def browser(folder: Path) -> AsyncGenerator[Browser]:
     """A browser of one's own, which ends with the block."""
-    options = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage")
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]  # it calls nobody
     process = await asyncio.create_subprocess_exec(
         chromium(),
         *options,

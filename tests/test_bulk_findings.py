@@ -1,5 +1,6 @@
 """What a job did and how it stands is told by its journal alone: at work, killed, finished, resumed, old or odd."""
 
+import gzip
 import signal
 import sqlite3
 import sys
@@ -7,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from box import running, running_process
 from journals import MEMO, Journal, made_for
@@ -292,6 +295,18 @@ def test_where_the_input_is_another_rows_are_counted_and_accounts_are_refused(tm
     assert (found.numbered, kinds(found)[1][3]) == ("place", [2])
     with pytest.raises(bulk.InputError, match=r"is not there any more|is not the input of then, byte for byte"):
         bulk.findings_of(journal.path, accounts=True)
+
+
+@pytest.mark.parametrize("name", ["ids.csv.gz", "ids.parquet"])
+def test_rows_of_files_of_other_kinds_have_their_numbers_too(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    if name.endswith("gz"):
+        file.write_bytes(gzip.compress(b"account\nMary\n\nJohn\n"))
+    else:
+        pq.write_table(pa.table({"account": ["Mary", "John"]}), file)
+    journal = made_for(file, tmp_path / "it.job", column="account").start((FINE, 0, 1), (GONE, 1, 1))
+    kind = bulk.findings_of(journal.path, accounts=True).kinds[-1]
+    assert (kind.rows, kind.accounts) == ([4 if name.endswith("gz") else 2], ["John"])
 
 
 def test_accounts_of_a_program_are_not_there_to_be_told(tmp_path: Path) -> None:

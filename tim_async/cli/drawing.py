@@ -247,7 +247,7 @@ def _line(columns: Iterable[tuple[float, float, float | None]]) -> str:
 def _bar(column: Column, amount: float, words: str) -> Bar:
     """A mark below the chart, the darker the more; never so narrow that it is not seen."""
     share = min(amount / column.seconds, 1.0) if column.seconds else 1.0
-    return Bar(column.x, 0.35 + 0.65 * share, max(column.width, 2.0), 1.0, f"{moment(column.at)}: {words}")
+    return Bar(column.x, 0.5 + 0.5 * share, max(column.width, 2.0), 1.0, f"{moment(column.at)}: {words}")
 
 
 def _flags(found: Findings, stretches: Sequence[_Stretch]) -> Iterator[Flag]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 from tim_async.bulk.opening import open_source
 from tim_async.bulk.rows import InputError, Row
@@ -24,8 +24,8 @@ def rows_at(standing: Standing, places: Collection[int]) -> Mapping[int, Row]:
         InputError: the input is not there, or does not come from a file, or is not the one of then.
     """
     source = open_source(standing.source["description"])
-    job, path, found = standing.job, Path(standing.source["description"]["path"]), dict[int, Row]()
-    if not path.is_file():
+    job, path, found = standing.job, standing.source["description"]["path"], dict[int, Row]()
+    if not os.path.isfile(path):  # noqa: PTH113 - that of a Path raises where a folder may not be looked into
         raise InputError(f"the input {path} is not there any more")
     wanted, last = set(places), max(places, default=-1)
     with source.as_it_was(Fingerprint(job.size or 0, job.digest or "")) as rows:
