@@ -48,21 +48,17 @@ def told(journal: Path) -> dict[int, Second]:
         store.close()
 
 
-def test_a_call_counts_in_the_second_in_which_it_was_sealed_and_one_that_is_not_over_is_kept() -> None:
-    watching, clock = timeline(12.5)
+def test_a_call_counts_in_the_second_in_which_it_was_sealed() -> None:
+    watching, _ = timeline()
+    watching(replace(FINE, started=12.1))
     watching(FINE)
     watching(replace(LOST, started=10.9, items=3))
-    watching(replace(FINE, started=12.1))
     near = number_of(0.05)
     first = Second(calls=2, items=103, repeats=1, failed=1, latencies={near: 1})
-    assert watching.take(False) == [(10, first)]
-    assert watching.take(False) == []
-    clock.now = 13.0
-    watching(replace(FINE, started=12.2, code=70107))
-    assert watching.take(False) == [(12, Second(calls=2, items=200, latencies={near: 2}))]
-    watching(replace(FINE, started=10.1))  # its answer was late: to be added to what was taken
-    watching(replace(FINE, started=13.1))
-    assert [(at, second.calls) for at, second in watching.take(True)] == [(10, 1), (13, 1)]
+    assert watching.take() == [(10, first), (12, Second(calls=1, items=100, latencies={near: 1}))]
+    assert watching.take() == []
+    watching(replace(FINE, started=10.1, code=70107))  # its answer was late: to be added to what was taken
+    assert watching.take() == [(10, Second(calls=1, items=100, latencies={near: 1}))]
 
 
 def test_what_is_not_of_the_command_and_what_comes_before_and_after_the_run_is_not_counted() -> None:
@@ -76,10 +72,10 @@ def test_what_is_not_of_the_command_and_what_comes_before_and_after_the_run_is_n
     ]
     for event in others:
         watching(event)
-    assert watching.take(True) == []
+    assert watching.take() == []
     watching.end()
     watching(FINE)
-    assert watching.take(True) == []
+    assert watching.take() == []
 
 
 def test_a_pause_is_spread_over_its_seconds_and_two_at_once_are_one() -> None:
@@ -90,18 +86,18 @@ def test_a_pause_is_spread_over_its_seconds_and_two_at_once_are_one() -> None:
     clock.now = 11.5
     watching(PauseEnded(PATH, 1.25, whole_app=False))
     clock.now = 12.1
-    assert [(at, second.paused) for at, second in watching.take(False)] == [(10, 75), (11, 100)]
+    assert [(at, second.paused) for at, second in watching.take()] == [(10, 75), (11, 100), (12, 10)]
     clock.now = 12.2
     watching(PauseEnded("another", 1.45, whole_app=True))
     clock.now = 19.0
-    assert [(at, second.paused) for at, second in watching.take(False)] == [(12, 20)]
+    assert [(at, second.paused) for at, second in watching.take()] == [(12, 10)]
 
 
 def test_a_machine_that_slept_through_a_pause_does_not_write_down_a_week() -> None:
     watching, clock = timeline()
     watching(PauseBegun(PATH, 1.0, "too many", whole_app=False))
     clock.now += 7 * 86_400
-    assert len(watching.take(True)) <= 3_601
+    assert len(watching.take()) <= 3_601
 
 
 def test_what_may_leave_is_told_by_the_lane_and_whoever_wants_to_know_hears_of_each_change() -> None:
@@ -109,7 +105,7 @@ def test_what_may_leave_is_told_by_the_lane_and_whoever_wants_to_know_hears_of_e
     watching = bulk.Timeline(clock)
     watching.begin(PATH, lambda: changes.append(1))
     watching(LaneSlowed(PATH, 12.5, 100.0, "alarm"))
-    assert watching.take(True) == [(10, Second(limit=1250))]
+    assert watching.take() == [(10, Second(limit=1250))]
     watching(replace(FINE, path="another"))
     assert len(changes) == 1
 
@@ -178,8 +174,9 @@ async def test_a_second_in_which_nothing_was_answered_is_written_too(tmp_path: P
     recording.watch(watching.take)
     watching.begin(PATH, recording.stir)
     watching(PauseBegun(PATH, 9.0, "too many", whole_app=False))
-    await recording.promise([0])  # writes what is over: nothing yet
-    assert told(path) == {}
+    clock.now = 10.5
+    await recording.promise([0])
+    assert told(path) == {10: Second(paused=50)}
     clock.now = 12.0
     await recording.promise([1])
     assert told(path) == {10: Second(paused=100), 11: Second(paused=100)}
@@ -228,7 +225,7 @@ async def test_a_run_without_a_journal_or_without_a_timeline_keeps_nothing(tmp_p
     async with Puppet(yes) as puppet, client_of(puppet, hooks=[watching]) as tim:
         assert (await bulk.run(tim.accounts.delete, ["Mary"], timeline=watching)).ok
         assert (await bulk.run(tim.accounts.delete, ["Mary"], journal=tmp_path / "it.job")).ok
-    assert watching.take(True) == []
+    assert watching.take() == []
     assert told(tmp_path / "it.job") == {}
 
 
@@ -236,4 +233,4 @@ async def test_how_the_lane_stands_gives_the_limit() -> None:
     watching, _ = timeline()
     async with Puppet(yes) as puppet, client_of(puppet, hooks=[watching], limits={PATH: 50.0}) as tim:
         await tim.accounts.delete(["Mary"])
-    assert [second.limit for _, second in watching.take(True) if second.limit] == [5_000]
+    assert [second.limit for _, second in watching.take() if second.limit] == [5_000]

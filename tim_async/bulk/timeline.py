@@ -57,16 +57,11 @@ class Timeline(Watcher):
         """Watch no more."""
         self._path, self._changed = "", _nothing
 
-    def take(self, everything: bool) -> list[tuple[int, Second]]:
-        """What was gathered since the last time: (second since 1970, numbers), to be added to what was taken before.
-
-        Args:
-            everything: also of the second that is not over.
-        """
-        now = self._clock()
-        self._pause_until(now)
-        over = sorted(at for at in self._seconds if everything or at < int(now))
-        return [(at, self._seconds.pop(at)) for at in over]
+    def take(self) -> list[tuple[int, Second]]:
+        """What was gathered since the last time: (second since 1970, numbers), to be added to what was taken before."""
+        self._pause_until(self._clock())
+        taken, self._seconds = sorted(self._seconds.items()), {}
+        return taken
 
     def __call__(self, event: Event, /) -> None:  # noqa: D102 - inherited
         if not self._path:

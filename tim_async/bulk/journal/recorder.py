@@ -26,11 +26,7 @@ _EVERY = 0.05  # seconds between two commits of outcomes; each costs two writes 
 _LEAD = 3  # calls that are promised ahead where a row may be sent twice: so a call seldom waits for the disk
 _encode = msgspec.json.Encoder().encode
 
-Seconds: TypeAlias = Callable[[bool], Sequence[tuple[int, Second]]]
-
-
-def _none(_everything: bool) -> Sequence[tuple[int, Second]]:
-    return ()
+Seconds: TypeAlias = Callable[[], Sequence[tuple[int, Second]]]
 
 
 class Recorder:
@@ -67,7 +63,7 @@ class Recorder:
         self._exact = exact
         self._promised = self._from = promised
         self._total = total
-        self._seconds: Seconds = _none
+        self._seconds: Seconds = tuple
         self._unpromised: set[int] = set()
         self._runs = Runs()
         self._results: list[Result] = []
@@ -153,8 +149,7 @@ class Recorder:
         """Keep also what the calls did.
 
         Args:
-            seconds: gives what they did since the last time; also in the second that is not over, if it is asked for
-                everything. `stir` tells that there may be something.
+            seconds: gives what they did since the last time. `stir` tells that there may be something.
         """
         self._seconds = seconds
 
@@ -175,14 +170,12 @@ class Recorder:
             self._timer.cancel()
             self._timer = None
         self._gather()
-        if not self._waiting:
-            return  # the second is not over
         loop = asyncio.get_running_loop()
         self._last = loop.run_in_executor(self._thread, self._write)
         self._last.add_done_callback(self._written)
 
-    def _gather(self, *, everything: bool = False) -> None:
-        seconds = self._seconds(everything)
+    def _gather(self) -> None:
+        seconds = self._seconds()
         if self._runs or seconds:
             runs = self._runs.take() if self._runs else b""
             results, self._results = self._results, []
@@ -210,7 +203,7 @@ class Recorder:
         """
         if self._timer is not None:
             self._timer.cancel()
-        self._gather(everything=True)
+        self._gather()
         loop = asyncio.get_running_loop()
         try:
             await to_its_end(loop.run_in_executor(self._thread, self._end, how))
