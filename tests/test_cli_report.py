@@ -186,6 +186,10 @@ def test_each_state_has_its_badge_and_what_to_do_now(tmp_path: Path) -> None:
     assert "Nothing: it is all done." in well
     failed = page_of(Journal(tmp_path / "failed.job").start((FINE, 0, 9), (LONG, 9, 1)).path)
     assert '<p class="badge">Done, with failures</p>' in failed
+    held = page_of(Journal(tmp_path / "held.job").start((FINE, 0, 5), how="the first 5 rows sent").path)
+    assert '<main class="mixed">' in held
+    assert '<p class="badge">Stopped</p>' in held
+    assert "The first 5 rows sent: 5 of 10 deleted; 5 are open" in held
     never = page_of(Journal(tmp_path / "never.job").path)
     assert '<p class="badge">Stopped</p>' in never
     assert "It was never started." in never

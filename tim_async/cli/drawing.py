@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tim_async.bulk.findings.facts import Calls, Findings, Moment
+from tim_async.bulk.findings.sentences import was_wanted
 
 from .durations import clock, duration, moment
 
@@ -28,7 +29,6 @@ _GAP_LEAST = 5  # seconds without work that are drawn as they are, however short
 _GAP_SHARE = 0.15  # or this share of the seconds with work
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 TICK_WIDTH = 64.0  # that the label of a tick needs
-_WANTED = {"all rows sent", "stopped"}
 _FLAG = 16.0  # and that of a start
 
 
@@ -261,7 +261,7 @@ def _flags(found: Findings, stretches: Sequence[_Stretch]) -> Iterator[Flag]:
         end = run.last_word if run.ended is None else run.ended
         if end is not None and run.how != "at work":
             ended = f"start {run.number} ended {moment(end)}: {run.how}"
-            yield Flag(_place(end, stretches), "", ended, is_end=True, is_bad=run.how not in _WANTED)
+            yield Flag(_place(end, stretches), "", ended, is_end=True, is_bad=not was_wanted(run.how))
 
 
 def _place(at: float, stretches: Sequence[_Stretch]) -> float:

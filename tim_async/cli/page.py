@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tim_async.bulk.findings.facts import Asked, Findings, Kind, Run
-from tim_async.bulk.findings.sentences import verb_of
+from tim_async.bulk.findings.sentences import verb_of, was_wanted
 from tim_async.printable import shown
 
 from .drawing import chart_of
@@ -53,16 +53,7 @@ def page_of(found: Findings) -> bytes:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters.update(
-        clip=_clip,
-        number=_number,
-        duration=duration,
-        moment=moment,
-        plain=_plain,
-        became=_became,
-        part=_part,
-        lasted=_lasted,
-    )
+    environment.filters.update(_FILTERS)
     page = environment.get_template("report.html").render(
         f=found,
         parts=list(_parts(found)),
@@ -139,13 +130,13 @@ def _tone(found: Findings) -> str:
     if found.state == "at work":
         return "working"
     if found.state != "done":
-        return "bad"
+        return "mixed" if found.runs and was_wanted(found.runs[-1].how) else "bad"
     failed = any(_part(kind) in {"failed", "unknown"} for kind in found.kinds)
     return "mixed" if failed or found.what.rows == 0 else "good"
 
 
 def _badge(found: Findings) -> str:
-    if _tone(found) == "mixed":
+    if found.state == "done" and _tone(found) == "mixed":
         return "Done, with failures" if found.kinds else "Empty input"
     return _BADGES[found.state]
 
@@ -168,3 +159,15 @@ def _lasted(run: Run) -> float | None:
     """Seconds between a start and the last that is known of it; None if nothing is."""
     end = run.last_word if run.ended is None else run.ended
     return None if end is None else max(end - run.began, 0.0)
+
+
+_FILTERS: dict[str, Any] = {
+    "became": _became,
+    "clip": _clip,
+    "duration": duration,
+    "lasted": _lasted,
+    "moment": moment,
+    "number": _number,
+    "part": _part,
+    "plain": _plain,
+}

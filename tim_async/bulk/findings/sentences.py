@@ -12,7 +12,7 @@ from tim_async.service.endpoints import Endpoint
 
 from .facts import Kind, Repeat, State
 
-__all__ = ["KILLED", "before_going_on", "end_of", "meaning_of", "repeat_of", "verb_of", "verdict_of"]
+__all__ = ["KILLED", "before_going_on", "end_of", "meaning_of", "repeat_of", "verb_of", "verdict_of", "was_wanted"]
 
 _VERBS = {
     "delete": "deleted",
@@ -141,6 +141,15 @@ def end_of(how: str) -> str:
     if found is None or found[2] is None:
         return how or "never started"
     return f"{how} ({code(int(found[2])).meaning})"
+
+
+def was_wanted(how: str) -> bool:
+    """Whether somebody wanted a start to end so.
+
+    Args:
+        how: it ended.
+    """
+    return how in {"all rows sent", "stopped"} or how.startswith("the first ")
 
 
 def before_going_on(how: str) -> str:
