@@ -23,6 +23,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     """Of its journal."""
+    id: str
+    """Of its journal, which no other has."""
     job: Job
     """What it does to what."""
     source: Mapping[str, Any]
@@ -124,6 +126,7 @@ def standing_from(store: Store, states: States, held_by: str) -> Standing:
     found = [(by_number[number], count) for number, count in counts.most_common() if number in by_number]
     return Standing(
         path=store.path,
+        id=store.meta["id"],
         job=msgspec.convert(store.meta["job"], Job),
         source=store.meta["source"],
         memo=store.meta["memo"],

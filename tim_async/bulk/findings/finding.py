@@ -31,10 +31,10 @@ _WHOLE = "all rows sent"
 
 
 def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
-    """What a job did and how it stands, from its journal alone; also while it runs, and after it was killed.
+    """What a job did and how it stands, from its journal; also while it runs, and after it was killed.
 
-    The input is opened if it is there and is the one of then, byte for byte: only it knows on which lines rows begin.
-    Else rows are counted, see `Findings.numbered`. A million rows take a few seconds, most of them for that.
+    The input is read if it is there and is the one of then: only it knows on which lines rows begin. Else they are
+    counted, see `Findings.numbered`. A million rows take a second or two.
 
     Args:
         journal: of the job.
@@ -44,24 +44,21 @@ def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
         JournalError: the journal cannot be read, or is none.
         InputError: accounts are wanted, and the input is not there, or is not the one of then.
     """
-    read = _read(Path(journal))
-    standing, replay = read.standing, read.replay
+    standing, replay, moments, latencies = read = _read(Path(journal))
     endpoint = next((row for row in ENDPOINTS if f"{row.group}.{row.method}" == standing.job.command), None)
-    places = kinds_of(replay.states, standing.total, endpoint, at_work=bool(standing.held_by))
-    kinds, numbered = _numbered(standing, places, accounts=accounts)
+    kinds, numbered = _numbered(read, endpoint, accounts=accounts)
     state, runs, asked = _state(standing, kinds), list(_runs(standing, replay)), list(_asked(replay, endpoint))
     how = runs[-1].how if runs else ""
-    still_open = sum(kind.count for kind in kinds if not kind.final)
     is_whole = standing.total is not None or how == _WHOLE
     return Findings(
-        what=_what(read, endpoint),
+        what=_what(standing, endpoint),
         made=time.time(),
         by=f"tim-async {__version__}",
         state=state,
         verdict=verdict_of(state, kinds, endpoint, how=how, total=standing.total, is_whole=is_whole),
         what_now=list(_what_now(standing, kinds, state, how)),
         done=standing.done,
-        open=still_open if is_whole else None,
+        open=sum(kind.count for kind in kinds if not kind.final) if is_whole else None,
         maybe=replay.unsure,
         counts=standing.counts,
         assumed=standing.assumed,
@@ -71,9 +68,9 @@ def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
         runs=runs,
         asked_again=asked,
         asked_again_means=_meaning(asked, endpoint),
-        calls=calls_of(read.moments),
-        latency=latency_from(read.latencies.items()),
-        seconds=read.moments,
+        calls=calls_of(moments),
+        latency=latency_from(latencies.items()),
+        seconds=moments,
     )
 
 
@@ -81,7 +78,6 @@ class _Read(NamedTuple):
     """A journal at one moment."""
 
     standing: Standing
-    name: str
     replay: Replay
     moments: list[Moment]
     latencies: Counter[int]
@@ -93,7 +89,7 @@ def _read(path: Path) -> _Read:
         replay = Replay(store)
         standing = standing_from(store, replay.states, held_by)
         moments = list(_moments(store, latencies))
-        return _Read(standing, str(store.meta["id"]), replay, moments, latencies)
+        return _Read(standing, replay, moments, latencies)
 
 
 def _moments(store: Store, latencies: Counter[int]) -> Iterator[Moment]:
@@ -102,7 +98,9 @@ def _moments(store: Store, latencies: Counter[int]) -> Iterator[Moment]:
         yield moment_of(at, second)
 
 
-def _numbered(standing: Standing, kinds: list[Kind], *, accounts: bool) -> tuple[list[Kind], Numbered]:
+def _numbered(read: _Read, endpoint: Endpoint[Any, Any] | None, *, accounts: bool) -> tuple[list[Kind], Numbered]:
+    standing = read.standing
+    kinds = kinds_of(read.replay.states, standing.total, endpoint, at_work=bool(standing.held_by))
     if not standing.source["description"] and not accounts:
         return named(kinds, None, accounts=False), "item"
     try:
@@ -168,14 +166,13 @@ def _who(standing: Standing) -> Who:
     return Who(app=standing.job.app, identifier=whom.get("identifier"), host=host, region=region)
 
 
-def _what(read: _Read, endpoint: Endpoint[Any, Any] | None) -> What:
-    standing = read.standing
+def _what(standing: Standing, endpoint: Endpoint[Any, Any] | None) -> What:
     job, source = standing.job, standing.source
     settings = job.settings if isinstance(job.settings, dict) else {}
     options = job.options if isinstance(job.options, dict) else {}
     said = {name: value for name, value in {**options, **settings}.items() if value not in (None, {}, [])}
     return What(
-        id=read.name,
+        id=standing.id,
         command=job.command,
         summary="" if endpoint is None else endpoint.summary,
         page="" if endpoint is None else endpoint.page,

@@ -220,13 +220,7 @@ class Store:
         return endings
 
     def replay(self, states: States) -> Iterator[tuple[float, list[Run]]]:
-        """Read the log into states, one commit after another.
-
-        Args:
-            states: of nothing yet, with the `endings` of this journal.
-
-        Yields:
-            Wall time and runs of each commit, just before it is read.
+        """Read the log into states of nothing yet, and give wall time and runs of each commit just before that.
 
         Raises:
             JournalBroken: the log makes no sense.
