@@ -53,7 +53,7 @@ def test_a_deletion_is_killed_and_goes_on_and_all_that_is_told_is_true(
     assert "Every row got exactly one outcome in every step." in out
     assert "Calls over the limit of 20 a second: 0." in out
     assert out.count(" done by the emulator, all told Ok.") == 3
-    assert "That was kill -9, when" in err
+    assert "\nkilled with -9 after " in err
     lines = err.splitlines()
     typed = [line.split()[2:4] for line in lines if line.startswith("$ ")]
     assert typed == [
