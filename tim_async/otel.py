@@ -56,6 +56,8 @@ class Tracing(Watcher):
         tracer_provider: whose spans they are; None for the global one.
     """
 
+    wants = (CallBegun, CallEvent)
+
     def __init__(self, tracer_provider: trace.TracerProvider | None = None) -> None:
         self._tracer = trace.get_tracer("tim_async", __version__, tracer_provider)
 
@@ -125,6 +127,8 @@ class Metrics(Watcher):
     Args:
         meter_provider: whose metrics they are; None for the global one.
     """
+
+    wants = (CallEvent, LaneEvent, RepeatEvent, PauseBegun)
 
     def __init__(self, meter_provider: metrics.MeterProvider | None = None) -> None:
         meter = metrics.get_meter("tim_async", __version__, meter_provider)
