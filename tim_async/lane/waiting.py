@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 from tim_async.errors import APIError, RequestError
 from tim_async.outcomes import Failure, NotSent
@@ -22,7 +22,10 @@ from .owners import BeforeSend, Singles, StreamOwner, Waiter
 from .retry import Pause
 from .throttle import Throttle
 
-__all__ = ["Waiting"]
+__all__ = ["FirstSendings", "Waiting"]
+
+FirstSendings: TypeAlias = list[tuple[StreamOwner, BeforeSend, list[int]]]
+"""Whom to tell of which places."""
 
 FAILURES_MOST = 5  # in a row; then one probe at a time
 CLOSED = "the client was closed"
@@ -263,12 +266,12 @@ class Waiting(Leaving):
             return math.inf
         return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at, self.throttle.next_at)
 
-    def first_sendings(self, chunk: Chunk) -> list[tuple[StreamOwner, BeforeSend, list[int]]]:
+    def first_sendings(self, chunk: Chunk) -> FirstSendings:
         """Whom to tell before a sealed call is made, and of which places: those that go out for the first time."""
         asking = [
             (owner, owner.before_send)
             for owner in chunk.owners
-            if isinstance(owner, StreamOwner) and owner.before_send is not None
+            if owner.hands_over and isinstance(owner, StreamOwner) and owner.before_send is not None
         ]
         if not asking:
             return []
