@@ -126,10 +126,11 @@ class Watch:
 
     def sends(self, begun: Begun | None) -> None:
         """The call is about to be sent; in its own context."""
-        now = self._clock()
-        self._standing.asked(now)
-        if self._timer is None:
-            self._arm(now)
+        if self._timer is None or self._standing.waits_since == math.inf:  # else nothing is new by it
+            now = self._clock()
+            self._standing.asked(now)
+            if self._timer is None:
+                self._arm(now)
         if begun is None:
             return
         for watcher in self._told[CallBegun]:

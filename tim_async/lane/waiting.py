@@ -228,13 +228,9 @@ class Waiting(Leaving):
             else:
                 for item in reversed(waiting):
                     self._ready(item, first=True)
-        if self._silent_for(now) >= SILENCE_MOST:
+        if now - self._silent_since >= SILENCE_MOST:
             for owner in list(self._hurried):
                 self.stop(owner, f"the service gave no useful answer for {SILENCE_MOST:.0f} s", now)
-
-    def _silent_for(self, now: float) -> float:
-        """Seconds for which something was asked and nothing useful was answered; negative if all is well."""
-        return now - self._silent_since
 
     def urgent(self) -> tuple[bool, bool]:
         """Whether the next chunk is an interactive one, and whether it would be full."""
