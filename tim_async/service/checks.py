@@ -70,8 +70,7 @@ def check_accounts(accounts: list[Any], most: int | None, code: int) -> tuple[li
     """
     # One look at all of them by C code: plain ASCII of the right length, as nearly all lists are, needs no more.
     plain = bool(_are_str(accounts))
-    lengths = set(map(len, accounts)) if plain else {0}
-    if 0 not in lengths and (most is None or max(lengths) <= most) and "".join(accounts).isascii():
+    if plain and all(accounts) and (most is None or max(map(len, accounts)) <= most) and "".join(accounts).isascii():
         return accounts, {}
     problems = {
         place: Problem(code, reason)
