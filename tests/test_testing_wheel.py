@@ -1,4 +1,4 @@
-"""The plugin as users have it: from the built wheel, in an environment of its own, with each plugin for asyncio."""
+"""The plugin and the page of a job as users have them: from the built wheel, in an environment of its own."""
 
 import json
 import os
@@ -10,6 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from journals import Journal
+
+from tim_async.bulk.journal.runs import FINE
 
 ROOT = Path(__file__).parents[1]
 SUITE = ROOT / "examples" / "testing"
@@ -93,3 +96,11 @@ print(json.dumps([tim_async.__file__, str(wheel.locate_file("")), *plugins]))
     assert Path(package).is_relative_to(home)
     assert Path(wheel).is_relative_to(home)
     assert plugins == ["tim_async.testing.plugin"]
+
+
+def test_the_wheel_makes_the_page_of_a_job(python: Path, tmp_path: Path) -> None:
+    """Its templates are no Python, and easily left behind."""
+    job = Journal(tmp_path / "it.job").start((FINE, 0, 10)).path
+    command = [str(python), "-I", "-m", "tim_async", "job", str(job), "--report", str(tmp_path / "it.html")]
+    subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
+    assert "All 10 rows deleted; nothing is open" in (tmp_path / "it.html").read_text()
