@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from servers import Puppet, client_of, refuse, yes
 
-from tim_async import Client, TIMError
+from tim_async import Client, LaneSlowed, TIMError
 from tim_async.emulator import Emulator, Faults
 from tim_async.limits.local import Command
 from tim_async.limits.permits import Permit
@@ -209,6 +209,14 @@ async def test_a_call_that_is_cut_short_before_it_begins_has_no_span(puppet: Pup
     async with client_of(puppet, hooks=[traces.hook], limiter=Cutting(), attempts=1) as tim:
         assert not (await tim.push.get_tags(["Mary"])).ok
     assert traces.spans() == []
+
+
+def test_what_they_do_not_want_changes_nothing_where_somebody_hands_on_all_events(traces: Traces) -> None:
+    reader = InMemoryMetricReader()
+    for hook in (traces.hook, Metrics(MeterProvider([reader]))):
+        hook(LaneSlowed("timpush/get_tag", 50.0, 100.0, "an alarm"))
+    assert not traces.exporter.get_finished_spans()
+    assert reader.get_metrics_data() is None
 
 
 async def test_metrics_are_counted_by_the_conventional_names_and_our_own(puppet: Puppet) -> None:
