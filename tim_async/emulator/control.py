@@ -8,7 +8,7 @@
 | ``GET /emulator/books?account=Mary&path=timpush/set_attr`` | ``{"lines": [...]}``: what was really done |
 | ``GET /emulator/faults`` | what goes wrong, and how often each kind struck |
 | ``POST /emulator/faults`` | ``{"chances": {"hang": 0.01}, "rules": [{"do": "busy", "call": 3}], "seed": 1}``; see \
-``Fault``; ``{}`` ends all faults |
+``Fault``; ``{}`` ends all faults, and lets go what ``hold`` holds |
 | ``POST /emulator/reset?keep_accounts=1`` | forget all, or all but the accounts; faults stay, counted anew |
 | ``POST /emulator/void?code=70052`` | declare the signatures of the past void, or expired with 70001 |
 """
