@@ -101,4 +101,5 @@ async def test_the_books_can_be_read_from_outside(call: Caller) -> None:
     [line] = told["lines"]
     assert (line["path"], line["argument"], line["code"], line["answered"]) == (SET, {"city": "NewYork"}, 0, True)
     assert len((await call.control("GET", "books?account=Mary"))[1]["lines"]) == 2
+    assert (await call.control("GET", f"books?path={SET}"))[1]["lines"] == [line]
     assert (await call.control("GET", "books"))[0] == 400

@@ -5,7 +5,8 @@
 | ``GET /emulator/arrivals?path=timpush/get_tag`` | ``{"arrivals": [[seconds, refused], ...]}`` |
 | ``GET /emulator/statistics`` | calls, refused, worst seconds ... by path |
 | ``GET /emulator/accounts?prefix=M&limit=100`` | ``{"count": n, "accounts": {id: {...}}}``, at most ``limit`` of them |
-| ``GET /emulator/books?account=Mary&path=timpush/set_attr`` | ``{"lines": [...]}``: what was really done |
+| ``GET /emulator/books?account=Mary&path=timpush/set_attr`` | ``{"lines": [...]}``: what was really done; without \
+``account`` to everybody, without ``path`` by every command |
 | ``GET /emulator/faults`` | what goes wrong, and how often each kind struck |
 | ``POST /emulator/faults`` | ``{"chances": {"hang": 0.01}, "rules": [{"do": "busy", "call": 3}], "seed": 1}``; see \
 ``Fault``; ``{}`` ends all faults, and lets go what ``hold`` holds |
@@ -49,9 +50,11 @@ def _accounts(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
 
 
 def _books(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
-    if "account" not in query:
-        raise Mistake("whose? ?account=Mary")
-    return {"lines": [line._asdict() for line in service.books.of(query["account"], query.get("path", ""))]}
+    account, path = query.get("account", ""), query.get("path", "")
+    if not account and not path:
+        raise Mistake("whose, or of which command? ?account=Mary or ?path=service/command, or both")
+    lines = service.books.of(account, path) if account else service.books.of_command(path)
+    return {"lines": [line._asdict() for line in lines]}
 
 
 def _faults(service: Service, _query: Mapping[str, str], _body: bytes) -> Any:
