@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import aiohttp
 import msgspec
-from servers import client_of
 
 from tim_async.emulator import Fault
 
@@ -62,8 +61,7 @@ class EmulatorProcess:
 
     async def add(self, accounts: Iterable[str]) -> None:
         """Import accounts."""
-        async with client_of(self) as tim:
-            (await tim.accounts.import_many({account: {} for account in accounts})).raise_for_errors()
+        await self.ask("accounts", list(accounts))
 
     async def set_faults(self, *rules: Fault) -> None:
         """These are all faults from now on; what others held is let go."""

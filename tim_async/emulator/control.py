@@ -5,6 +5,7 @@
 | ``GET /emulator/arrivals?path=timpush/get_tag`` | ``{"arrivals": [[seconds, refused], ...]}`` |
 | ``GET /emulator/statistics`` | calls, refused, worst seconds ... by path |
 | ``GET /emulator/accounts?prefix=M&limit=100`` | ``{"count": n, "accounts": {id: {...}}}``, at most ``limit`` of them |
+| ``POST /emulator/accounts`` | ``["Mary", ...]``: import them |
 | ``GET /emulator/books?account=Mary&path=timpush/set_attr`` | ``{"lines": [...]}``: what was really done; without \
 ``account`` to everybody, without ``path`` by every command |
 | ``GET /emulator/faults`` | what goes wrong, and how often each kind struck |
@@ -49,6 +50,15 @@ def _accounts(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
     return {"count": len(names), "accounts": {name: accounts[name] for name in islice(names, int(limit))}}
 
 
+def _add_accounts(service: Service, _query: Mapping[str, str], body: bytes) -> Any:
+    try:
+        names = msgspec.json.decode(body, type=list[str])
+    except ValueError as error:
+        raise Mistake(f'accounts are a list such as ["Mary", "Bob"]: {error}') from error
+    service.store.accounts.add(*names)
+    return {}
+
+
 def _books(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
     account, path = query.get("account", ""), query.get("path", "")
     if not account and not path:
@@ -89,6 +99,7 @@ _DOORS: dict[tuple[str, str], Callable[[Service, Mapping[str, str], bytes], Any]
     ("GET", "accounts"): _accounts,
     ("GET", "books"): _books,
     ("GET", "faults"): _faults,
+    ("POST", "accounts"): _add_accounts,
     ("POST", "faults"): _set_faults,
     ("POST", "reset"): _reset,
     ("POST", "void"): _void,
