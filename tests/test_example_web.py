@@ -58,15 +58,23 @@ class Asker:
         """Until the service has begun with so many requests."""
 
         async def accepted() -> bool:
-            return (await self.get("/health"))["requests"].get("tags", 0) >= count
+            return bool((await self.get("/health"))["requests"].get("tags", 0) >= count)
 
         await until(accepted)
+
+    async def until_deleted(self, name: str, count: int) -> None:
+        """Until so many accounts of a deletion are gone."""
+
+        async def deleted() -> bool:
+            return bool((await self.get(f"/deletions/{name}"))["counts"].get("Ok", 0) >= count)
+
+        await until(deleted)
 
     async def until_in_flight(self, count: int) -> None:
         """Until the process that answers has made so many deletions that have no answer yet."""
 
         async def in_flight() -> bool:
-            return (await self.get("/health"))["commands"].get(DELETE, {"in_flight": 0})["in_flight"] >= count
+            return bool((await self.get("/health"))["commands"].get(DELETE, {"in_flight": 0})["in_flight"] >= count)
 
         await until(in_flight)
 
@@ -210,7 +218,8 @@ async def test_a_service_that_is_stopped_answers_all_it_accepted_and_loses_no_ou
                 await first.until_accepted(len(users))
                 name = await first.delete(doomed)
                 await emulator.until_calls(TAGS, 2)  # of which one was answered: a client is careful until one is
-                await emulator.until_calls(DELETE, 15)  # of which ten were answered
+                await first.until_deleted(name, 1000)
+                await emulator.until_calls(DELETE, 15)  # the others have no answer yet
                 first.stop()
                 await first.heard(b"Shutting down")
                 await emulator.set_faults(*faults_later)
