@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distribution, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 SUITE = ROOT / "examples" / "testing"
@@ -39,7 +42,7 @@ def test_nothing_heavy_was_loaded(pytestconfig):
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a new environment that has the wheel, and beside it what was installed for this one."""
+    """The interpreter of a new environment: the wheel and what it requires, pytest and pytest-asyncio, nothing else."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*build, "-w", str(folder), str(ROOT)], check=True, capture_output=True, timeout=120)
@@ -48,14 +51,32 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(packages)  # which is all that installing a wheel of pure Python does
-    (packages / "beside.pth").write_text(sysconfig.get_path("purelib"))
+    for each in needed([*(requires("tim-async") or []), "pytest", "pytest-asyncio"]):
+        for name in {file.parts[0] for file in each.files or [] if file.parts[0] not in ("..", "__pycache__")}:
+            (packages / name).symlink_to(str(each.locate_file(name)))
     return folder / "venv" / "bin" / "python"
 
 
+def needed(lines: Iterable[str]) -> list[Distribution]:
+    """What these requirements bring, without any extra; it is installed for this interpreter."""
+    found: dict[str, Distribution] = {}
+    waiting = list(lines)
+    while waiting:
+        line = Requirement(waiting.pop())
+        name = canonicalize_name(line.name)
+        if name not in found and (line.marker is None or line.marker.evaluate({"extra": ""})):
+            found[name] = distribution(name)
+            waiting += found[name].requires or []
+    return list(found.values())
+
+
 def pytest_in(folder: Path, python: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A run of pytest as in somebody else's project: nothing of this one's settings, and warnings are errors."""
+    """A run of pytest as in somebody else's project: nothing of this one's settings, and warnings are errors.
+
+    Nor of this one's environment: where `PYTHONDONTWRITEBYTECODE` is set, each run would compile the wheel anew.
+    """
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON"))}
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=200
