@@ -246,20 +246,23 @@ async def test_a_service_that_is_stopped_answers_all_it_accepted_and_loses_no_ou
 
 async def test_two_workers_that_delete_at_once_keep_one_limit_also_when_redis_is_killed(tmp_path: Path) -> None:
     lists = [names("a", 10_000), names("b", 10_000)]
+    few = [names("c", 100), names("d", 100)]
     # A quarter of the limit to spare in the place of a fiftieth, and room for one more worker: a process that gets no
     # processor for a third of a second must not be taken for one that calls too often.
     settings = {"WORKERS": "3", "MARGIN": "0.75"}
     async with EmulatorProcess.open("--latency", "50ms") as emulator:
         with RedisServer() as redis:
-            await emulator.add([*lists[0], *lists[1]])
-            await emulator.set_faults(on(DELETE, do="hold", call=21, times=10**9))
+            await emulator.add([account for accounts in [*lists, *few] for account in accounts])
             async with (
                 web(emulator, tmp_path, 2, REDIS_URL=redis.url, **settings) as service,
                 service.each_process(2) as workers,
             ):
+                for worker, accounts in zip(workers, few, strict=True):  # a client is careful until it had an answer
+                    await worker.until_deleted(await worker.delete(accounts), len(accounts))
+                await emulator.set_faults(on(DELETE, do="hold"))
                 jobs = [await worker.delete(accounts) for worker, accounts in zip(workers, lists, strict=True)]
                 for worker in workers:
-                    await worker.until_in_flight(5)
+                    await worker.until_in_flight(1)
                 redis.kill()
                 await emulator.set_faults()
                 for job in jobs:
