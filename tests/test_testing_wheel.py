@@ -45,7 +45,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a new environment: the wheel and what it requires, pytest and pytest-asyncio, nothing else."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*build, "-w", str(folder), str(ROOT)], check=True, capture_output=True, timeout=120)
+    subprocess.run([*build, "-w", str(folder), str(ROOT)], check=True, capture_output=True)
     venv.create(folder / "venv", symlinks=True)
     packages = next((folder / "venv").rglob("site-packages"))
     (wheel,) = folder.glob("*.whl")
@@ -78,9 +78,7 @@ def pytest_in(folder: Path, python: Path, *arguments: str) -> "subprocess.Comple
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON"))}
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=200
-    )
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("mode", MODES)
