@@ -84,7 +84,6 @@ class EmulatorProcess:
 
         await until(come)
 
-    async def lines(self, path: str) -> list[dict[str, Any]]:
-        """What was asked of a command, account by account."""
-        lines: list[dict[str, Any]] = (await self.ask(f"books?path={path}"))["lines"]
-        return lines
+    async def entries(self, path: str) -> list[tuple[str, int | None]]:
+        """Account and code of all that was asked of a command; no code where nothing was done."""
+        return [(account, code) for account, code in (await self.ask(f"entries?path={path}"))["entries"]]

@@ -180,8 +180,8 @@ class Told:
     async def agrees_with(self, emulator: EmulatorProcess) -> bool:
         """Whether each `Ok` was done exactly once, and whoever is said not to have been sent was not."""
         done: defaultdict[str, list[int | None]] = defaultdict(list)
-        for line in await emulator.lines(DELETE):
-            done[line["account"]].append(line["code"])
+        for account, code in await emulator.entries(DELETE):
+            done[account].append(code)
         assert set(done) <= set(self.outcomes)
         for account, outcome in self.outcomes.items():
             if outcome == "Ok":

@@ -18,8 +18,6 @@ def test_each_account_has_its_lines_in_the_order_of_the_calls() -> None:
     ]
     assert books.of("Mary", DELETE) == books.of("Mary")[1:]
     assert books.of("nobody") == []
-    assert books.of_command(SET) == [books.of("Mary", SET)[0], books.of("John")[0]]
-    assert books.of_command("timpush/get_attr") == []
 
 
 def test_what_was_done_comes_in_the_order_in_which_it_took_effect() -> None:

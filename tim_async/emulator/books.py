@@ -88,15 +88,11 @@ class Books:
             for place, (name, _) in enumerate(call.items):
                 self._places.setdefault(name, []).append((call, place))
         self._indexed = len(self.calls)
-        return [_line(call, place) for call, place in self._places.get(account, []) if path in {"", call.path}]
-
-    def of_command(self, path: str) -> list[Line]:
-        """What was asked of a command for all accounts, done or not, in the order in which the calls came.
-
-        Args:
-            path: ``service/command``.
-        """
-        return [_line(call, place) for call in self.calls if call.path == path for place in range(len(call.items))]
+        return [
+            Line(call.time, call.path, account, call.items[place][1], call.codes[place], call.fault, call.answered)
+            for call, place in self._places.get(account, [])
+            if path in {"", call.path}
+        ]
 
     def done(self, account: str, path: str = "") -> list[Line]:
         """What was done to an account with success, in the order in which it took effect.
@@ -106,8 +102,3 @@ class Books:
             path: Only the calls of this command, if given.
         """
         return sorted((line for line in self.of(account, path) if line.code == 0), key=lambda line: line.time)
-
-
-def _line(call: Call, place: int) -> Line:
-    account, argument = call.items[place]
-    return Line(call.time, call.path, account, argument, call.codes[place], call.fault, call.answered)
