@@ -5,7 +5,6 @@ import math
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from ssl import SSLContext
 from types import TracebackType
 from typing import Self, Unpack
@@ -308,7 +307,11 @@ class Emulator:
 
     async def _hold(self, sockets: Sockets, request: web.BaseRequest, fault: Fault, faults: Faults) -> None:
         """Wait until other faults are set, or the caller has gone away, or the fault's time is over."""
-        let_go = partial(asyncio.get_running_loop().call_soon_threadsafe, sockets.let_go, request.protocol)
+        loop = asyncio.get_running_loop()
+
+        def let_go() -> None:  # in the thread that sets other faults
+            loop.call_soon_threadsafe(sockets.let_go, request.protocol)
+
         with faults.holding(let_go):
             if faults is self._service.faults:  # else they ended during the service
                 await sockets.gone(request, fault.seconds)
