@@ -8,6 +8,7 @@ import os
 import pty
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.resources import files
@@ -67,39 +68,35 @@ def test_a_deletion_is_killed_and_goes_on_and_all_that_is_told_is_true(
 
 
 def test_a_short_list_is_not_killed_and_what_is_wrong_with_it_is_shown_and_is_no_failure(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # as the documentation of tempfile says
     path = tmp_path / "mine.csv"
     path.write_text("id;account\n1;Mary\n2;John\n3;Mary\n4\n5;" + "x" * 40)
-    assert demo(tmp_path, "--accounts", str(path), "--rate", "50") == 0
+    assert run(["demo", "--latency", "0", "--accounts", str(path), "--rate", "50"]) == 0
     out, err = capfd.readouterr()
     assert cells(out)["delete"][0] == "5"
     assert "The deletion takes fewer than 10 calls: too short to be killed on its way." in err
     assert "NotSent, row 5: the number of cells is wrong: 1 instead of 2" in err
     assert "1 row with the account of an earlier row: 4 as 2" in err
-    assert "--set city=somewhere" in err
+    [folder] = tmp_path.glob("tim-async-demo-*")
+    assert {"import.job", "delete.job", "delete.jsonl"} <= {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(
-    ("text", "column"), [("Mary\nJohn\n", []), ("user,city\nMary,Lyon\nJohn,\n", ["--column", "user"])]
+    ("text", "column", "city"),
+    [
+        ("Mary\nJohn\n", None, ["--set", "city=somewhere"]),
+        ("user,city\nMary,Lyon\nJohn,\n", "user", ["--attribute", "city"]),
+    ],
 )
-def test_other_files_will_do(tmp_path: Path, capfd: pytest.CaptureFixture[str], text: str, column: list[str]) -> None:
+def test_other_files_will_do(tmp_path: Path, text: str, column: str | None, city: list[str]) -> None:
     path = tmp_path / "mine.txt"
     path.write_text(text)
-    assert demo(tmp_path, "--accounts", str(path), *column) == 0
-    assert cells(capfd.readouterr().out)["delete"][0] == "2"
-
-
-def test_a_new_folder_is_made_where_none_is_named(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with start("demo", "--rows", "3", "--latency", "0") as process:
-        _, err = process.communicate()
-    assert process.returncode == 0, err.decode()
-    [folder] = tmp_path.glob("tim-async-demo-*")
-    assert {"everybody.csv", "leaving.csv", "import.job", "delete.job"} <= {path.name for path in folder.iterdir()}
-    assert capfd.readouterr().err == ""
+    steps = steps_of(Lists(tmp_path / "demo", str(path), column, 0), 50.0)
+    assert [each.path for each in steps] == [str(path)] * 3
+    named = [] if column is None else ["--column", column]
+    assert [*steps[1].words] == ["push", "set-attributes", *city, "--from", str(path), *named, "--rate", "50"]
 
 
 @pytest.mark.parametrize(

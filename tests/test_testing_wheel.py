@@ -1,4 +1,4 @@
-"""The plugin as users have it: from the built wheel, in an environment of its own, with each plugin for asyncio."""
+"""The plugin and the page of a job as users have them: from the built wheel, in an environment of its own."""
 
 import json
 import os
@@ -11,8 +11,11 @@ from importlib.metadata import Distribution, distribution, requires
 from pathlib import Path
 
 import pytest
+from journals import Journal
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tim_async.bulk.journal.runs import FINE
 
 ROOT = Path(__file__).parents[1]
 SUITE = ROOT / "examples" / "testing"
@@ -42,7 +45,7 @@ def test_nothing_heavy_was_loaded(pytestconfig):
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a new environment: the wheel and what it requires, pytest and pytest-asyncio, nothing else."""
+    """A new environment's interpreter: the wheel, what it and its extra ``cli`` require, pytest and pytest-asyncio."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*build, "-w", str(folder), str(ROOT)], check=True, capture_output=True)
@@ -57,16 +60,17 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin" / "python"
 
 
-def needed(lines: Iterable[str]) -> list[Distribution]:
-    """What these requirements bring, without any extra; it is installed for this interpreter."""
+def needed(lines: Iterable[str], extra: str = "cli") -> list[Distribution]:
+    """What these requirements bring, of their own extras only this one; it is installed for this interpreter."""
     found: dict[str, Distribution] = {}
-    waiting = list(lines)
+    waiting = [(line, extra) for line in lines]
     while waiting:
-        line = Requirement(waiting.pop())
-        name = canonicalize_name(line.name)
-        if name not in found and (line.marker is None or line.marker.evaluate({"extra": ""})):
+        line, wanted = waiting.pop()
+        requirement = Requirement(line)
+        name = canonicalize_name(requirement.name)
+        if name not in found and (requirement.marker is None or requirement.marker.evaluate({"extra": wanted})):
             found[name] = distribution(name)
-            waiting += found[name].requires or []
+            waiting += [(further, "") for further in found[name].requires or []]
     return list(found.values())
 
 
@@ -112,3 +116,11 @@ print(json.dumps([tim_async.__file__, str(wheel.locate_file("")), *plugins]))
     assert Path(package).is_relative_to(home)
     assert Path(wheel).is_relative_to(home)
     assert plugins == ["tim_async.testing.plugin"]
+
+
+def test_the_wheel_makes_the_page_of_a_job(python: Path, tmp_path: Path) -> None:
+    """Its templates are no Python, and easily left behind."""
+    job = Journal(tmp_path / "it.job").start((FINE, 0, 10)).path
+    command = [str(python), "-I", "-m", "tim_async", "job", str(job), "--report", str(tmp_path / "it.html")]
+    subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
+    assert "All 10 rows deleted; nothing is open" in (tmp_path / "it.html").read_text()
