@@ -65,6 +65,9 @@ def test_a_deletion_is_killed_and_goes_on_and_all_that_is_told_is_true(
     ]
     assert any("2 starts" in line and "all rows sent" in line for line in lines)
     assert len((tmp_path / "demo" / "delete.jsonl").read_text().splitlines()) == 1_501
+    page = (tmp_path / "demo" / "report.html").read_text()
+    assert "killed, or the power went" in page
+    assert (tmp_path / "demo" / "report.html").as_uri() in out
 
 
 def test_a_short_list_is_not_killed_and_what_is_wrong_with_it_is_shown_and_is_no_failure(

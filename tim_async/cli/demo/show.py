@@ -84,7 +84,7 @@ async def _kill_and_resume(step: Step, shell: Shell, emulator: Apart) -> int:
         code = await _killed(step, shell, emulator, calls)
     if code > NOT_ALL_OK or shell.signal is not None:
         return code
-    return await shell.run("job", step.journal)
+    return await shell.run("job", step.journal, "--report", _REPORT)
 
 
 async def _killed(step: Step, shell: Shell, emulator: Apart, calls: int) -> int:
