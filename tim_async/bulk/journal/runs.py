@@ -136,7 +136,7 @@ class Runs:
             first: the place of the first of them.
             count: how many, side by side.
         """
-        if number == self._number and first == self._end:
+        if number == self._number and first == self._end > 0:
             self._end += count
             return
         self._flush()
