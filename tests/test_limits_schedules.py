@@ -77,7 +77,7 @@ class Player:
         self.limiter = limiter
         self.told = told
         self.command = Command(1, "p", 20)
-        self.rates = [(0.0, 20.0)]
+        self.rates = [(-1.0, 20.0)]
         self.callers: list[Caller] = []
         self.arrivals: list[float] = []
         self.kept: list[Permit] = []
@@ -163,7 +163,7 @@ class Player:
 
     def rate_in(self, since: float, until: float) -> float:
         """The highest rate that held at any time from `since` until `until`."""
-        before = [rate for when, rate in self.rates if when <= since]
+        before = [rate for when, rate in self.rates if when < since]
         return max(before[-1], *(rate for when, rate in self.rates if since <= when < until), 0.0)
 
 
@@ -202,6 +202,12 @@ STEPS = st.one_of(
     st.tuples(st.just("pause"), st.sampled_from([0.0, 0.0004, 0.003, 0.02, 0.3, 1.1, 6.0])),
     st.tuples(st.just("set_limit"), st.sampled_from(RATES)),
     st.tuples(st.just("redis"), st.booleans()),
+)
+FULL = [("ask", 30, False, True, Fate(sent=False, seconds=math.inf, refused=False)), ("pause", 0.3)]
+SCHEDULES = st.builds(
+    list.__add__,  # half of them begin where there is no permit left
+    st.sampled_from([[], FULL]),
+    st.lists(STEPS, min_size=3, max_size=25),
 )
 
 
@@ -249,7 +255,7 @@ async def assert_nothing_lost(player: Player) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_whatever_happens_the_promises_hold(kind: Callable[..., Any], server: RedisServer) -> None:
     @examples(60)
-    @given(st.lists(STEPS, min_size=3, max_size=25))
+    @given(SCHEDULES)
     def check(schedule: list[tuple[Any, ...]]) -> None:
         async def main() -> None:
             async with kind(server) as (limiter, told):
