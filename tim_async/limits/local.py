@@ -1,4 +1,4 @@
-"""Who may call, and when: the limiter protocol, and the limiter of one process.
+"""The limits of one process: a gate for each command, and the rate on which its users agree.
 
 Three things stand between a call and the wire (`gates.py`):
 
@@ -19,116 +19,25 @@ import math
 import os
 import time
 import weakref
-from collections.abc import Callable
 from threading import RLock
-from typing import Protocol, runtime_checkable
 
-import msgspec
+from .gates import Gate
+from .limiter import Adjustable, Command, Limiter, Observable, Shared, Slowable
+from .permits import Permit, Permits, PermitStatistics, check_rate
+from .seats import Seat, clock_of
+from .sources import Source
 
-from .gates import Gate, Seat, clock_of
-from .permits import Permit, PermitStatistics, check_rate
-
-__all__ = ["Adjustable", "Command", "Limiter", "LocalLimiter", "Observable", "Shared", "Slowable", "local_limiter"]
-
-
-class Command(msgspec.Struct, frozen=True, weakref=True):
-    """What a limit belongs to: one command of one app.
-
-    Attributes:
-        sdk_app_id: the app.
-        path: the command, for example ``timpush/get_tag``.
-        rate: calls per second that the service allows.
-    """
-
-    sdk_app_id: int
-    path: str
-    rate: float
-
-
-class Limiter(Protocol):
-    """Decides when a call may be made."""
-
-    async def acquire(self, command: Command, *, urgent: bool = False, full: bool = False) -> Permit:
-        """Waits until one call may be made. Cancelling it costs nothing: neither a token nor a permit is lost.
-
-        Args:
-            command: the command and its limit.
-            urgent: somebody waits for the answer; goes before those that are not, and skips their pace.
-            full: the call carries as much as it may, so nothing is gained by waiting for more.
-
-        Returns:
-            The permit for one call. Who makes the call marks on it when it was written and answered, and hands it to
-            `report`, whatever happens.
-
-        Raises:
-            ValueError: the rate of the command is not a positive number.
-        """
-        ...
-
-    def report(self, permit: Permit, *, refused: bool = False) -> None:
-        """The call of `permit` is over.
-
-        Args:
-            permit: as `acquire` gave it; with `written` still None nothing was sent, and it may be used again at once.
-            refused: the service refused the call for its frequency.
-        """
-        ...
-
-
-@runtime_checkable
-class Observable(Limiter, Protocol):
-    """A limiter that can tell how it stands."""
-
-    def statistics(self, command: Command) -> PermitStatistics:
-        """The permits of a command at this moment."""
-        ...
-
-
-@runtime_checkable
-class Slowable(Limiter, Protocol):
-    """A limiter that can be told that a limit is near."""
-
-    def slow(self, command: Command) -> None:
-        """Let fewer calls of a command through for some seconds."""
-        ...
-
-
-@runtime_checkable
-class Adjustable(Limiter, Protocol):
-    """A limiter whose rates can be changed while it is used."""
-
-    def change(self, old: Command, new: Command, *, last_word: bool) -> None:
-        """Whoever went by *old* goes by *new* from now on, which holds at once, also for those who wait.
-
-        Args:
-            old: as it was given to `acquire`, if it ever was.
-            new: the same command at another rate.
-            last_word: the rate holds whatever others have said before, be it higher or lower.
-
-        Raises:
-            ValueError: the rate is not a positive number.
-        """
-        ...
-
-    def forget(self, command: Command) -> None:
-        """Whoever went by this rate does not use it any more."""
-        ...
-
-
-@runtime_checkable
-class Shared(Limiter, Protocol):
-    """A limiter whose limit is kept elsewhere, and may be out of reach."""
-
-    def listen(self, told: Callable[[str | None], None]) -> Callable[[], None]:
-        """Tell somebody when the limit is out of reach, and when it is back.
-
-        Args:
-            told: called with the reason, and with None when it is back.
-
-        Returns:
-            What ends it.
-        """
-        ...
+__all__ = [
+    "Adjustable",
+    "Command",
+    "Gates",
+    "Limiter",
+    "LocalLimiter",
+    "Observable",
+    "Shared",
+    "Slowable",
+    "local_limiter",
+]
 
 
 class _Claim:
@@ -148,14 +57,12 @@ class _Claim:
         return self.command() is not None and not (self.seat is not None and self.seat.dead)
 
 
-class LocalLimiter:
-    """The limits of one process, for all of its event loops and threads: all clients of one app share each limit.
+class Gates:
+    """A limiter: the gates of all commands.
 
     Where users of a command disagree about its rate, they are heard in the order in which they came: a lower rate
     holds for all, a higher one for none; but what `Client.set_limit` says holds whatever was said before it. A user
     who is gone (the client is closed, or the `Command` dropped, or the loop closed) is not heard any more.
-
-    After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.
     """
 
     def __init__(self) -> None:
@@ -188,7 +95,7 @@ class LocalLimiter:
     def slow(self, command: Command) -> None:
         """The limit of a command is near, says the service: a tenth less for some seconds."""
         with self._lock:
-            self._gate(command).permits.slow(_now())
+            self._gate(command).source.permits.slow(_now())
 
     def change(self, old: Command, new: Command, *, last_word: bool) -> None:
         """Whoever went by *old* goes by *new* from now on: see `Adjustable.change`. From any thread."""
@@ -207,7 +114,11 @@ class LocalLimiter:
     def statistics(self, command: Command) -> PermitStatistics:
         """The permits of a command at this moment, in all loops."""
         with self._lock:
-            return self._gate(command).permits.statistics(_now())
+            return self._gate(command).source.permits.statistics(_now())
+
+    def _new_source(self, command: Command) -> Source:
+        """Where the permits of a command come from."""
+        return Source(Permits(command.rate))
 
     def _sit_down(self, command: Command) -> Seat:
         """The place of the running loop at a gate, for one who is there for the first time."""
@@ -224,7 +135,8 @@ class LocalLimiter:
         key = (command.sdk_app_id, command.path)
         gate = self._gates.get(key)
         if gate is None:
-            gate = self._gates[key] = Gate(command.rate, self._lock, self._running)
+            check_rate(command.rate)
+            gate = self._gates[key] = Gate(self._new_source(command), self._lock, self._running)
             self._claims[key] = []
         return gate
 
@@ -263,7 +175,18 @@ class LocalLimiter:
             self._gates[key].set_rate(rate, _now())
 
 
-_all: weakref.WeakSet[LocalLimiter] = weakref.WeakSet()
+class LocalLimiter(Gates):
+    """The limits of one process, for all of its event loops and threads: all clients of one app share each limit.
+
+    Where users of a command disagree about its rate, they are heard in the order in which they came: a lower rate
+    holds for all, a higher one for none; but what `Client.set_limit` says holds whatever was said before it. A user
+    who is gone (the client is closed, or the `Command` dropped, or the loop closed) is not heard any more.
+
+    After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.
+    """
+
+
+_all: weakref.WeakSet[Gates] = weakref.WeakSet()
 _process = LocalLimiter()
 
 
