@@ -16,11 +16,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
+from .gates import Gate
 from .limiter import Command
 from .permits import Permit, Permits
 from .seats import clock_of
 from .shared import SharedLimiter
-from .sources import Source, Waiting
+from .sources import Source
 
 __all__ = ["FileLimiter"]
 
@@ -98,7 +99,7 @@ class _Source(Source):
         self._numbers: dict[Permit, int] = {}
         self._back: list[tuple[float, int]] = []
 
-    def attach(self, gate: Waiting) -> None:
+    def attach(self, gate: Gate) -> None:
         self._gate = gate
 
     def free(self, now: float) -> int:

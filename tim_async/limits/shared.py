@@ -7,14 +7,14 @@ from typing import Self
 
 from .gates import Gate
 from .limiter import Command
-from .local import Gates
-from .permits import Permit, PermitStatistics
+from .local import BaseLimiter
+from .permits import Permit
 
 __all__ = ["SharedLimiter"]
 
 
-class SharedLimiter(Gates):
-    """A limiter of one event loop, whose limits other processes use too."""
+class SharedLimiter(BaseLimiter):
+    """A limiter of one event loop, whose limits other processes use too; used elsewhere it raises a `RuntimeError`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,24 +52,6 @@ class SharedLimiter(Gates):
             OSError: the file of a `tim_async.FileLimiter` cannot be used any more.
         """
         return await super().acquire(command, urgent=urgent, full=full)
-
-    def change(self, old: Command, new: Command, *, last_word: bool) -> None:
-        """Whoever went by *old* goes by *new* from now on, and so does all of this process: change the others, too.
-
-        Args:
-            old: as it was given to `acquire`.
-            new: the same command at another rate.
-            last_word: the rate holds whatever others have said before, be it higher or lower.
-
-        Raises:
-            ValueError: the rate is not a positive number.
-            RuntimeError: the limiter is closed, or belongs to another event loop.
-        """
-        super().change(old, new, last_word=last_word)
-
-    def statistics(self, command: Command) -> PermitStatistics:
-        """This process's permits of a command at this moment; to be called in the loop."""
-        return super().statistics(command)
 
     def _gate(self, command: Command) -> Gate:
         loop = asyncio.get_running_loop()

@@ -6,28 +6,14 @@ gate's affair.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from .permits import Permit, Permits
 
-__all__ = ["Source", "Waiting"]
+if TYPE_CHECKING:
+    from .gates import Gate
 
-
-class Waiting(Protocol):
-    """The gate, as a source sees it. To be called in the loop of those who wait."""
-
-    @property
-    def waiting(self) -> int:
-        """How many wait for a permit."""
-        ...
-
-    def look_again(self) -> None:
-        """There may be a permit before the time that was given."""
-        ...
-
-    def fail(self, error: BaseException) -> None:
-        """There will be none: whoever waits gets the error."""
-        ...
+__all__ = ["Source"]
 
 
 class Source:
@@ -45,8 +31,8 @@ class Source:
     def __init__(self, permits: Permits) -> None:
         self.permits = permits
 
-    def attach(self, gate: Waiting) -> None:
-        """Who asks; is called once, before all else."""
+    def attach(self, gate: Gate) -> None:
+        """Who asks: to be told `look_again` when there may be a permit before its time, and `fail` if there will be none."""
 
     def free(self, now: float) -> int:
         """Permits that are known to be free."""
@@ -61,7 +47,7 @@ class Source:
             waited: seconds for which the caller has waited.
 
         Returns:
-            Its permit; or when to ask again, if `Waiting.look_again` is not called before.
+            Its permit; or when to ask again, if `Gate.look_again` is not called before.
 
         Raises:
             OSError: what is shared cannot be used.

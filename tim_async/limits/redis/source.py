@@ -15,10 +15,11 @@ import random
 from contextvars import Context
 from typing import Final
 
+from tim_async.limits.gates import Gate
 from tim_async.limits.limiter import Command
 from tim_async.limits.permits import Permit, Permits
 from tim_async.limits.seats import clock_of
-from tim_async.limits.sources import Source, Waiting
+from tim_async.limits.sources import Source
 
 from .booking import AHEAD, TROUBLE, Booking, Books, Terms
 from .slots import Slots
@@ -92,7 +93,7 @@ class SlotSource(Source):
         self._refused: float | None = None
         self._closed = False
 
-    def attach(self, gate: Waiting) -> None:
+    def attach(self, gate: Gate) -> None:
         """See `Source.attach`."""
         self._gate = gate
 
