@@ -84,10 +84,13 @@ class Gate:
 
     async def acquire(self, seat: Seat, *, urgent: bool, full: bool) -> Permit:
         """Waits for pace and permit; the lock is taken here."""
-        if not self.source.paced or (full and self._unpaced(seat.clock(), urgent=urgent)):
-            return await self._permit(seat, urgent=urgent)
+        now, paced = seat.clock(), self.source.paced
+        if paced and full:
+            paced = not self._unpaced(now, urgent=urgent)
         if urgent:
-            self._urgent_at = seat.clock()
+            self._urgent_at = now
+        if not paced:
+            return await self._permit(seat, urgent=urgent)
         pace = seat.paces[urgent]
         await pace.turn.acquire()
         try:
@@ -186,7 +189,6 @@ class Gate:
             plenty = 2 * free > self.source.permits.usable(now)
             if not urgent:
                 return plenty and now - self._urgent_at > URGENT_SECONDS
-            self._urgent_at = now
             if plenty and now - self._rushed_at > URGENT_SECONDS:
                 self._rushed_at = now
             return free > 0 and now - self._rushed_at < RUSH_SECONDS

@@ -32,7 +32,7 @@ class Source:
         self.permits = permits
 
     def attach(self, gate: Gate) -> None:
-        """Who asks: to be told `look_again` when there may be a permit before its time, and `fail` if there will be none."""
+        """Who asks, and is told when there may be a permit before its time, or when there will be none."""
 
     def free(self, now: float) -> int:
         """Permits that are known to be free."""

@@ -97,10 +97,6 @@ class SlotSource(Source):
         """See `Source.attach`."""
         self._gate = gate
 
-    def free(self, now: float) -> int:
-        """None: a slot has its time."""
-        return 0
-
     def take(self, now: float, leave: int, waited: float) -> Permit | float:
         """See `Source.take`."""
         if self.share.begins is not None:
@@ -170,6 +166,7 @@ class SlotSource(Source):
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._gate.fail(error)
+        self._talk()  # somebody may have come since it saw that nobody waits
 
     def _lack(self, now: float) -> int:
         """How many slots to book now."""
