@@ -128,7 +128,9 @@ class _Source(Source):
     def _flush(self, now: float) -> bool:
         """Writes down what is over; False if somebody else holds the file."""
         with contextlib.suppress(OSError):  # who asks next sees it
-            return not self._back or self._exchange(now, 0) != HELD
+            if self._back:
+                self._exchange(now, 0)
+            return not self._back
         return True
 
     def _flush_again(self) -> None:

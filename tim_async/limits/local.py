@@ -89,11 +89,6 @@ class BaseLimiter:
             if seat is not None:
                 seat.gate.end(permit, seat, refused=refused)
 
-    def slow(self, command: Command) -> None:
-        """The limit of a command is near, says the service: a tenth less for some seconds."""
-        with self._lock:
-            self._gate(command).source.permits.slow(_now())
-
     def change(self, old: Command, new: Command, *, last_word: bool) -> None:
         """Whoever went by *old* goes by *new* from now on: see `Adjustable.change`. From any thread."""
         check_rate(new.rate)
@@ -167,6 +162,11 @@ class LocalLimiter(BaseLimiter):
 
     After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.
     """
+
+    def slow(self, command: Command) -> None:
+        """The limit of a command is near, says the service: a tenth less for some seconds."""
+        with self._lock:
+            self._gate(command).source.permits.slow(_now())
 
 
 _all: weakref.WeakSet[BaseLimiter] = weakref.WeakSet()
