@@ -1,174 +1,308 @@
-"""The demonstration runs every step against an emulator in another process, and judges itself."""
+"""The demonstration runs real command lines against an emulator in another process, kills one, and judges all."""
 
 import csv
 import http.client
 import io
 import json
 import os
+import pty
 import signal
+import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
-from box import start
+from box import AT_A_TERMINAL, running_process, start
 from rich.console import Console
 
-from tim_async import Client, CredentialsError
-from tim_async.bulk.files import AccountFile
 from tim_async.bulk.reading import InputError
-from tim_async.bulk.report import Tally
-from tim_async.bulk.writing import Record
 from tim_async.cli.app import run
-from tim_async.cli.demonstration import STEPS, Arrivals, Done, _carry_out_all, _emulator, _report, _table
-from tim_async.cli.stopping import Stop
-from tim_async.emulator import Emulator
+from tim_async.cli.demo.apart import Arrivals, emulator_apart
+from tim_async.cli.demo.judged import Judged, judge
+from tim_async.cli.demo.made import write_lists
+from tim_async.cli.demo.show import demonstrate
+from tim_async.cli.demo.steps import Lists, Step, steps_of
+from tim_async.cli.demo.table import Done, _table, tell_all
+
+IMPORT, DELETE = "im_open_login_svc/multiaccount_import", "im_open_login_svc/account_delete"
+
+
+def demo(folder: Path, *options: str) -> int:
+    return run(["demo", "--folder", str(folder / "demo"), "--latency", "0", *options])
 
 
 def cells(out: str) -> dict[str, list[str]]:
     """The rows of the table by the title of their step."""
-    rows: dict[str, list[str]] = {}
-    for line in out.splitlines():
-        for step in STEPS:
-            if line.startswith(step.title + " ") and ":" not in line:
-                rows[step.title] = line.removeprefix(step.title).split()
-    return rows
+    titles = ("import", "set city", "delete")
+    rows = (line for line in out.splitlines() if "done by" not in line)
+    return {title: line.removeprefix(title).split() for line in rows for title in titles if line.startswith(title)}
 
 
-def test_without_options_it_takes_the_accounts_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["demo", "--latency", "0"]) == 0
-    captured = capsys.readouterr()
-    rows = cells(captured.out)
-    assert list(rows) == ["import", "read tags", "set city", "read city", "remove city", "delete"]
-    for title, row in rows.items():
-        long = 2 if title == "set city" else 0
-        assert row == ["300", "3", "0", "-", "-", str(300 - long), "0", "0", str(long)]
-    assert "set city: NotSent 90033, 2 rows (59, 205): the value of attribute 'city'" in captured.out
-    assert (
-        "Every row got exactly one outcome in every step.\nCalls over the limit of 100 a second: 0.\n" in captured.out
-    )
-    assert "How close the calls come to the limit shows with more rows: --accounts FILE," in captured.out
-    assert captured.err.startswith("300 rows of accounts.csv, emulator at http://127.0.0.1:")
-    assert all(len(line) <= 80 for line in captured.out.splitlines())
-
-
-def test_what_is_wrong_with_a_file_is_shown_and_is_no_failure(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_deletion_is_killed_and_goes_on_and_all_that_is_told_is_true(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    assert demo(tmp_path, "--rows", "1500", "--rate", "20") == 0
+    out, err = capfd.readouterr()
+    rows = cells(out)
+    assert {title: row[0] for title, row in rows.items()} == {"import": "1,500", "set city": "1,500", "delete": "1,501"}
+    assert all(row[2] == "0" for row in rows.values())
+    assert "Every row got exactly one outcome in every step." in out
+    assert "Calls over the limit of 20 a second: 0." in out
+    assert out.count(" done by the emulator, all told Ok.") == 3
+    assert "That was kill -9, when" in err
+    lines = err.splitlines()
+    typed = [line.split()[2:4] for line in lines if line.startswith("$ ")]
+    assert typed == [
+        ["accounts", "import-many"],
+        ["push", "set-attributes"],
+        ["accounts", "delete"],
+        ["resume", "delete.job"],
+        ["job", "delete.job"],
+    ]
+    assert any("2 starts" in line and "all rows sent" in line for line in lines)
+    assert len((tmp_path / "demo" / "delete.jsonl").read_text().splitlines()) == 1_501
+
+
+def test_a_short_list_is_not_killed_and_what_is_wrong_with_it_is_shown_and_is_no_failure(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # as the documentation of tempfile says
     path = tmp_path / "mine.csv"
-    path.write_text("id;account\n1;Mary\n2;John\n3;Mary\n4\n5;" + "x" * 40 + "\n")
-    assert run(["demo", "--accounts", str(path), "--latency", "1ms", "--rate", "50"]) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert "in every step: NotSent, row 5: the number of cells is wrong: 1 instead of 2" in out
-    assert "1 row with the account of an earlier row: 4 as 2" in out
+    path.write_text("id;account\n1;Mary\n2;John\n3;Mary\n4\n5;" + "x" * 40)
+    assert run(["demo", "--latency", "0", "--accounts", str(path), "--rate", "50"]) == 0
+    out, err = capfd.readouterr()
+    assert cells(out)["delete"][0] == "5"
+    assert "The deletion takes fewer than 10 calls: too short to be killed on its way." in err
+    assert "NotSent, row 5: the number of cells is wrong: 1 instead of 2" in err
+    assert "1 row with the account of an earlier row: 4 as 2" in err
+    [folder] = tmp_path.glob("tim-async-demo-*")
+    assert {"import.job", "delete.job", "delete.jsonl"} <= {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize(
-    ("text", "column"), [("Mary\nJohn\n", []), ("user,city\nMary,Lyon\nJohn,\n", ["--column", "user"])]
+    ("text", "column", "city"),
+    [
+        ("Mary\nJohn\n", None, ["--set", "city=somewhere"]),
+        ("user,city\nMary,Lyon\nJohn,\n", "user", ["--attribute", "city"]),
+    ],
 )
-def test_other_files_will_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, column: list[str]) -> None:
+def test_other_files_will_do(tmp_path: Path, text: str, column: str | None, city: list[str]) -> None:
     path = tmp_path / "mine.txt"
     path.write_text(text)
-    assert run(["demo", "--accounts", str(path), "--latency", "0", *column]) == 0
-    assert cells(capsys.readouterr().out)["delete"][0] == "2"
+    steps = steps_of(Lists(tmp_path / "demo", str(path), column, 0), 50.0)
+    assert [each.path for each in steps] == [str(path)] * 3
+    named = [] if column is None else ["--column", column]
+    assert [*steps[1].words] == ["push", "set-attributes", *city, "--from", str(path), *named, "--rate", "50"]
 
 
-def test_a_table_without_the_column_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("rows", "options", "told"),
+    [
+        ("user,city\nMary,Lyon\n", [], "say which one holds the accounts: --column NAME"),
+        (None, ["--accounts", "none"], "there is no file"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], rows: str | None, options: list[str], told: str
+) -> None:
     path = tmp_path / "mine.csv"
-    path.write_text("user,city\nMary,Lyon\n")
-    assert run(["demo", "--accounts", str(path)]) == 2
-    assert "say which one holds the accounts: --column NAME" in capsys.readouterr().err
+    if rows is not None:
+        path.write_text(rows)
+        options = ["--accounts", str(path)]
+    assert demo(tmp_path, *options) == 2
+    assert told in capfd.readouterr().err
 
 
-def arrivals(refused: int = 0) -> dict[str, Arrivals]:
-    """A hundred calls a second for ten seconds, of each command; so many of them refused."""
-    came = [(5.0 + number / 100, number < refused) for number in range(1000)]
-    return {step.endpoint.path: Arrivals(came) for step in STEPS}
+def test_a_folder_of_an_earlier_demonstration_or_that_cannot_be_made_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "import.job").write_text("x")
+    assert demo(tmp_path) == 2
+    assert "is not empty" in capfd.readouterr().err
+    assert run(["demo", "--folder", str(tmp_path / "demo" / "import.job" / "below")]) == 2
+    assert "Not a directory" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("taken", "steps"), [("import.jsonl", 1), ("delete.jsonl", 3)])
+async def test_a_step_that_cannot_go_on_ends_it_with_its_code(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, taken: str, steps: int
+) -> None:
+    monkeypatch.setenv("TIM_REGION", "nowhere")  # is of the reader's own app
+    (tmp_path / taken).touch()
+    assert await demonstrate(Lists(tmp_path, None, None, 3), latency=0.0, rate=100.0) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("$ tim-async") == steps
+    assert f"{taken} exists already" in err
+
+
+def statistics(address: str) -> dict[str, Any]:
+    with closing(http.client.HTTPConnection(address)) as asking:
+        asking.request("GET", "/emulator/statistics")
+        answer: dict[str, Any] = json.load(asking.getresponse())
+        return answer
+
+
+def until_a_call_came(address: str, path: str) -> None:
+    while path not in statistics(address):
+        os.sched_yield()
+
+
+def address_in(lines: Iterator[bytes] | IO[bytes]) -> str:
+    """Where the emulator is, as the first line says."""
+    first = next(line for line in lines if b"emulator at" in line)
+    return first.split()[-1].decode().removeprefix("http://")
+
+
+def test_a_signal_finishes_the_calls_in_flight_and_ends_the_emulator(tmp_path: Path) -> None:
+    with start("demo", "--rows", "300", "--latency", "1s", "--folder", str(tmp_path / "demo")) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        address = address_in(process.stderr)
+        until_a_call_came(address, IMPORT)
+        process.send_signal(signal.SIGTERM)
+        err = process.stderr.read().decode()
+        assert process.stdout.read() == b""
+    assert "interrupted; 300 rows: 300 Ok" in err
+    assert err.splitlines()[-1] == f"tim-async: interrupted; what was written is in {tmp_path / 'demo'}"
+    assert err.count("$ tim-async") == 1
+    assert process.returncode == 143
+    with pytest.raises(ConnectionRefusedError):
+        statistics(address)
+
+
+def test_ctrl_c_at_a_terminal_reaches_a_command_once(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = ["demo", "--rows", "1000", "--latency", "1s", "--folder", str(tmp_path / "demo")]
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        running_process([sys.executable, "-c", AT_A_TERMINAL, *words], theirs) as process,
+    ):
+        os.close(theirs)
+        address = address_in(terminal)
+        until_a_call_came(address, DELETE)
+        os.write(ours, b"\x03")
+        seen = all_of(terminal)
+    assert process.returncode == 130
+    assert "stopped" in seen or "interrupted" in seen
+    assert " Unknown" not in seen
+
+
+def all_of(terminal: IO[bytes]) -> str:
+    seen = b""
+    try:
+        while block := terminal.read(10_000):
+            seen += block
+    except OSError:  # Linux says so when nobody has it open any more
+        pass
+    return seen.decode(errors="replace")
+
+
+def arrivals(refused: int = 0) -> Arrivals:
+    """A hundred calls a second for ten seconds."""
+    return Arrivals([(number / 100, number < refused) for number in range(1_000)])
 
 
 @pytest.mark.parametrize(
     ("times", "rate"),
     [
         ([], None),
-        ([7.0] * 3, None),
-        ([7.0, 8.9], None),
-        ([7.0, 7.5, 8.96], 1.5),
-        ([7.0] * 100 + [8.0] * 100 + [9.0] * 100, 100.0),
-        ([7.0] * 100 + [8.0] * 100 + [9.5] * 90, 100.0),
+        ([0.0], None),
+        ([number / 100 for number in range(150)], None),
+        ([number / 100 for number in range(200)], 100.0),
+        ([0.0, 0.5, 1.0, 1.5, 2.0, 2.4], 2.0),
+        ([*(number / 100 for number in range(300)), *(9 + number / 50 for number in range(100))], 100.0),
     ],
 )
-def test_a_rate_is_that_of_the_whole_seconds_of_a_step_that_took_two_at_least(
+def test_a_rate_is_that_of_the_whole_seconds_of_the_longest_stretch_without_a_break(
     times: list[float], rate: float | None
 ) -> None:
     assert Arrivals([(at, False) for at in times]).rate == rate
 
 
-@pytest.mark.parametrize(("records", "refused", "code"), [(2, 0, 0), (1, 0, 1), (2, 1, 1)])
-def test_only_complete_and_within_the_limit_is_0(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], records: int, refused: int, code: int
+@pytest.mark.parametrize(
+    ("told", "done", "judged"),
+    [
+        ([("a", "Ok", False), ("b", "Rejected", False)], ["a"], Judged(1, 0, 0, 0)),
+        ([("a", "Ok", False), ("a", "Rejected", False)], ["a", "a"], Judged(1, 0, 0, 0)),
+        ([("a", "Ok", True)], ["a"], Judged(1, 0, 0, 0)),
+        ([("a", "Ok", True)], [], Judged(0, 1, 0, 0)),
+        ([("a", "Unknown", False)], ["a"], Judged(0, 0, 0, 0)),
+        ([("a", "Ok", False)], [], Judged(0, 0, 1, 0)),
+        ([("a", "NotSent", False)], ["a", "b"], Judged(0, 0, 0, 2)),
+    ],
+)
+def test_what_was_told_is_held_against_what_was_done(
+    told: list[tuple[str, str, bool]], done: list[str], judged: Judged
 ) -> None:
-    path = tmp_path / "mine.txt"
-    path.write_text("a\nb\n")
-    tally = Tally()
-    for row in range(1, records + 1):
-        tally.add(Record(row, "x", "Ok"))
-    with AccountFile(str(path)) as file:
-        assert _report([Done(step, tally) for step in STEPS], arrivals(refused), file, 100.0) == code
+    assert judge(told, done) == judged
+    assert judged.fair == (not judged.false and not judged.untold)
+
+
+def step(title: str) -> Step:
+    return next(each for each in steps_of(Lists(Path(), None, None, 0), 100.0) if each.title == title)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (2, 0, Judged(2, 0, 0, 0), 0),
+        (2, 0, Judged(1, 1, 0, 0), 0),
+        (3, 0, Judged(2, 0, 0, 0), 1),
+        (2, 1, Judged(2, 0, 0, 0), 1),
+        (2, 0, Judged(1, 0, 1, 0), 1),
+        (2, 0, Judged(1, 0, 0, 1), 1),
+    ],
+)
+def test_only_complete_and_true_and_within_the_limit_is_0(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[int, int, Judged, int],
+) -> None:
+    rows, refused, judged, code = case
+    monkeypatch.chdir(tmp_path)
+    counts = {"Ok": 2, "Rejected": 0, "Unknown": 0, "NotSent": 0}
+    done = [Done(step("delete"), rows, counts, arrivals(refused), judged)]
+    assert tell_all(done, 100.0, Path("report.html")) == code
     out = capsys.readouterr().out
-    complete = "Every row got exactly one outcome in every step." if records == 2 else "Some rows got no outcome."
-    assert f"{complete}\nCalls over the limit of 100 a second: {refused * len(STEPS)}.\n" in out
-    assert "How close" not in out
+    assert ("Every row got exactly one outcome" in out) == (rows == 2)
+    assert f"Calls over the limit of 100 a second: {refused}." in out
+    assert ("all told Ok" in out) == judged.fair
+    assert ("they never were" in out) == (judged.assumed > 0)
+    assert f"file://{tmp_path}/report.html" in out
     assert cells(out)["delete"][1:5] == ["1,000", str(refused), "100.0", "100.0%"]
 
 
-def statistics(address: str) -> dict[str, object]:
-    with closing(http.client.HTTPConnection(address)) as asking:
-        asking.request("GET", "/emulator/statistics")
-        answer: dict[str, object] = json.load(asking.getresponse())
-        return answer
-
-
-def test_the_table_of_a_million_rows_has_80_columns() -> None:
-    tally = Tally()
-    tally.counts.update(Ok=8_765_432, Rejected=1_234_567)
-    table = _table([Done(step, tally) for step in STEPS], arrivals(), 100.0)
+def test_the_table_of_a_million_rows_has_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    counts = {"Ok": 8_765_432, "Rejected": 1_234_567, "Unknown": 0, "NotSent": 0}
+    table = _table([Done(step("delete"), 9_999_999, counts, arrivals(), Judged(0, 0, 0, 0))], 100.0)
     console = Console(file=io.StringIO(), width=80)
     with console.capture() as printed:
         console.print(table)
     assert cells(printed.get())["delete"] == ["9999999", "1000", "0", "100.0", "100.0%", "8765432", "1234567", "0", "0"]
 
 
-def test_ctrl_c_finishes_the_calls_in_flight_and_ends_the_emulator() -> None:
-    with start("demo", "--latency", "1s") as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        address = process.stderr.readline().split()[-1].decode().removeprefix("http://")
-        while not statistics(address):
-            os.sched_yield()
-        process.send_signal(signal.SIGINT)
-        assert process.stderr.read().decode() == "tim-async: interrupted; import: 300 rows: 300 Ok\n"
-        assert process.stdout.read() == b""
-    assert process.returncode == 130
-    with pytest.raises(ConnectionRefusedError):
-        statistics(address)
-
-
-def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["demo", "--accounts", str(tmp_path / "none")]) == 2
-    assert "there is no file" in capsys.readouterr().err
+def test_lists_are_of_any_length_name_each_account_once_and_some_who_never_were(tmp_path: Path) -> None:
+    write_lists(2_500, tmp_path / "a.csv", tmp_path / "b.csv")
+    with (tmp_path / "a.csv").open(encoding="utf-8") as lines:
+        everybody = [row["account"] for row in csv.DictReader(lines)]
+    leaving = (tmp_path / "b.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert len(everybody) == len(set(everybody)) == 2_500
+    assert [name for name in leaving if name not in set(everybody)] == ["never-was-1", "never-was-2"]
+    assert [name for name in leaving if not name.startswith("never-was")] == everybody
 
 
 async def test_an_emulator_that_does_not_start_is_told() -> None:
     with pytest.raises(InputError, match="the emulator did not start"):
-        async with _emulator(0.0, -1.0):
+        async with emulator_apart(0.0, -1.0):
             pass
-
-
-async def test_what_makes_every_call_pointless_ends_it(emulator: Emulator, tmp_path: Path) -> None:
-    (tmp_path / "users.txt").write_text("Mary\nTom\n")
-    client = Client(sdk_app_id=emulator.sdk_app_id, secret_key="another-key", base_url=emulator.url)
-    with AccountFile(str(tmp_path / "users.txt")) as file, pytest.raises(CredentialsError):
-        await _carry_out_all(client, file, Stop())
 
 
 def test_the_accounts_of_the_examples_are_those_of_the_package_and_are_what_the_service_takes() -> None:

@@ -291,3 +291,25 @@ def test_a_last_line_without_its_end_is_asked_about_before_anything_is_deleted(
     assert list(emulator.accounts) == ["user1000"]
     path.write_text("user1000")
     assert run([*command, "--yes", "--no-final-newline-ok", "--no-journal"]) == 0
+
+
+def test_a_resume_completes_the_outcomes_of_the_first_start_and_overwrites_no_other_file(
+    emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, other = tmp_path / "out.csv", tmp_path / "dear.jsonl"
+    other.write_text("dear to somebody\n")
+    source = table(tmp_path, emulator, 3)
+    assert run([*DELETE, *options, *source, "--timeout", "0", "--to", str(out), "--format", "csv"]) == 75
+    job = str(tmp_path / JOB)
+    for words in (["resume", job, *key(tmp_path)], [*DELETE, *options, *source]):
+        assert run([*words, "--to", str(other)]) == 2
+        assert f"--to {other} exists already" in capsys.readouterr().err
+    assert other.read_text() == "dear to somebody\n"
+    assert emulator.books.calls == []
+    assert run(["resume", job, *key(tmp_path)]) == 0
+    with out.open(newline="") as file:
+        assert [row["outcome"] for row in csv.DictReader(file)] == ["Ok"] * 3
+    assert run(["resume", job, *key(tmp_path), "--to", str(other), "--force"]) == 0
+    assert len(other.read_text().splitlines()) == 4
+    assert run(["resume", job, *key(tmp_path), "--to", str(tmp_path / "new.jsonl"), "--format", "jsonl"]) == 0
+    assert [line["outcome"] for line in lines((tmp_path / "new.jsonl").read_text())] == ["Ok"] * 3

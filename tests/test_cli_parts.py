@@ -32,8 +32,8 @@ def test_the_parts_make_the_whole_and_a_part_that_is_done_is_not_done_again(
 ) -> None:
     assert [run([*command, "--part", f"{index}/3"]) for index in range(3)] == [0, 0, 0]
     assert len(emulator.accounts) == 0
-    told = capsys.readouterr().err.splitlines()
-    assert told[0].endswith(f" Ok; the outcomes are in {tmp_path}/gone/part-00000-of-00003.jsonl")
+    told = capsys.readouterr().err
+    assert f" Ok; the outcomes are in {tmp_path}/gone/part-00000-of-00003.jsonl\n" in told
     found = [line for path in sorted((tmp_path / "gone").glob("*.jsonl")) for line in lines(path.read_text())]
     assert sorted(line["row"] for line in found) == list(range(2, 402))
     sent = len(emulator.books.calls)
@@ -53,6 +53,7 @@ def test_the_parts_make_the_whole_and_a_part_that_is_done_is_not_done_again(
         (["--part", "0/0"], "there is no part 0/0; parts are counted from 0"),
         (["--part", "0/3", "--journal", "x"], "--part keeps no journal"),
         (["--part", "0/3", "--force"], "overwrites nothing"),
+        (["--part", "0/3", "--first", "9"], "--first needs a journal"),
         (["--part", "0/3", "--to", "-"], "--part needs --to"),
         (["--part", "0/3", "--from", "-"], "not standard input"),
         (["--part", "0/3", "--to", "/no/such/folder"], "there is no folder /no/such/folder"),
@@ -101,3 +102,47 @@ def test_where_nobody_can_be_asked_a_part_is_not_deleted(
     assert run([*(word for word in command if word != "--yes"), "--part", "0/2"]) == 2
     assert "--yes" in capsys.readouterr().err
     assert emulator.books.calls == []
+
+
+def test_the_plan_of_a_part_is_its_own_and_sends_nothing(
+    emulator: Emulator, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for word in command if word != "--yes"]
+    assert run([*words, "--part", "1/3", "--plan"]) == 0
+    told = capsys.readouterr().err
+    assert told.endswith("nothing was sent: this is only the plan\n")
+    assert told.startswith("accounts.csv, part 1/3: ")
+    assert " of all 400 rows, 400 accounts\n" in told
+    [rows] = [line for line in told.splitlines() if " in 2 calls" in line or " in 1 call" in line]
+    assert int(rows.split()[0]) < 200
+    assert emulator.books.calls == []
+    assert list((tmp_path / "gone").iterdir()) == []
+
+
+@pytest.mark.parametrize("guard", [["--expect", "399"], ["--expect-at-most", "399"]])
+def test_what_is_expected_of_the_list_is_expected_of_all_of_it(
+    emulator: Emulator, command: list[str], guard: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, "--part", "0/3", *guard]) == 4
+    assert "has 400 rows" in capsys.readouterr().err
+    assert emulator.books.calls == []
+    assert run([*command, "--part", "0/3", "--expect", "400"]) == 0
+
+
+def test_a_part_with_too_many_failures_is_stopped_by_the_guard(
+    emulator: Emulator, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator.accounts.clear()
+    assert run([*command, "--part", "0/1", "--max-failures", "1%"]) == 4
+    assert "400 Rejected; the part is not done; the same command goes on with it" in capsys.readouterr().err
+    assert not list((tmp_path / "gone").glob("*.jsonl"))
+
+
+def test_parts_share_a_limit_and_say_how_they_stand(
+    emulator: Emulator, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limiter = tmp_path / "budget"
+    assert run([*command, "--part", "0/1", "--limiter", f"file:{limiter}", "--json"]) == 0
+    events = [line["event"] for line in lines(capsys.readouterr().err)]
+    assert events == ["told"]
+    assert limiter.exists()

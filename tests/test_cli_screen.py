@@ -59,6 +59,8 @@ def statistics(**changed: object) -> LaneStatistics:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
+        ({"rate": 1234.4, "limit": 1500.0, "full_limit": 12_000.0}, "1234 of 1,500 calls/s (usually 12,000)"),
+        ({"rate": 0.4, "limit": 0.5, "full_limit": 0.5}, "0 of 0.5 calls/s"),
         ({}, "delete   4,310,000/10,000,000   43 %   100 of 100 calls/s   9:29 min left"),
         ({}, "12 calls repeated"),
         ({"repeated": 1}, "1 call repeated"),

@@ -102,3 +102,13 @@ async def test_the_books_can_be_read_from_outside(call: Caller) -> None:
     assert (line["path"], line["argument"], line["code"], line["answered"]) == (SET, {"city": "NewYork"}, 0, True)
     assert len((await call.control("GET", "books?account=Mary"))[1]["lines"]) == 2
     assert (await call.control("GET", "books"))[0] == 400
+
+
+async def test_entries_are_what_was_done_to_whom_by_one_command(call: Caller, emulator: Emulator) -> None:
+    emulator.accounts.add("Mary", "John")
+    await call(DELETE, deletion("Mary", "Nobody"))
+    await call("timpush/get_tag", {"To_Account": ["John"]})
+    await call(DELETE, deletion("John"))
+    status, told = await call.control("GET", f"entries?path={DELETE}")
+    assert (status, told) == (200, {"entries": [["Mary", 0], ["Nobody", 70107], ["John", 0]]})
+    assert await call.control("GET", "entries") == (400, {"error": "which command? ?path=service/command"})

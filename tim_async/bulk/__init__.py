@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .rows import InputError, Row, RowError
     from .source import Fingerprint, Source
     from .standing import Known, Standing, standing_of
+    from .timeline import Timeline
     from .writing import Record
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Source",
     "Standing",
     "Tally",
+    "Timeline",
     "TooManyFailures",
     "Trouble",
     "export_failures",
@@ -85,6 +87,7 @@ _ROOMS = {
     "rows": ("InputError", "Row", "RowError"),
     "source": ("Fingerprint", "Source"),
     "standing": ("Known", "Standing", "standing_of"),
+    "timeline": ("Timeline",),
     "writing": ("Record",),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}

@@ -20,6 +20,7 @@ from .report import Progress, Report
 from .rows import Row
 from .running import Operation, Running, Task
 from .source import Source
+from .timeline import Timeline
 from .writing import Record
 
 __all__ = ["item_of", "job_of", "run"]
@@ -47,6 +48,7 @@ async def run(
     rested_ok: bool = False,
     first: int | None = None,
     max_failures: int | None = None,
+    timeline: Timeline | None = None,
 ) -> Report:
     """Send every row of a source through an operation.
 
@@ -75,6 +77,8 @@ async def run(
             by an earlier start go beside them.
         max_failures: stop as soon as more rows than these have failed in this start, see `TooManyFailures`. Calls
             that are out are finished.
+        timeline: one of the hooks of the operation's client: then the journal keeps what the calls did, second by
+            second, for the report.
 
     Returns:
         What became of the rows. Also after a stop: see `Report.stopped_by`.
@@ -88,7 +92,7 @@ async def run(
     if not hasattr(type(source), "fingerprint"):
         source = ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", source))
     source = cast("Source", source)
-    task = Task(operation, source, item, priority, sink, on_progress, first, max_failures)
+    task = Task(operation, source, item, priority, sink, on_progress, first, max_failures, timeline=timeline)
     if journal is None:
         return await Running(task, None).go()
     opening = partial(

@@ -6,8 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from tim_async.errors import APIError, ClientClosed, TIMError
 from tim_async.operations.command import Priority
@@ -18,11 +17,12 @@ from .guards import First, TooManyFailures, is_failure
 from .journal.opened import Opened
 from .journal.order import Plan, plan
 from .journal.recorder import Recorder
-from .journal.runs import States
+from .passes import accounts_of, known, numbered, rest, rows_at
 from .report import Progress, Report
 from .rows import InputError, Row
 from .sending import Placed, Sending
 from .source import Source
+from .timeline import Timeline
 from .writing import Record, record
 
 __all__ = ["Operation", "Running", "Task"]
@@ -72,6 +72,8 @@ class Task(NamedTuple):
     """Whether all of it may have been sent before; without a journal, which knows that of each row."""
     promise: Callable[[Sequence[int]], Awaitable[object]] | None = None
     """Awaited before each call, with the places of its rows; without a journal, which has a promise of its own."""
+    timeline: Timeline | None = None
+    """What watches the client, for the journal."""
 
     @property
     def ordered(self) -> bool:
@@ -122,6 +124,8 @@ class Running:
                 how, stopped_by = _in_words(exc), exc
         finally:
             if self._journal is not None:
+                if self._task.timeline is not None:
+                    self._task.timeline.end()
                 await self._journal[1].close(how)
         if stopped_by is None and self._journal is not None:
             stopped_by = self._journal[1].failure
@@ -140,16 +144,16 @@ class Running:
 
     async def _send_all(self) -> None:
         if self._journal is None:
-            await self._send_first(_numbered(self._task.source.rows()))
+            await self._send_first(numbered(self._task.source.rows()))
         elif self._journal[0].is_new:
-            await self._send_first(_numbered(self._task.source.rows()), self._journal[1])
+            await self._send_first(numbered(self._task.source.rows()), self._journal[1])
         else:
             await self._resume(*self._journal)
         self._task.source.check()
 
     async def _resume(self, opened: Opened, recorder: Recorder) -> None:
         source, states = self._task.source, opened.states
-        accounts = partial(_accounts, source) if self._task.ordered else None
+        accounts = partial(accounts_of, source) if self._task.ordered else None
         planned = await asyncio.to_thread(plan, states, accounts)
         await asyncio.to_thread(self._recall, opened, planned)
         if self._finals == source.count:
@@ -159,8 +163,8 @@ class Running:
         recorder.reopen(planned.again, again=True)
         recorder.reopen(planned.idle, again=False)
         if planned.first:
-            await self._send(_at(source, planned.first), recorder, maybe_sent=True)
-        await self._send_first(_rest(source, states, planned.first), recorder)
+            await self._send(rows_at(source, planned.first), recorder, maybe_sent=True)
+        await self._send_first(rest(source, states, planned.first), recorder)
 
     def _recall(self, opened: Opened, planned: Plan) -> None:
         """Count what earlier starts did, and will not be done once more."""
@@ -172,7 +176,7 @@ class Running:
         for place in planned.again:
             self._tally.add_ok(-1, assumed=endings[states[place]].assumed)
         failed = frozenset(number for number in counts if states.is_final(number) and not states.is_ok(number))
-        for place, row in _known(self._task.source, states) if failed else ():
+        for place, row in known(self._task.source, states) if failed else ():
             if (number := states[place]) in failed:
                 one = endings[number]
                 self._tally.add(Record(row.number, row.account, one.outcome, one.code, one.info, one.reason))
@@ -213,14 +217,15 @@ class Running:
             self._progress.unread = sending.unread or (maybe_sent and recorder is not None)
 
     def _before_send(self, recorder: Recorder | None) -> Callable[[Sequence[int]], Awaitable[object]] | None:
+        announce = self._task.promise if recorder is None else recorder.promise
         if self._task.max_failures is None:
-            return self._task.promise if recorder is None else recorder.promise
+            return announce
 
         async def promise(places: Sequence[int]) -> None:
             if (guard := self._guard()) is not None:
                 raise guard
-            if recorder is not None:
-                await recorder.promise(places)
+            if announce is not None:
+                await announce(places)
 
         return promise
 
@@ -281,8 +286,8 @@ class Running:
 
 
 def _recorder(task: Task, opened: Opened) -> Recorder:
-    endpoint = task.operation.endpoint
-    return Recorder(
+    endpoint, timeline = task.operation.endpoint, task.timeline
+    recorder = Recorder(
         opened.store,
         opened.lock,
         opened.endings,
@@ -291,6 +296,10 @@ def _recorder(task: Task, opened: Opened) -> Recorder:
         promised=opened.states.first_untold(),
         total=task.source.count,
     )
+    if timeline is not None:
+        recorder.watch(timeline.take)
+        timeline.begin(endpoint.path, recorder.stir)
+    return recorder
 
 
 def _in_words(error: Exception) -> str:
@@ -301,47 +310,3 @@ def _in_words(error: Exception) -> str:
         return f"stopped by a guard: {error}"
     code = f" {error.code}" if isinstance(error, APIError) else ""
     return f"ended by {type(error).__name__}{code}"
-
-
-def _numbered(rows: Iterator[Row] | AsyncIterator[Row]) -> Iterator[Placed] | AsyncIterator[Placed]:
-    return _numbered_async(rows) if isinstance(rows, AsyncIterator) else iter(enumerate(rows))
-
-
-async def _numbered_async(rows: AsyncIterator[Row]) -> AsyncIterator[Placed]:
-    place = 0
-    async for row in rows:
-        yield place, row
-        place += 1
-
-
-def _again(source: Source) -> Iterator[Row]:
-    """The rows of a source that can be read several times, as one whose journal was found."""
-    return cast("Iterator[Row]", source.rows())  # what has a fingerprint is not read asynchronously
-
-
-def _known(source: Source, states: States) -> Iterator[Placed]:
-    return islice(enumerate(_again(source)), len(states))
-
-
-def _accounts(source: Source) -> Iterator[str]:
-    return (row.account for row in _again(source))
-
-
-def _at(source: Source, places: Sequence[int]) -> Iterator[Placed]:
-    """The rows at these places, which ascend."""
-    wanted = iter(places)
-    at = next(wanted, None)
-    for place, row in enumerate(_again(source)):
-        if at is None:
-            return
-        if place == at:
-            yield place, row
-            at = next(wanted, None)
-
-
-def _rest(source: Source, states: States, first: Sequence[int]) -> Iterator[Placed]:
-    """The rows that are neither done nor among those that went first."""
-    had_their_turn = set(first)
-    for place, row in enumerate(_again(source)):
-        if not states.is_final(states[place]) and place not in had_their_turn:
-            yield place, row

@@ -13,7 +13,7 @@ from tim_async.errors import TIMError
 
 from .anything import call
 from .commands import groups, help_if_alone
-from .demo import demo
+from .demo.command import demo
 from .emulator import emulator
 from .exits import INTERRUPTED, TABLE, WRONG, of_error
 from .jobs import job, resume

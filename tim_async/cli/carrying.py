@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
@@ -14,16 +15,16 @@ from tim_async.bulk.exporting import export_outcomes
 from tim_async.bulk.journal.errors import JournalRested
 from tim_async.bulk.report import Progress, Report
 from tim_async.bulk.standing import Known
+from tim_async.bulk.timeline import Timeline
 from tim_async.bulk.writing import Record, make_writer
 from tim_async.client import Client
 
-from .clients import connect, operation_of
+from .clients import operation_of, paced
 from .display import Display, view_of
 from .ending import Ending, tell_end
 from .eyes import Eyes
 from .guards import most_failures
-from .limiters import limiter_of
-from .outcomes import Outcomes
+from .outcomes import Outcomes, is_standard
 from .stopping import Stop
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def _memo(command: Command, options: Options) -> dict[str, Any]:
         "said": command.said,
         "encoding": options.encoding,
         "priority": options.priority,
+        "to": None if options.to is None or is_standard(options.to) else str(Path(options.to).absolute()),
+        "to_format": options.to_format,
         "connection": {
             "sdk_app_id": whom.sdk_app_id,
             "identifier": whom.identifier,
@@ -114,7 +117,6 @@ class Carrying:
         self._journal = journal
         self._outcomes = outcomes
         self._sink = sink
-        self._writer = make_writer(sink, options.to_format, seen=sink.isatty())
         # What a journal keeps need not scroll by; who wants to have it says --to.
         kept = journal.path is not None and options.to is None and outcomes.is_at_a_terminal
         self._tells = options.tells_outcomes and not kept
@@ -123,6 +125,7 @@ class Carrying:
         per_call = endpoint.limit
         self._stop: Stop | None = None
         self._eyes = Eyes(rate)
+        self._timeline = Timeline()
         view = view_of(options.look, Console(stderr=True), crowded=self._tells and outcomes.is_at_a_terminal)
         self._display = Display(
             endpoint.method,
@@ -156,14 +159,8 @@ class Carrying:
         return end.code
 
     def _client(self, opened: AsyncExitStack) -> Client:
-        speed, more = self._options.speed, dict[str, Any]()
-        if speed.rate is not None:
-            more["limits"] = {self._command.endpoint.path: speed.rate}
-        if (limiter := limiter_of(speed, opened)) is not None:
-            more["limiter"] = limiter
-        return connect(
-            self._options.connection, told=False, hooks=[self._eyes] if self._display.visible else [], **more
-        )
+        hooks = [*([self._eyes] if self._display.visible else []), *([self._timeline] if self._journal.path else [])]
+        return paced(self._options, self._command.endpoint, hooks, opened)
 
     async def _send(self, client: Client, stop: Stop, *, rested_ok: bool) -> Report | None:
         """None: a second signal left no time for a report."""
@@ -184,6 +181,7 @@ class Carrying:
                     rested_ok=rested_ok,
                     first=guards.first,
                     max_failures=most_failures(guards, self._file.count),
+                    timeline=self._timeline,
                 )
                 reports.append(report)
             failure = self._flushed()
@@ -191,7 +189,9 @@ class Carrying:
 
     def _writes(self) -> Callable[[Record], object] | None:
         """What is told of each row; where a job goes on, all of it is written at its end, with what was done before."""
-        return self._writer.write if self._tells and self._journal.found is None else None
+        if not self._tells or self._journal.found is not None:
+            return None
+        return make_writer(self._sink, self._options.to_format, seen=self._sink.isatty()).write
 
     def _moved(self, progress: Progress) -> None:
         self._display.progress = progress

@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 
 __all__ = ["job", "resume"]
 
-_TO = click.Option(["--to"], metavar="FILE", help="A new file for the outcomes of all rows, once they are done.")
+_TO: tuple[click.Option, ...] = (
+    click.Option(
+        ["--to"],
+        metavar="FILE",
+        help="A file for the outcomes of all rows, once they are done.  [default: the one of the first start, if any]",
+    ),
+    click.Option(["--force"], is_flag=True, help="Overwrite what stands there, whoever wrote it."),
+    click.Option(
+        ["--format", "to_format"],
+        type=click.Choice(["jsonl", "csv"]),
+        help="One JSON object per line, or CSV.  [default: as at the first start]",
+    ),
+)
 _FORMAT = click.Option(
     ["--format", "to_format"],
     type=click.Choice(["jsonl", "csv"]),
@@ -57,11 +69,12 @@ def _command(standing: Standing) -> Command:
 
 def _options(standing: Standing, journal: str, said: dict[str, Any]) -> Options:
     memo = standing.memo
+    to = said["to"] or memo.get("to")
     return Options(
         source=standing.source["description"]["path"],
         column=standing.source["column"],
-        to=said["to"],
-        to_format=said["to_format"],
+        to=to,
+        to_format=said["to_format"] or memo.get("to_format", "jsonl"),
         priority=memo["priority"],
         timeout=said["timeout"],
         connection=Connection(
@@ -69,7 +82,8 @@ def _options(standing: Standing, journal: str, said: dict[str, Any]) -> Options:
         ),
         encoding=memo["encoding"],
         journal=journal,
-        tells_outcomes=said["to"] is not None,
+        force=said["force"],
+        tells_outcomes=to is not None,
         yes=said["yes"],
         guards=guards_from(said),
         speed=speed_from(said),
@@ -81,8 +95,7 @@ resume = click.Command(
     "resume",
     params=[
         click.Argument(["journal"], metavar="JOURNAL"),
-        _TO,
-        _FORMAT,
+        *_TO,
         click.Option(["--yes"], is_flag=True, help="Do not ask first, however long a deletion rested."),
         PLAN,
         *GOING_ON,

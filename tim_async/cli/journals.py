@@ -83,6 +83,10 @@ class Journal:
                 return
             tell(f"{self.path.name} is of another job, which is done; it is {_retired(self.path).name} now")
 
+    def wrote_to(self, to: str | None) -> bool:
+        """Whether an earlier start wrote its outcomes there: they come once more, with all others."""
+        return to is not None and self.found is not None and self.found.memo.get("to") == str(Path(to).absolute())
+
     def leave(self) -> None:
         """Nothing was sent: a copy of the input that was made for it would bar the right one, when it comes."""
         if self.copy is not None and self.path is not None and not self._had_copy and not self.path.exists():

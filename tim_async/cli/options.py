@@ -296,6 +296,10 @@ def _check_part(values: dict[str, Any]) -> None:
         raise click.UsageError("--part needs --to, a folder or an URL that all processes see")
     if values["source"] == "-":
         raise click.UsageError("--part needs a file that all processes read, not standard input")
+    if values.get("first") is not None:
+        raise click.UsageError(
+            "--first needs a journal, which knows what is left, and --part keeps none; say more parts"
+        )
 
 
 def secret_key_from(file: str | None) -> Key:

@@ -14,9 +14,14 @@ from tim_async.bulk.reading import InputError
 
 from .telling import give_up_stdout
 
-__all__ = ["Outcomes"]
+__all__ = ["Outcomes", "is_standard"]
 
 _STANDARD = "-"
+
+
+def is_standard(to: str) -> bool:
+    """Whether outcomes go to what is open already, which no later process can open anew."""
+    return to == _STANDARD or not stat.S_ISREG(found.st_mode if (found := _found(to)) is not None else stat.S_IFREG)
 
 
 class Outcomes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,20 +12,21 @@ from rich.console import Console
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.partitions.part import Part
 from tim_async.bulk.partitions.running import run_partition
-from tim_async.bulk.report import Progress, Report, Tally
+from tim_async.bulk.report import Progress, Report, Tally, shown
 from tim_async.errors import ClientClosed, TIMError
 
 from .asking import check_somebody_is_there
 from .carrying import Command, settings_of
-from .clients import connect, operation_of
+from .clients import connect, operation_of, paced
+from .display import Display, view_of
 from .exits import code_of
-from .progress import Bar, Bars
-from .runner import tell_of
+from .eyes import Eyes
+from .guards import check_expected, most_failures
+from .runner import check_whole, tell_of, tell_plan
 from .stopping import Stop
-from .telling import in_one_line, tell
+from .telling import in_one_line, note, tell
 
 if TYPE_CHECKING:
-    from tim_async.bulk.running import Operation
     from tim_async.client import Client
 
     from .options import Options
@@ -38,7 +41,8 @@ def run_part(command: Command, options: Options) -> int:
 
     Args:
         command: what is sent.
-        options: what was asked for; its ``part`` is one, and its ``to`` a folder or a URL.
+        options: what was asked for; its ``part`` is one, and its ``to`` a folder or a URL. What is expected of the list
+            is said of all of it; its plan, and the failures that it may have, are those of the part.
 
     Returns:
         The exit code; see `tim_async.cli.exits`.
@@ -47,63 +51,92 @@ def run_part(command: Command, options: Options) -> int:
         InputError: the input or an option cannot be used; nothing was sent.
         TIMError: another process works on the part, or its marks cannot be used; nothing was sent.
     """
-    client = connect(options.connection)
-    operation = operation_of(client, command.endpoint, command.shared)
-    if command.care is not None and command.care.asks:
+    operation = operation_of(connect(options.connection), command.endpoint, command.shared)
+    guards = options.guards
+    if command.care is not None and command.care.asks and not guards.plan:
         check_somebody_is_there(readable=True)
     with AccountFile(
         options.source, column=options.column, needs=command.told.needs, encoding=options.encoding
     ) as file:
+        check_expected(guards, shown(file.name), file.count)
         command.told.check_rows(has_arguments=file.look.has_arguments)
-        tell_of(file, command, options)
-        index, of = options.part or (0, 1)
-        return asyncio.run(_Run(command, options, Part(file, index, of)).run(client, operation))
+        part = Part(file, *(options.part or (0, 1)))
+        plan = partial(tell_plan, operation, part, file, command, options)
+        if guards.plan:
+            plan()
+            check_whole(file, command.care)
+            note("nothing was sent: this is only the plan")
+            return 0
+        tell_of(file, command, options, plan=plan)
+        return asyncio.run(_carry_out(command, options, part))
+
+
+async def _carry_out(command: Command, options: Options, part: Part) -> int:
+    return await _Run(command, options, part).run()
 
 
 class _Run:
+    """To be made in a loop."""
+
     def __init__(self, command: Command, options: Options, part: Part) -> None:
         self._command = command
         self._options = options
         self._part = part
         index, of = options.part or (0, 1)
         self._place = f"{str(options.to).rstrip('/')}/part-{index:05}-of-{of:05}.{options.to_format}"
-        console = Console(stderr=True)
-        self._bars = Bars(console, shown=console.is_terminal, tick=lambda: None)
-        self._bar: Bar | None = None
+        endpoint = command.endpoint
+        self._stop = Stop()
+        self._eyes = Eyes(options.speed.rate or endpoint.rate)
+        self._display = Display(
+            f"{endpoint.method} {index}/{of}",
+            part.count,
+            1 if endpoint.counts_items else endpoint.limit,
+            self._eyes,
+            view_of(options.look, Console(stderr=True), crowded=False),
+            stopping=lambda: self._stop.signal is not None,
+        )
 
-    async def run(self, client: Client, operation: Operation) -> int:
-        stop, reports = Stop(), list[Report]()
-        with self._bars:
-            async with stop.watching(client, seconds=self._options.timeout):
+    async def run(self) -> int:
+        async with AsyncExitStack() as opened:
+            hooks = [self._eyes] if self._display.visible else []
+            report = await self._send(paced(self._options, self._command.endpoint, hooks, opened))
+        if report is None or (self._stop.signal is not None and report.outcomes is None):
+            tell(f"tim-async: interrupted; {_AGAIN}")
+            return 128 + (self._stop.signal or 0)
+        _tell_end(report)
+        return code_of(report)
+
+    async def _send(self, client: Client) -> Report | None:
+        """None: a second signal left no time for a report."""
+        command, options = self._command, self._options
+        reports: list[Report] = []
+        with self._display.showing():
+            async with self._stop.watching(client, seconds=options.timeout):
                 report = await run_partition(
-                    operation,
+                    operation_of(client, command.endpoint, command.shared),
                     self._part,
                     self._place,
-                    item=self._command.told.item,
+                    item=command.told.item,
                     on_progress=self._moved,
-                    priority=self._options.priority,
-                    settings=settings_of(self._command, self._options),
+                    priority=options.priority,
+                    settings=settings_of(command, options),
+                    max_failures=most_failures(options.guards, self._part.count),
                 )
                 reports.append(report)
-        if not reports or (stop.signal is not None and reports[0].outcomes is None):
-            tell(f"tim-async: interrupted; {_AGAIN}")
-            return 128 + (stop.signal or 0)
-        self._tell_end(reports[0])
-        return code_of(reports[0])
+        return reports[0] if reports else None
 
     def _moved(self, progress: Progress) -> None:
-        if self._bar is None:
-            self._bar = self._bars.begin(self._command.endpoint.method, self._part.count, progress.tally)
-        self._bar.moved()
+        self._display.progress = progress
 
-    def _tell_end(self, report: Report) -> None:
-        tally = Tally()
-        tally.counts.update(report.counts)
-        error = report.stopped_by
-        if report.outcomes is not None:
-            tell(f"{tally}; the outcomes are in {report.outcomes}{', from an earlier start' if report.earlier else ''}")
-        else:
-            why = f"{in_one_line(error) if isinstance(error, TIMError) else error}; "
-            tell(f"tim-async: {'' if error is None or isinstance(error, ClientClosed) else why}{tally}; {_AGAIN}")
-        for trouble in report.troubles:
-            tell(f"  {trouble}")
+
+def _tell_end(report: Report) -> None:
+    tally = Tally()
+    tally.counts.update(report.counts)
+    error = report.stopped_by
+    if report.outcomes is not None:
+        tell(f"{tally}; the outcomes are in {report.outcomes}{', from an earlier start' if report.earlier else ''}")
+    else:
+        why = f"{in_one_line(error) if isinstance(error, TIMError) else error}; "
+        tell(f"tim-async: {'' if error is None or isinstance(error, ClientClosed) else why}{tally}; {_AGAIN}")
+    for trouble in report.troubles:
+        tell(f"  {trouble}")

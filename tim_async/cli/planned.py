@@ -37,8 +37,9 @@ class Place(NamedTuple):
 def lines_of_plan(plan: Plan, file: AccountFile, place: Place) -> Iterator[str]:
     """What a person reads."""
     look, name = file.look, shown(file.name)
+    whole = "" if plan.source == file.name else f" of all {_rows(file.count)}"
     done = f", {plan.done:,} of them done or begun for good before" if plan.done else ""
-    yield f"{name}: {_rows(plan.rows)}{done}, {_many(look.accounts, 'account')}"
+    yield f"{shown(plan.source)}: {_rows(plan.rows)}{done}{whole}, {_many(look.accounts, 'account')}"
     if plan.refused:
         yield f"    {_rows(sum(trouble.count for trouble in plan.refused))} that cannot be sent:"
     yield from (f"        {trouble}" for trouble in plan.refused)
@@ -63,7 +64,7 @@ def plan_as_json(plan: Plan, file: AccountFile, place: Place) -> dict[str, Any]:
         "app": plan.app,
         "identifier": place.connection.identifier,
         "host": place.host,
-        "source": file.name,
+        "source": plan.source,
         "rows": plan.rows,
         "accounts": file.look.accounts,
         "done": plan.done,
@@ -83,7 +84,7 @@ def plan_as_json(plan: Plan, file: AccountFile, place: Place) -> dict[str, Any]:
 
 def _time(plan: Plan) -> str:
     what = "accounts/s" if plan.rate_of_accounts else "calls/s"
-    return f"{length(plan.seconds)} at {plan.rate:g} {what}"
+    return f"{length(plan.seconds)} at {plan.rate:,.10g} {what}"
 
 
 def _body(plan: Plan) -> str:

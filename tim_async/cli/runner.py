@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.console import Console
 from tim_async.bulk.api import job_of
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.journal.opened import REST
-from tim_async.bulk.planning import Plan, plan_of
+from tim_async.bulk.planning import plan_of
 from tim_async.bulk.reading import InputError
 from tim_async.bulk.report import shown
 from tim_async.bulk.standing import Known
@@ -28,10 +29,11 @@ from .telling import note, tell, tell_object
 
 if TYPE_CHECKING:
     from tim_async.bulk.running import Operation
+    from tim_async.bulk.source import Source
 
     from .options import Options
 
-__all__ = ["run_file", "tell_of"]
+__all__ = ["check_whole", "run_file", "tell_of", "tell_plan"]
 
 
 def run_file(command: Command, options: Options) -> int:
@@ -52,7 +54,7 @@ def run_file(command: Command, options: Options) -> int:
     guards = options.guards
     operation = operation_of(connect(options.connection), command.endpoint, command.shared)
     journal = Journal(options, command.endpoint)
-    outcomes = Outcomes(options.to, options.source, force=options.force or guards.plan or journal.found is not None)
+    outcomes = Outcomes(options.to, options.source, force=options.force or guards.plan or journal.wrote_to(options.to))
     asks = command.care is not None and command.care.asks
     if asks and journal.found is None and not guards.plan:
         check_somebody_is_there(readable=options.source != "-")
@@ -66,13 +68,14 @@ def run_file(command: Command, options: Options) -> int:
         journal.meet(job_of(operation, file, settings_of(command, options)))
         for line in lines_of(journal.found) if journal.found is not None else ():
             note(line)
+        plan = partial(tell_plan, operation, file, file, command, options, journal=journal)
         if guards.plan:
-            _tell_plan(_plan(operation, file, command, options, journal), file, options, journal)
-            _refuse_broken(file, command.care)
+            plan()
+            check_whole(file, command.care)
             note("nothing was sent: this is only the plan")
             return 0
         if journal.found is None:
-            _tell(operation, file, command, options, journal)
+            tell_of(file, command, options, plan=plan)
         _check_again(file)
         rested_ok = _may_go_on(journal, options, asks=asks)
         with outcomes.open() as sink:
@@ -84,20 +87,32 @@ def _patience(options: Options) -> AbstractContextManager[object]:
     return nullcontext() if options.look else Console(stderr=True).status("looking through the file")
 
 
-def _plan(operation: Operation, file: AccountFile, command: Command, options: Options, journal: Journal) -> Plan:
+def tell_plan(
+    operation: Operation,
+    source: Source,
+    file: AccountFile,
+    command: Command,
+    options: Options,
+    *,
+    journal: Journal | None = None,
+) -> None:
+    """Tell what would be sent.
+
+    Args:
+        operation: of the command.
+        source: the rows that would be sent.
+        file: all rows.
+        command: what would be sent.
+        options: what was asked for.
+        journal: what knows of the rows that are done; None for none.
+    """
+    path = None if journal is None else journal.path
+    known = None if journal is None or journal.found is None or path is None else Known(path)
     with _patience(options):
-        return plan_of(
-            operation,
-            file,
-            item=command.told.item,
-            known=None if journal.found is None or journal.path is None else Known(journal.path),
-            first=options.guards.first,
-            rate=options.speed.rate,
+        plan = plan_of(
+            operation, source, item=command.told.item, known=known, first=options.guards.first, rate=options.speed.rate
         )
-
-
-def _tell_plan(plan: Plan, file: AccountFile, options: Options, journal: Journal) -> None:
-    place = Place(options.connection, options.speed, journal.path)
+    place = Place(options.connection, options.speed, path)
     if options.look == "json":
         tell_object(plan_as_json(plan, file, place))
     else:
@@ -115,29 +130,22 @@ def _file(command: Command, options: Options, journal: Journal) -> AccountFile:
     )
 
 
-def _tell(operation: Operation, file: AccountFile, command: Command, options: Options, journal: Journal) -> None:
-    def plan() -> None:
-        _tell_plan(_plan(operation, file, command, options, journal), file, options, journal)
-
-    tell_of(file, command, options, plan=plan)
-
-
-def tell_of(file: AccountFile, command: Command, options: Options, *, plan: Callable[[], None] | None = None) -> None:
+def tell_of(file: AccountFile, command: Command, options: Options, *, plan: Callable[[], None]) -> None:
     """Tell what was found, before anything is sent; and ask, or refuse, where it is for good.
 
     Args:
         file: that was looked through.
         command: what is to be sent.
         options: what was asked for.
-        plan: tells what would be done, before somebody is asked; None where nobody is told.
+        plan: tells what would be done, before somebody is asked.
 
     Raises:
         InputError: nothing may be sent.
     """
     look, name, care = file.look, shown(file.name), command.care
-    _refuse_broken(file, care)
+    check_whole(file, care)
     asks = care is not None and care.asks
-    if asks and plan is not None:
+    if asks:
         plan()
     else:
         for found in look.notes():
@@ -148,7 +156,12 @@ def tell_of(file: AccountFile, command: Command, options: Options, *, plan: Call
         _ask(file, command, options)
 
 
-def _refuse_broken(file: AccountFile, care: Care | None) -> None:
+def check_whole(file: AccountFile, care: Care | None) -> None:
+    """Refuse a file with broken records where they are not left out.
+
+    Raises:
+        InputError: it has some.
+    """
     broken = file.look.broken
     if care is not None and broken.count and not care.skips:
         raise InputError(

@@ -158,10 +158,14 @@ def _percent(moment: Moment) -> str:
     return f"{100 * moment.done // moment.total if moment.total else 100} %"
 
 
+def _calls(a_second: float) -> str:
+    return f"{a_second:,.0f}" if a_second >= 100 else f"{a_second:.3g}"  # not 1e+03
+
+
 def _speed(moment: Moment) -> Iterator[str]:
-    slow = f" (usually {moment.full_limit:.3g})" if moment.limit < moment.full_limit * 0.99 else ""
+    slow = f" (usually {_calls(moment.full_limit)})" if moment.limit < moment.full_limit * 0.99 else ""
     if moment.limit:
-        yield f"{moment.rate:.0f} of {moment.limit:.3g} calls/s{slow}"
+        yield f"{moment.rate:.0f} of {_calls(moment.limit)} calls/s{slow}"
 
 
 def _left(moment: Moment) -> str:

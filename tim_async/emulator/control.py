@@ -6,6 +6,8 @@
 | ``GET /emulator/statistics`` | calls, refused, worst seconds ... by path |
 | ``GET /emulator/accounts?prefix=M&limit=100`` | ``{"count": n, "accounts": {id: {...}}}``, at most ``limit`` of them |
 | ``GET /emulator/books?account=Mary&path=timpush/set_attr`` | ``{"lines": [...]}``: what was really done |
+| ``GET /emulator/entries?path=timpush/set_attr`` | ``{"entries": [[account, code], ...]}``: what was done to \
+whom, of all calls of a command in their order; the code is null where nothing was done |
 | ``GET /emulator/faults`` | what goes wrong, and how often each kind struck |
 | ``POST /emulator/faults`` | ``{"chances": {"hang": 0.01}, "rules": [{"do": "busy", "call": 3}], "seed": 1}``; see \
 ``Fault``; ``{}`` ends all faults |
@@ -54,6 +56,13 @@ def _books(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
     return {"lines": [line._asdict() for line in service.books.of(query["account"], query.get("path", ""))]}
 
 
+def _entries(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
+    if "path" not in query:
+        raise Mistake("which command? ?path=service/command")
+    calls = (call for call in service.books.calls if call.path == query["path"])
+    return {"entries": [[item[0], code] for call in calls for item, code in zip(call.items, call.codes, strict=True)]}
+
+
 def _faults(service: Service, _query: Mapping[str, str], _body: bytes) -> Any:
     return {"plan": service.faults.plan, "struck": service.faults.struck}
 
@@ -85,6 +94,7 @@ _DOORS: dict[tuple[str, str], Callable[[Service, Mapping[str, str], bytes], Any]
     ("GET", "statistics"): _statistics,
     ("GET", "accounts"): _accounts,
     ("GET", "books"): _books,
+    ("GET", "entries"): _entries,
     ("GET", "faults"): _faults,
     ("POST", "faults"): _set_faults,
     ("POST", "reset"): _reset,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,7 @@ from .errors import JournalError
 from .lock import Lock
 from .patience import to_its_end
 from .runs import AGAIN, ASSUMED, FINE, MAYBE, NOTHING, Endings, Runs, stretches
+from .seconds import Second
 from .store import Batch, Result, Store
 
 __all__ = ["Recorder"]
@@ -24,6 +25,8 @@ __all__ = ["Recorder"]
 _EVERY = 0.05  # seconds between two commits of outcomes; each costs two writes to the disk and waits for one
 _LEAD = 3  # calls that are promised ahead where a row may be sent twice: so a call seldom waits for the disk
 _encode = msgspec.json.Encoder().encode
+
+Seconds: TypeAlias = Callable[[], Sequence[tuple[int, Second]]]
 
 
 class Recorder:
@@ -60,6 +63,7 @@ class Recorder:
         self._exact = exact
         self._promised = self._from = promised
         self._total = total
+        self._seconds: Seconds = tuple
         self._unpromised: set[int] = set()
         self._runs = Runs()
         self._results: list[Result] = []
@@ -139,6 +143,18 @@ class Recorder:
                 self._keep(place, _encode(outcome.value).decode())
         else:
             self._runs.add(self._endings.number_of(outcome), place)
+        self.stir()
+
+    def watch(self, seconds: Seconds) -> None:
+        """Keep also what the calls did.
+
+        Args:
+            seconds: gives what they did since the last time. `stir` tells that there may be something.
+        """
+        self._seconds = seconds
+
+    def stir(self) -> None:
+        """There is something to write soon."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_EVERY, self._commit)
 
@@ -159,9 +175,11 @@ class Recorder:
         self._last.add_done_callback(self._written)
 
     def _gather(self) -> None:
-        if self._runs:
+        seconds = self._seconds()
+        if self._runs or seconds:
+            runs = self._runs.take() if self._runs else b""
             results, self._results = self._results, []
-            self._waiting.append(Batch(time.time(), self._runs.take(), self._endings.take_new(), results))
+            self._waiting.append(Batch(time.time(), runs, self._endings.take_new(), results, seconds))
 
     def _write(self) -> None:
         """In the thread. What could not be written is tried again with what comes next."""

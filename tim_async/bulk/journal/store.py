@@ -82,7 +82,7 @@ class Batch(NamedTuple):
     endings: Sequence[tuple[int, Ending]] = ()
     results: Sequence[Result] = ()
     seconds: Sequence[tuple[int, Second]] = ()
-    """Those that are over."""
+    """What the calls did, to be added to what stands there."""
 
 
 def create(path: Path, meta: dict[str, Any]) -> None:

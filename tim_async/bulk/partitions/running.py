@@ -39,6 +39,7 @@ async def run_partition(
     on_progress: Callable[[Progress], object] | None = None,
     priority: Priority = "bulk",
     settings: Mapping[str, Any] | None = None,
+    max_failures: int | None = None,
     lease: float = 15.0,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -62,6 +63,7 @@ async def run_partition(
         on_progress: the same.
         priority: the same.
         settings: the same.
+        max_failures: the same; the partition is then to be run again.
         lease: seconds after which the partition of a process that is gone is free for others.
         storage_options: what fsspec's driver takes.
 
@@ -85,7 +87,8 @@ async def run_partition(
         raise InputError(f"{source.name} can be read only once, so it is no partition; give a list, or a file")
     store, name = await asyncio.to_thread(store_of, outcomes, storage_options)
     place = _Place(store, name, str(outcomes))
-    partition = _Partition(Task(operation, source, item, priority, None, on_progress), place)
+    task = Task(operation, source, item, priority, None, on_progress, max_failures=max_failures)
+    partition = _Partition(task, place)
     if (earlier := await asyncio.to_thread(partition.told)) is not None:
         return earlier
     held = await take(store, mark_of(name), job_of(operation, source, settings), lease=lease)

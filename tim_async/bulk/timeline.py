@@ -1,0 +1,109 @@
+"""Watches the calls of a run for its journal, which keeps what they did second by second."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from tim_async.dispatch.events import CallEvent, Event, LaneEvent, LaneSlowed, PauseBegun, PauseEnded, Watcher
+
+from .journal.seconds import Second, number_of
+
+__all__ = ["Timeline"]
+
+_HUNDREDTHS = 100
+_ASLEEP = 3600.0  # seconds; no pause that nobody looked at for so long was one: the whole machine slept
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+class Timeline(Watcher):
+    """What the calls of a run did, second by second, for its journal and the report that is made of it.
+
+    It watches the client, so it is given to both::
+
+        timeline = bulk.Timeline()
+        async with Client.from_env(hooks=[timeline]) as tim:
+            await bulk.run(tim.accounts.delete, users, journal="users.job", timeline=timeline)
+
+    It can be used for one run after the other; between them it keeps nothing.
+
+    Args:
+        clock: wall time, seconds since 1970.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._path = ""
+        self._changed: Callable[[], object] = _nothing
+        self._seconds: dict[int, Second] = {}
+        self._pauses: set[bool] = set()  # of the command, of the whole app
+        self._paused_since = 0.0
+
+    def begin(self, path: str, changed: Callable[[], object] = _nothing) -> None:
+        """Watch a command from now on.
+
+        Args:
+            path: ``service/command``.
+            changed: called whenever there is something that `take` may give.
+        """
+        self._path, self._changed = path, changed
+        self._seconds, self._pauses = {}, set()
+
+    def end(self) -> None:
+        """Watch no more."""
+        self._path, self._changed = "", _nothing
+
+    def take(self) -> list[tuple[int, Second]]:
+        """What was gathered since the last time: (second since 1970, numbers), to be added to what was taken before."""
+        self._pause_until(self._clock())
+        taken, self._seconds = sorted(self._seconds.items()), {}
+        return taken
+
+    def __call__(self, event: Event, /) -> None:  # noqa: D102 - inherited
+        if not self._path:
+            return
+        match event:
+            case CallEvent() if event.path == self._path:
+                self._count(event)
+            case LaneEvent(path=self._path, statistics=told):
+                self._second(self._clock()).limit = round(told.limit * told.share * _HUNDREDTHS)
+            case LaneSlowed(path=self._path, rate=rate):
+                self._second(self._clock()).limit = round(rate * _HUNDREDTHS)
+            case PauseBegun() if self._is_ours(event):
+                self._pause_until(self._clock())
+                self._pauses.add(event.whole_app)
+            case PauseEnded() if self._is_ours(event):
+                self._pause_until(self._clock())
+                self._pauses.discard(event.whole_app)
+            case _:
+                return
+        self._changed()
+
+    def _is_ours(self, event: PauseBegun | PauseEnded) -> bool:
+        return event.whole_app or event.path == self._path
+
+    def _second(self, at: float) -> Second:
+        return self._seconds.setdefault(int(at), Second())
+
+    def _count(self, event: CallEvent) -> None:
+        second = self._second(event.started)
+        second.calls += 1
+        second.items += event.items
+        second.repeats += event.attempt > 1
+        if event.code is None:
+            second.failed += 1
+        else:
+            number = number_of(event.seconds)
+            second.latencies[number] = second.latencies.get(number, 0) + 1
+
+    def _pause_until(self, now: float) -> None:
+        """Write down the pause that there was until now, if there was one."""
+        at, self._paused_since = max(self._paused_since, now - _ASLEEP), now
+        while self._pauses and at < now:
+            end = min(math.floor(at) + 1.0, now)
+            self._second(at).paused += round((end - at) * _HUNDREDTHS)
+            at = end
