@@ -219,6 +219,15 @@ async def test_a_file_that_was_replaced_while_it_was_used_is_told(file: Path, li
         await asyncio.wait_for(call(limiter), 30)
 
 
+async def test_who_waits_for_a_permit_is_told_that_the_file_was_removed(file: Path, limiter: FileLimiter) -> None:
+    await take(limiter, 5, FIVE)
+    waiting = asyncio.create_task(limiter.acquire(FIVE))
+    await asyncio.sleep(2)
+    file.unlink()  # noqa: ASYNC240 - the file of a test
+    with pytest.raises(OSError, match=r"was removed or replaced while it was in use$"):
+        await asyncio.wait_for(waiting, 30)
+
+
 async def test_a_file_that_becomes_useless_is_told(file: Path, limiter: FileLimiter) -> None:
     await call(limiter)
     (permit,) = await take(limiter, 1)
@@ -380,6 +389,17 @@ async def test_who_waits_when_it_is_closed_is_told_be_it_for_the_pace_or_for_a_p
             raise result if isinstance(result, BaseException) else AssertionError
     assert now() - began < 0.01
     limiter.report(permit)
+
+
+async def test_who_gives_up_in_the_moment_in_which_it_is_closed_has_given_up(file: Path) -> None:
+    limiter = FileLimiter(file)
+    await take(limiter, 5, FIVE)
+    waiting = asyncio.create_task(limiter.acquire(FIVE))
+    await asyncio.sleep(2)
+    await limiter.aclose()
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
 
 
 async def test_a_limiter_that_is_closed_while_the_file_is_held_does_not_wait_for_it(file: Path) -> None:

@@ -22,7 +22,7 @@ from tim_async import Client
 from tim_async.emulator import DEMO_KEY, Emulator
 from tim_async.limits.local import Command
 from tim_async.limits.redis import RedisLimiter
-from tim_async.limits.redis.gate import PROBE
+from tim_async.limits.redis.source import PROBE
 
 pytestmark = pytest.mark.clock("virtual")
 
@@ -128,14 +128,14 @@ from tim_async.redis import RedisLimiter
 async def main(url, rate, calls):
     command, times, late, slowest = Command(1400000000, "timpush/get_tag", rate), [], 0, 0.0
     async with RedisLimiter(url, processes=3) as limiter:
-        gate = limiter._gate(command)
+        source = limiter._gate(command).source
         for _ in range(calls):
             permit = await limiter.acquire(command)
             permit.written = permit.answered = time.monotonic()
             times.append(permit.written)
             # Later than its slot, of which it knows the time no better than the answers of Redis are quick.
-            slowest = max(slowest, gate._last.seconds)
-            late += permit.written - gate.slots._calls[permit] + slowest > gate.slots.span - 1
+            slowest = max(slowest, source._last.seconds)
+            late += permit.written - source.slots._calls[permit] + slowest > source.slots.span - 1
             limiter.report(permit)
     print(json.dumps([times, late]))
 
@@ -309,9 +309,12 @@ async def test_the_permits_of_this_process_can_be_looked_at(make: Callable[..., 
 
 async def test_where_clients_disagree_about_a_rate_the_lower_one_holds(make: Callable[..., RedisLimiter]) -> None:
     limiter = make()
-    for rate in (200, 100, 150):
-        limiter.report(await limiter.acquire(Command(APP, PATH, rate)))
+    commands = [Command(APP, PATH, rate) for rate in (200, 100, 150)]
+    for command in commands:
+        limiter.report(await limiter.acquire(command))
     assert limiter.statistics(COMMAND).rate == 100
+    limiter.forget(commands[1])
+    assert limiter.statistics(COMMAND).rate == 150
 
 
 async def test_the_last_word_on_a_rate_holds_in_this_process(make: Callable[..., RedisLimiter]) -> None:
@@ -321,7 +324,7 @@ async def test_the_last_word_on_a_rate_holds_in_this_process(make: Callable[...,
     raised = Command(APP, PATH, 400)
     limiter.change(low, raised, last_word=True)
     limiter.change(raised, raised, last_word=True)
-    limiter.report(await limiter.acquire(low))  # was heard before
+    limiter.report(await limiter.acquire(COMMAND))  # was heard before
     assert limiter.statistics(COMMAND).rate == 400
     limiter.forget(low)
     with pytest.raises(ValueError, match="positive number"):

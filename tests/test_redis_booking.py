@@ -49,7 +49,7 @@ def redis(told: ToldRedis) -> Any:
 
 
 def books_of(redis: Any) -> Books:
-    return Books(redis, prefix="tests", timeout=0.5)
+    return Books(redis, processes=4, margin=0.98, prefix="tests", timeout=0.5)
 
 
 @pytest.fixture
@@ -60,15 +60,21 @@ def books(told: ToldRedis) -> Books:
 # Book.
 
 
+def end(redis: Any) -> int:
+    """The slot after the last that is booked, microseconds of Redis' clock."""
+    return int(redis.hget(KEY, "next"))
+
+
 async def test_slots_are_booked_one_after_the_other_whoever_books(told: ToldRedis, books: Books) -> None:
     first = await books.book(COMMAND, 3, TERMS)
+    before = end(told.redis)
     second = await books_of(told).book(COMMAND, 2, TERMS)
     assert (len(first.slots), len(second.slots)) == (3, 2)
     slots = first.slots + second.slots
     # Each process knows Redis' clock no better than its quickest round trip.
     tolerance = first.seconds + second.seconds
     assert all(abs(later - earlier - 0.01) <= tolerance for earlier, later in pairwise(slots))
-    assert second.end == first.end + 20_000
+    assert end(told.redis) == before + 20_000
     assert (first.booked, second.booked) == (1, 2)
 
 
@@ -83,8 +89,8 @@ async def test_commands_and_apps_have_budgets_of_their_own(books: Books, redis: 
 async def test_time_that_nobody_booked_is_gone(books: Books, told: ToldRedis) -> None:
     """However long nobody called, there is no burst: the first slot is now."""
     before = told.now()
-    booking = await books.book(COMMAND, 2, TERMS)
-    assert before + 20_000 <= booking.end <= told.now() + 20_000
+    await books.book(COMMAND, 2, TERMS)
+    assert before + 20_000 <= end(told.redis) <= told.now() + 20_000
 
 
 async def test_a_run_ends_within_half_a_second_so_that_nobody_waits_long(books: Books) -> None:
@@ -114,23 +120,6 @@ async def test_to_ask_books_nothing_and_needs_a_server_that_can_be_written_to(bo
 async def test_the_keys_end_when_nobody_books_for_an_hour(books: Books, redis: Any) -> None:
     await books.book(COMMAND, 1, TERMS)
     assert 3_590_000 < redis.pttl(KEY) <= 3_600_020
-
-
-# Give back.
-
-
-async def test_what_is_given_back_is_booked_again(books: Books) -> None:
-    booking = await books.book(COMMAND, 5, TERMS)
-    assert await books.give_back(COMMAND, booking.end, 3, booking.spacing)
-    again = await books.book(COMMAND, 5, TERMS)
-    assert again.end == booking.end + 20_000
-
-
-async def test_what_others_have_booked_behind_does_not_come_back(books: Books) -> None:
-    booking = await books.book(COMMAND, 5, TERMS)
-    behind = await books.book(COMMAND, 1, TERMS)
-    assert not await books.give_back(COMMAND, booking.end, 3, booking.spacing)
-    assert (await books.book(COMMAND, 1, TERMS)).end == behind.end + 10_000
 
 
 # Go slower.
@@ -193,7 +182,7 @@ async def test_a_server_that_just_came_of_age_may_still_be_young(told: ToldRedis
 async def test_a_real_server_tells_its_age(server: RedisServer) -> None:
     with RedisServer() as young:
         for url, slots in ((young.url, 0), (server.url, 5)):
-            books = Books(url, prefix="tests", timeout=0.5)
+            books = Books(url, processes=4, margin=0.98, prefix="tests", timeout=0.5)
             await books._redis.flushall()
             settle = (await books._redis.info("server"))["uptime_in_seconds"] - 2 if slots else 3600
             assert len((await books.book(COMMAND, 5, Terms(0.01, 8, settle))).slots) == slots
@@ -204,7 +193,7 @@ async def test_a_real_server_tells_its_age(server: RedisServer) -> None:
 async def test_a_server_that_does_not_tell_its_age_counts_as_young(server: RedisServer, redis: Any) -> None:
     redis.delete(KEY)
     redis.execute_command("ACL", "SETUSER", "shy", "on", "nopass", "~*", "+@all", "-info")
-    books = Books(server.url.replace("//", "//shy:any@"), prefix="tests", timeout=0.5)
+    books = Books(server.url.replace("//", "//shy:any@"), processes=4, margin=0.98, prefix="tests", timeout=0.5)
     assert (await books.book(COMMAND, 5, Terms(0.01, 8, 1.0))).slots == []
     await books.aclose()
 
@@ -231,7 +220,7 @@ async def test_a_server_whose_clock_was_set_back_does_not_wait_for_the_old_time(
 @pytest.mark.clock("patient")
 async def test_a_restarted_server_learns_the_script_anew() -> None:
     with RedisServer() as server:
-        books = Books(server.url, prefix="tests", timeout=0.5)
+        books = Books(server.url, processes=4, margin=0.98, prefix="tests", timeout=0.5)
         await books.book(COMMAND, 0, TERMS)
         server.kill()
         with pytest.raises(TROUBLE):
@@ -244,7 +233,7 @@ async def test_a_restarted_server_learns_the_script_anew() -> None:
 @pytest.mark.clock("patient")
 async def test_a_server_that_does_not_answer_in_time_is_trouble() -> None:
     with RedisServer() as server:
-        books = Books(server.url, prefix="tests", timeout=0.1)
+        books = Books(server.url, processes=4, margin=0.98, prefix="tests", timeout=0.1)
         await books.book(COMMAND, 0, TERMS)
         server.hold()
         with pytest.raises(TROUBLE):
@@ -283,7 +272,7 @@ def test_a_clock_that_was_set_is_believed_at_once(step: float) -> None:
 async def test_a_client_of_the_caller_is_used_and_not_closed(server: RedisServer, redis: Any) -> None:
     assert redis is not None
     mine: Any = Redis.from_url(server.url)
-    books = Books(mine, prefix="tests", timeout=0.5)
+    books = Books(mine, processes=4, margin=0.98, prefix="tests", timeout=0.5)
     assert len((await books.book(COMMAND, 2, TERMS)).slots) == 2
     await books.aclose()
     assert await mine.ping()
@@ -294,9 +283,8 @@ async def test_a_client_of_the_caller_is_used_and_not_closed(server: RedisServer
 async def test_a_client_that_decodes_is_as_good(server: RedisServer, redis: Any) -> None:
     assert redis is not None
     decoding: Any = Redis.from_url(server.url, decode_responses=True)
-    books = Books(decoding, prefix="tests", timeout=0.5)
-    booking = await books.book(COMMAND, 2, TERMS)
-    assert await books.give_back(COMMAND, booking.end, 1, booking.spacing)
+    books = Books(decoding, processes=4, margin=0.98, prefix="tests", timeout=0.5)
+    assert len((await books.book(COMMAND, 2, TERMS)).slots) == 2
     await decoding.aclose()
 
 

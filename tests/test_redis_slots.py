@@ -86,10 +86,10 @@ def test_a_margin_that_covers_nothing_still_leaves_a_millisecond_for_the_timer()
 def test_a_slot_is_good_for_one_call_from_its_time_on() -> None:
     slots = slots_at(5.0)
     assert slots.take(4.99) is None
-    assert slots.next_at(4.99, wanted=True) == 5.0
+    assert slots.next_at(4.99) == 5.0
     assert slots.take(5.0) is not None
     assert slots.take(5.0) is None
-    assert slots.next_at(5.0, wanted=True) == math.inf
+    assert slots.next_at(5.0) == math.inf
 
 
 def test_slots_are_used_soonest_first() -> None:
@@ -101,10 +101,17 @@ def test_slots_are_used_soonest_first() -> None:
 
 def test_a_slot_goes_stale_before_its_call_would_outlast_it() -> None:
     slots = slots_at(5.0)
-    assert not slots.stale(5.0 + slots.patience - 0.001)
-    assert slots.stale(5.0 + slots.patience)
-    assert slots.next_at(5.0, wanted=False) == 5.0 + slots.patience
-    assert not Slots(100, 0.98).stale(5.0)
+    assert slots.drop_stale(5.0 + slots.patience - 0.001) is None
+    assert slots.drop_stale(5.0 + slots.patience) == 5.0 + slots.patience
+    assert slots.booked == []
+    assert slots.drop_stale(5.0 + slots.patience) is None
+
+
+def test_a_slot_for_which_there_is_no_room_is_looked_at_until_its_end() -> None:
+    slots = slots_at(5.0)
+    slots.elsewhere = 1
+    assert slots.take(5.0) is None
+    assert slots.next_at(5.0) == 5.0 + slots.patience
 
 
 def test_a_call_that_was_never_sent_gives_its_slot_back() -> None:
@@ -137,7 +144,7 @@ def test_a_late_call_costs_the_next_slot_until_its_permit_is_back() -> None:
     for time in times[:40]:
         slots.end(use(slots, time, late=0.028), time + 0.048, refused=False)
     assert slots.take(times[40]) is None
-    assert slots.next_at(times[40], wanted=True) == pytest.approx(now + 1.001 + 0.028)
+    assert slots.next_at(times[40]) == pytest.approx(now + 1.001 + 0.028)
     assert slots.take(now + 1.0291) is not None
 
 
@@ -156,7 +163,7 @@ def test_a_slot_that_went_by_pays_for_a_late_call(used: bool) -> None:
     if used:
         hang(slots, now + 0.56)
     else:
-        slots.drop()
+        slots.drop_stale(now + 0.56 + slots.patience)
     assert (slots.take(now + 1.11) is None) == used  # the first is still out, and its own slot pays no more
 
 
@@ -167,24 +174,6 @@ def test_calls_that_outlast_their_slots_are_short_of_slots() -> None:
     assert slots.short(1.2) == 0
     assert slots.short(1.05 + slots.span) == 1
     assert slots.short(1.15 + slots.span) == 2
-
-
-def test_a_slot_given_back_pays_for_nothing_until_nobody_wanted_it() -> None:
-    slots = slots_at(1.0, 1.1, 1.2)
-    use(slots, 1.0)
-    assert slots.withdraw(2, 1.05) == [1.1, 1.2]
-    assert slots.withdraw(2, 1.05) == []
-    assert slots.room_at(1.5) > 1.5
-    slots.forfeit([1.1, 1.2])
-    assert slots.room_at(1.5) == 1.5
-
-
-def test_only_the_last_slots_are_given_back_and_none_that_earlier_calls_need() -> None:
-    slots = slots_at(1.0, 1.9, 2.2, 2.3)
-    hang(slots, 1.0)
-    assert slots.withdraw(1, 1.5) == [2.3]
-    assert slots.withdraw(2, 2.1) == [2.2]  # the call is still out, and the slot of 1.9 pays for it
-    assert slots.booked == [1.9]
 
 
 def test_slots_pay_for_calls_that_were_made_without_any() -> None:
@@ -231,8 +220,8 @@ class Processes:
             if answered is not None:
                 answered.answered = now
                 slots.end(answered, now, refused=False)
-            while slots.stale(now):
-                slots.drop()
+            while slots.drop_stale(now) is not None:
+                pass
             while (permit := slots.take(now)) is not None:
                 permit.written = now
                 arrivals.append(now + self._random.uniform(0, self._jitter))

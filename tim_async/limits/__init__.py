@@ -2,10 +2,14 @@
 
 In: a command and its rate. Out: a permit for one call, on which the caller marks when it was written and answered::
 
-    local  the limit of the process ──▶ gates ───────▶ waiters: whose turn ──▶ permits  how many may be out
-    shared ┬ file   of one host ──────▶ one process at a time takes from it ─▶ permits
-           └ redis  of many hosts ────▶ waiters ──────▶ slots, booked ahead ─▶ permits
-    pace   smooths, with aiolimiter: no burst uses up a second's permits
+    limiter ─▶ gate   of a command: whose turn it is, in all loops of the process ─▶ waiters, seats
+                │     pace  smooths, with aiolimiter: no burst uses up a second's permits
+                ▼
+              source  may one call go now? if not, when to ask again? ─▶ permits  how many may be out
+                ├ local  those of the process
+                ├ file   one file for the processes of a host
+                └ redis  for many hosts: slots, booked ahead; a static share while it is away
+
     rates  what is known of each command's limit: the row's, the caller's, the alarm's
 """
 

@@ -16,11 +16,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
-from .gates import clock_of
-from .local import Command
-from .pace import Pace
-from .permits import Permit, Permits, PermitStatistics
+from .gates import Gate
+from .limiter import Command
+from .permits import Permit, Permits
+from .seats import clock_of
 from .shared import SharedLimiter
+from .sources import Source
 
 __all__ = ["FileLimiter"]
 
@@ -39,14 +40,14 @@ BEGIN: Final = "PRAGMA synchronous = OFF", "PRAGMA journal_mode = WAL", "BEGIN I
 SCHEMA: Final = """CREATE TABLE IF NOT EXISTS tim_async_permits
     (number INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT, owner TEXT, free_at REAL)"""
 # What is further ahead than any permit can be is left over from before the machine was started.
-TIDY: Final = "DELETE FROM tim_async_permits WHERE command = :command AND NOT free_at BETWEEN :now AND :far"
+TIDY: Final = "DELETE FROM tim_async_permits WHERE command = :command AND NOT (free_at > :now AND free_at <= :far)"
 RENEW: Final = "UPDATE tim_async_permits SET free_at = :lease WHERE owner = :owner"
 BACK: Final = "UPDATE tim_async_permits SET free_at = ?, owner = NULL WHERE number = ?"
 FULL: Final = "SELECT free_at FROM tim_async_permits WHERE command = ? ORDER BY free_at DESC LIMIT 1 OFFSET ?"
 TAKE: Final = "INSERT INTO tim_async_permits (command, owner, free_at) VALUES (:command, :owner, :lease)"
 
 
-class FileLimiter(SharedLimiter["_Gate"]):
+class FileLimiter(SharedLimiter):
     """The limits of all processes of one host that are given the same file.
 
         async with FileLimiter("/run/myapp/tim.limit") as limiter, Client(..., limiter=limiter) as tim:
@@ -81,86 +82,66 @@ class FileLimiter(SharedLimiter["_Gate"]):
 
     async def aclose(self) -> None:
         """Let go of the file, after the clients are closed: who still waits gets a `RuntimeError`."""
-        self._closed = True
-        for gate in self._gates.values():
-            gate.close()
+        await super().aclose()
         self._file.close()
 
-    def _new_gate(self, command: Command) -> _Gate:
-        return _Gate(command, self._file)
+    def _new_source(self, command: Command) -> Source:
+        return _Source(command, self._file)
 
 
-class _Gate:
-    """One command in one process: one of the urgent and one of the others at a time asks the file for a permit."""
+class _Source(Source):
+    """The permits of one command that stand in the file."""
 
     def __init__(self, command: Command, file: _File) -> None:
-        self.permits = Permits(command.rate)
-        self.clock = clock_of(asyncio.get_running_loop())
+        super().__init__(Permits(command.rate))
         self._values = {"command": f"{command.sdk_app_id}:{command.path}", "owner": os.urandom(8).hex()}
         self._file = file
-        self._paces = Pace(), Pace()
         self._numbers: dict[Permit, int] = {}
         self._back: list[tuple[float, int]] = []
-        self._changed = asyncio.Event()
-        self._closed = False
 
-    async def acquire(self, *, urgent: bool) -> Permit:
-        pace, first = self._paces[urgent], self._paces[True]
-        async with pace.turn:
-            await pace.take(self.permits, self.clock)
-            while not self._closed:
-                self._changed.clear()
-                behind = not urgent and first.spare and first.turn.locked()
-                number, wait = HELD if behind else self._exchange(self.permits.usable(self.clock()))
-                if number:
-                    pace.spare = False
-                    permit = self.permits.take(self.clock())
-                    self._numbers[permit] = number
-                    return permit
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._changed.wait()
-        raise RuntimeError("the limiter is closed")
+    def attach(self, gate: Gate) -> None:
+        self._gate = gate
 
-    def end(self, permit: Permit, *, refused: bool) -> None:
-        now, number = self.clock(), self._numbers.pop(permit)
-        self.permits.end(permit, now, refused=refused)
-        self._back.append((now if permit.written is None else self.permits.reusable_at(permit, now), number))
-        if len(self._back) == 1:  # else somebody is at it
-            self._flush()
+    def free(self, now: float) -> int:
+        return 0  # that is, none is known to be: only the file knows
 
-    def statistics(self) -> PermitStatistics:
-        return self.permits.statistics(self.clock())
+    def take(self, now: float, leave: int, waited: float) -> Permit | float:
+        number, wait = self._exchange(now, self.permits.usable(now) - leave)
+        if not number:
+            return now + wait
+        permit = self.permits.take(now)
+        self._numbers[permit] = number
+        return permit
 
-    def lower(self, rate: float) -> None:
-        if not rate >= self.permits.rate:
-            self.set_rate(rate)
+    def end(self, permit: Permit, now: float, *, refused: bool) -> None:
+        super().end(permit, now, refused=refused)
+        free_at = now if permit.written is None else self.permits.reusable_at(permit, now)
+        self._back.append((free_at, self._numbers.pop(permit)))
+        if len(self._back) == 1 and not self._flush(now):  # else somebody is at it
+            asyncio.get_running_loop().call_later(RETRY, self._flush_again)
 
-    def set_rate(self, rate: float) -> None:
-        self.permits.set_rate(rate, self.clock())
-        self._changed.set()
-        for pace in self._paces:
-            pace.look_again()
-
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Writes down what is over, unless somebody holds the file: then the lease ends it."""
-        self._closed = True
-        self._flush()
+        self._flush(clock_of(asyncio.get_running_loop())())
         self._back.clear()
-        for pace in self._paces:
-            pace.spare = True  # those who wait for one are to see that it is closed
-            pace.look_again()
 
-    def _flush(self) -> None:
-        """Writes down what is over, now or as soon as nobody else holds the file."""
+    def _flush(self, now: float) -> bool:
+        """Writes down what is over; False if somebody else holds the file."""
         with contextlib.suppress(OSError):  # who asks next sees it
-            if self._back and self._exchange(0) == HELD:
-                asyncio.get_running_loop().call_later(RETRY, self._flush)
-        self._changed.set()
+            if self._back:
+                self._exchange(now, 0)
+            return not self._back
+        return True
 
-    def _exchange(self, most: int) -> tuple[int, float]:
+    def _flush_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._flush(clock_of(loop)()):
+            self._gate.look_again()
+        else:
+            loop.call_later(RETRY, self._flush_again)
+
+    def _exchange(self, now: float, most: int) -> tuple[int, float]:
         """Writes down what is over; takes a permit if fewer than `most` are out: its number or 0, and when to look."""
-        now = self.clock()
         values = {**self._values, "now": now, "lease": now + LEASE, "far": now + LEASE + 60 + 2 / self.permits.rate}
         try:
             with self._file.transaction() as database:

@@ -1,4 +1,4 @@
-"""Who may call, and when: the limiter protocol, and the limiter of one process.
+"""The limits of one process: a gate for each command, and the rate on which its users agree.
 
 Three things stand between a call and the wire (`gates.py`):
 
@@ -19,126 +19,38 @@ import math
 import os
 import time
 import weakref
-from collections.abc import Callable
 from threading import RLock
-from typing import Protocol, runtime_checkable
 
-import msgspec
+from .gates import Gate
+from .limiter import Adjustable, Command, Limiter, Observable, Shared, Slowable
+from .permits import Permit, Permits, PermitStatistics, check_rate
+from .seats import Seat, clock_of
+from .sources import Source
 
-from .gates import Gate, Seat, clock_of
-from .permits import Permit, PermitStatistics, check_rate
-
-__all__ = ["Adjustable", "Command", "Limiter", "LocalLimiter", "Observable", "Shared", "Slowable", "local_limiter"]
-
-
-class Command(msgspec.Struct, frozen=True, weakref=True):
-    """What a limit belongs to: one command of one app.
-
-    Attributes:
-        sdk_app_id: the app.
-        path: the command, for example ``timpush/get_tag``.
-        rate: calls per second that the service allows.
-    """
-
-    sdk_app_id: int
-    path: str
-    rate: float
-
-
-class Limiter(Protocol):
-    """Decides when a call may be made."""
-
-    async def acquire(self, command: Command, *, urgent: bool = False, full: bool = False) -> Permit:
-        """Waits until one call may be made. Cancelling it costs nothing: neither a token nor a permit is lost.
-
-        Args:
-            command: the command and its limit.
-            urgent: somebody waits for the answer; goes before those that are not, and skips their pace.
-            full: the call carries as much as it may, so nothing is gained by waiting for more.
-
-        Returns:
-            The permit for one call. Who makes the call marks on it when it was written and answered, and hands it to
-            `report`, whatever happens.
-
-        Raises:
-            ValueError: the rate of the command is not a positive number.
-        """
-        ...
-
-    def report(self, permit: Permit, *, refused: bool = False) -> None:
-        """The call of `permit` is over.
-
-        Args:
-            permit: as `acquire` gave it; with `written` still None nothing was sent, and it may be used again at once.
-            refused: the service refused the call for its frequency.
-        """
-        ...
-
-
-@runtime_checkable
-class Observable(Limiter, Protocol):
-    """A limiter that can tell how it stands."""
-
-    def statistics(self, command: Command) -> PermitStatistics:
-        """The permits of a command at this moment."""
-        ...
-
-
-@runtime_checkable
-class Slowable(Limiter, Protocol):
-    """A limiter that can be told that a limit is near."""
-
-    def slow(self, command: Command) -> None:
-        """Let fewer calls of a command through for some seconds."""
-        ...
-
-
-@runtime_checkable
-class Adjustable(Limiter, Protocol):
-    """A limiter whose rates can be changed while it is used."""
-
-    def change(self, old: Command, new: Command, *, last_word: bool) -> None:
-        """Whoever went by *old* goes by *new* from now on, which holds at once, also for those who wait.
-
-        Args:
-            old: as it was given to `acquire`, if it ever was.
-            new: the same command at another rate.
-            last_word: the rate holds whatever others have said before, be it higher or lower.
-
-        Raises:
-            ValueError: the rate is not a positive number.
-        """
-        ...
-
-    def forget(self, command: Command) -> None:
-        """Whoever went by this rate does not use it any more."""
-        ...
-
-
-@runtime_checkable
-class Shared(Limiter, Protocol):
-    """A limiter whose limit is kept elsewhere, and may be out of reach."""
-
-    def listen(self, told: Callable[[str | None], None]) -> Callable[[], None]:
-        """Tell somebody when the limit is out of reach, and when it is back.
-
-        Args:
-            told: called with the reason, and with None when it is back.
-
-        Returns:
-            What ends it.
-        """
-        ...
+__all__ = [
+    "Adjustable",
+    "BaseLimiter",
+    "Command",
+    "Limiter",
+    "LocalLimiter",
+    "Observable",
+    "Shared",
+    "Slowable",
+    "local_limiter",
+]
 
 
 class _Claim:
     """What one user of a command says its rate is, for as long as that `Command` is held."""
 
-    __slots__ = ("command", "last_word", "rate", "seat")
+    __slots__ = ("command", "gate", "last_word", "rate", "seat")
 
-    def __init__(self, command: weakref.ref[Command], rate: float, seat: Seat | None, *, last_word: bool) -> None:
+    def __init__(
+        self, command: weakref.ref[Command], rate: float, gate: Gate, seat: Seat | None, *, last_word: bool
+    ) -> None:
         self.command = command
         self.rate = rate
+        self.gate = gate
         self.seat = seat
         self.last_word = last_word
 
@@ -148,15 +60,8 @@ class _Claim:
         return self.command() is not None and not (self.seat is not None and self.seat.dead)
 
 
-class LocalLimiter:
-    """The limits of one process, for all of its event loops and threads: all clients of one app share each limit.
-
-    Where users of a command disagree about its rate, they are heard in the order in which they came: a lower rate
-    holds for all, a higher one for none; but what `Client.set_limit` says holds whatever was said before it. A user
-    who is gone (the client is closed, or the `Command` dropped, or the loop closed) is not heard any more.
-
-    After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.
-    """
+class BaseLimiter:
+    """What all limiters are: a gate for each command. Where the permits come from is said by `_new_source`."""
 
     def __init__(self) -> None:
         self._start_anew()
@@ -166,13 +71,12 @@ class LocalLimiter:
         # Held for some microseconds by whoever asks or reports; may be taken twice, as a signal handler may ask too.
         self._lock = RLock()
         self._gates: dict[tuple[int, str], Gate] = {}
-        self._claims: dict[tuple[int, str], list[_Claim]] = {}
-        self._known: dict[int, _Claim] = {}
+        self._claims: dict[int, _Claim] = {}  # by the id of the command, in the order in which they came
         self._running: dict[Permit, Seat] = {}
 
     async def acquire(self, command: Command, *, urgent: bool = False, full: bool = False) -> Permit:
         """Waits until one call may be made: see `Limiter.acquire`."""
-        claim = self._known.get(id(command))
+        claim = self._claims.get(id(command))
         seat = None if claim is None or claim.command() is not command else claim.seat
         if seat is None or seat.loop() is not asyncio.get_running_loop():
             seat = self._sit_down(command)
@@ -185,85 +89,87 @@ class LocalLimiter:
             if seat is not None:
                 seat.gate.end(permit, seat, refused=refused)
 
-    def slow(self, command: Command) -> None:
-        """The limit of a command is near, says the service: a tenth less for some seconds."""
-        with self._lock:
-            self._gate(command).permits.slow(_now())
-
     def change(self, old: Command, new: Command, *, last_word: bool) -> None:
         """Whoever went by *old* goes by *new* from now on: see `Adjustable.change`. From any thread."""
         check_rate(new.rate)
         with self._lock:
-            self._gate(new)
-            claim = self._drop(old)
-            self._claim(new, None if claim is None else claim.seat, last_word=last_word)
+            gate, claim = self._gate(new), self._claims.pop(id(old), None)
+            self._claim(new, gate, None if claim is None else claim.seat, last_word=last_word)
 
     def forget(self, command: Command) -> None:
         """Whoever went by this rate does not use it any more: see `Adjustable.forget`."""
-        with self._lock:
-            if self._drop(command) is not None:
-                self._agree((command.sdk_app_id, command.path))
+        claim = self._claims.pop(id(command), None)
+        if claim is not None:
+            self._agree(claim.gate)
 
     def statistics(self, command: Command) -> PermitStatistics:
-        """The permits of a command at this moment, in all loops."""
+        """The permits of a command at this moment, in all loops of the process."""
         with self._lock:
-            return self._gate(command).permits.statistics(_now())
+            return self._gate(command).source.permits.statistics(_now())
 
-    def _sit_down(self, command: Command) -> Seat:
-        """The place of the running loop at a gate, for one who is there for the first time."""
-        with self._lock:
-            seat = self._gate(command).seat(asyncio.get_running_loop())
-            claim = self._known.get(id(command))
-            if claim is None:
-                self._claim(command, seat)
-            else:
-                claim.seat = seat
-            return seat
+    def _new_source(self, command: Command) -> Source:
+        """Where the permits of a command come from."""
+        return Source(Permits(command.rate))
 
     def _gate(self, command: Command) -> Gate:
         key = (command.sdk_app_id, command.path)
         gate = self._gates.get(key)
         if gate is None:
-            gate = self._gates[key] = Gate(command.rate, self._lock, self._running)
-            self._claims[key] = []
+            gate = self._gates[key] = Gate(self._new_source(command), self._lock, self._running)
         return gate
 
-    def _drop(self, command: Command) -> _Claim | None:
-        claim = self._known.pop(id(command), None)
-        if claim is not None:
-            self._claims[command.sdk_app_id, command.path].remove(claim)
-        return claim
+    def _sit_down(self, command: Command) -> Seat:
+        """The place of the running loop at a gate, for one who is there for the first time."""
+        with self._lock:
+            gate, claim = self._gate(command), self._claims.get(id(command))
+            seat = gate.seat(asyncio.get_running_loop())
+            if claim is None:
+                self._claim(command, gate, seat)
+            else:
+                claim.seat = seat
+            return seat
 
-    def _claim(self, command: Command, seat: Seat | None, *, last_word: bool = False) -> None:
+    def _claim(self, command: Command, gate: Gate, seat: Seat | None, *, last_word: bool = False) -> None:
         """Takes note of what a user says."""
         check_rate(command.rate)
-        key, number = (command.sdk_app_id, command.path), id(command)
+        number = id(command)
 
         def gone(_: weakref.ref[Command]) -> None:
             # In whatever thread, perhaps in the middle of anything: what follows is left to a loop.
-            self._known.pop(number, None)
-            self._gates[key].post(self._agree_again, key)
+            self._claims.pop(number, None)
+            gate.post(self._agree, gate)
 
-        claim = _Claim(weakref.ref(command, gone), command.rate, seat, last_word=last_word)
-        self._known[number] = claim
-        self._claims[key].append(claim)
-        self._agree(key)
+        self._claims[number] = _Claim(weakref.ref(command, gone), command.rate, gate, seat, last_word=last_word)
+        self._agree(gate)
 
-    def _agree_again(self, key: tuple[int, str]) -> None:
-        with self._lock:
-            self._agree(key)
-
-    def _agree(self, key: tuple[int, str]) -> None:
+    def _agree(self, gate: Gate) -> None:
         """Sets the rate on which those who are there agree; if nobody is, the last one stays."""
-        claims = self._claims[key] = [claim for claim in self._claims[key] if claim.holds]
-        rate = math.inf
-        for claim in claims:
-            rate = claim.rate if claim.last_word else min(rate, claim.rate)
-        if claims:
-            self._gates[key].set_rate(rate, _now())
+        with self._lock:
+            rate = math.inf
+            for claim in list(self._claims.values()):
+                if claim.gate is gate and claim.holds:
+                    rate = claim.rate if claim.last_word else min(rate, claim.rate)
+            if rate < math.inf:
+                gate.set_rate(rate, _now())
 
 
-_all: weakref.WeakSet[LocalLimiter] = weakref.WeakSet()
+class LocalLimiter(BaseLimiter):
+    """The limits of one process, for all of its event loops and threads: all clients of one app share each limit.
+
+    Where users of a command disagree about its rate, they are heard in the order in which they came: a lower rate
+    holds for all, a higher one for none; but what `Client.set_limit` says holds whatever was said before it. A user
+    who is gone (the client is closed, or the `Command` dropped, or the loop closed) is not heard any more.
+
+    After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.
+    """
+
+    def slow(self, command: Command) -> None:
+        """The limit of a command is near, says the service: a tenth less for some seconds."""
+        with self._lock:
+            self._gate(command).source.permits.slow(_now())
+
+
+_all: weakref.WeakSet[BaseLimiter] = weakref.WeakSet()
 _process = LocalLimiter()
 
 

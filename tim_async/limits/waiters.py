@@ -1,4 +1,4 @@
-"""Who waits for a permit, and whose turn it is: the queue behind every gate.
+"""Who waits for a permit, and whose turn it is: the queue of a gate.
 
 The urgent are served before the others. Among equals the event loops take turns, and within a loop it is first come,
 first served.
@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from .permits import Permit
 
+if TYPE_CHECKING:
+    from .seats import Seat
+
 __all__ = ["Queue", "Waiter"]
 
-S = TypeVar("S", bound=Hashable)
-"""What stands for an event loop."""
 
-
-class Waiter(Generic[S]):
+class Waiter:
     """One caller who waits for a permit; made in the loop in which it waits.
 
     Attributes:
-        seat: stands for that loop.
+        seat: of that loop.
         since: when it began to wait.
         urgent: goes before those that are not.
         permit: what it was given; it may not have received it yet.
@@ -32,29 +31,12 @@ class Waiter(Generic[S]):
 
     __slots__ = ("future", "permit", "seat", "since", "urgent")
 
-    def __init__(self, seat: S, since: float, *, urgent: bool) -> None:
+    def __init__(self, seat: Seat, since: float, *, urgent: bool) -> None:
         self.seat: Final = seat
         self.since: Final = since
         self.urgent: Final = urgent
         self.permit: Permit | None = None
         self.future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-
-    async def wait(self, give_up: Callable[[Waiter[S]], None]) -> Permit:
-        """Waits for the permit.
-
-        Args:
-            give_up: is called if the caller is cancelled; a permit that was given must not be lost.
-        """
-        try:
-            return await self.future
-        except asyncio.CancelledError:
-            give_up(self)
-            raise
-
-    def give(self, permit: Permit) -> None:
-        """Serves one who waits in the running loop."""
-        self.permit = permit
-        self.wake()
 
     def wake(self) -> None:
         """Hands over the permit, in the loop in which it waits; one who was cancelled meanwhile gives it back."""
@@ -62,29 +44,23 @@ class Waiter(Generic[S]):
             self.future.set_result(self.permit)
 
 
-class Queue(Generic[S]):
-    """The waiters of one command. Who was cancelled counts as waiting until `first` comes across it."""
+class Queue:
+    """The waiters of one command. Who was cancelled stays until `first` comes across it."""
 
     def __init__(self) -> None:
-        # By loop, the one whose turn it is first.
-        self._urgent: dict[S, deque[Waiter[S]]] = {}
-        self._normal: dict[S, deque[Waiter[S]]] = {}
+        # The others and the urgent, by loop: the one whose turn it is first.
+        self._turns: tuple[dict[Seat, deque[Waiter]], ...] = {}, {}
 
     def __bool__(self) -> bool:
-        return bool(self._urgent or self._normal)
+        return any(self._turns)
 
-    def __len__(self) -> int:
-        """How many still wait."""
-        lines = (*self._urgent.values(), *self._normal.values())
-        return sum(not waiter.future.done() for line in lines for waiter in line)
-
-    def add(self, waiter: Waiter[S]) -> None:
+    def add(self, waiter: Waiter) -> None:
         """To the end of its equals in its loop."""
-        self._turns(waiter).setdefault(waiter.seat, deque()).append(waiter)
+        self._turns[waiter.urgent].setdefault(waiter.seat, deque()).append(waiter)
 
-    def first(self) -> Waiter[S] | None:
+    def first(self) -> Waiter | None:
         """Whose turn it is, of those that still wait."""
-        for turns in (self._urgent, self._normal):
+        for turns in reversed(self._turns):
             for seat, waiters in list(turns.items()):
                 while waiters:
                     if not waiters[0].future.done():
@@ -93,18 +69,15 @@ class Queue(Generic[S]):
                 del turns[seat]
         return None
 
-    def pop(self, waiter: Waiter[S]) -> None:
+    def pop(self, waiter: Waiter) -> None:
         """The first has been served; the next one is of another loop, if there is any."""
-        turns = self._turns(waiter)
+        turns = self._turns[waiter.urgent]
         waiters = turns.pop(waiter.seat)
         waiters.popleft()
         if waiters:
             turns[waiter.seat] = waiters
 
-    def forget(self, seat: S) -> None:
+    def forget(self, seat: Seat) -> None:
         """A loop is dead, and with it all who waited there."""
-        self._urgent.pop(seat, None)
-        self._normal.pop(seat, None)
-
-    def _turns(self, waiter: Waiter[S]) -> dict[S, deque[Waiter[S]]]:
-        return self._urgent if waiter.urgent else self._normal
+        for turns in self._turns:
+            turns.pop(seat, None)

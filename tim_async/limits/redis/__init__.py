@@ -4,10 +4,8 @@ In: a command and its rate. Out: a permit at the time of a slot, and one of all 
 script says when its next slots are. So a round trip is good for up to five calls, processes are served in turn, and
 there is no polling::
 
-    acquire ──▶ gate   queues the waiters, and gives each a slot at its time ──▶ slots  pure: what a slot pays for
-                 │
-                 ├──▶ booking  the scripts, and the conversation with Redis
-                 └──▶ apart    a static share of the limit, while Redis is out of reach
+    gate ──▶ source  gives a slot at its time, or the static share while Redis is gone ──▶ slots  what a slot pays for
+              └──▶ booking  the script, and the conversation with Redis
 """
 
 from __future__ import annotations
@@ -17,13 +15,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tim_async.limits.local import Command
+from tim_async.limits.limiter import Command
 from tim_async.limits.shared import SharedLimiter
+from tim_async.limits.sources import Source
 from tim_async.printable import sturdy
 
-from .apart import Common
 from .booking import Books
-from .gate import Gate
+from .source import SlotSource
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["RedisLimiter"]
 
 
-class RedisLimiter(SharedLimiter[Gate]):
+class RedisLimiter(SharedLimiter):
     """The limits of all processes that share one Redis or Valkey (6 or newer) and are given the same arguments.
 
         limiter = RedisLimiter("redis://127.0.0.1:6379/0", processes=4)
@@ -88,13 +86,12 @@ class RedisLimiter(SharedLimiter[Gate]):
         if not 0 < timeout < math.inf:
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout!r}")
         super().__init__()
-        books = Books(redis, prefix=prefix, timeout=timeout)
-        self._common = Common(books, processes=processes, margin=margin, timeout=timeout)
+        self._books = Books(redis, processes=processes, margin=margin, prefix=prefix, timeout=timeout)
 
     @sturdy
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "without Redis" if self._common.without else "shared"
-        return f"<RedisLimiter of {self._common.processes} processes: {state}>"
+        state = "closed" if self._closed else "without Redis" if self._books.without else "shared"
+        return f"<RedisLimiter of {self._books.processes} processes: {state}>"
 
     def listen(self, listener: Callable[[str | None], None]) -> Callable[[], None]:
         """Tell somebody when Redis is lost, and when it is back.
@@ -105,16 +102,14 @@ class RedisLimiter(SharedLimiter[Gate]):
         Returns:
             What ends it.
         """
-        listeners = self._common.listeners
+        listeners = self._books.listeners
         listeners.append(listener)
         return partial(listeners.remove, listener)
 
     async def aclose(self) -> None:
         """End the conversation with Redis, after the clients are closed: who still waits gets a `RuntimeError`."""
-        self._closed = True
-        for gate in self._gates.values():
-            await gate.aclose()
-        await self._common.books.aclose()
+        await super().aclose()
+        await self._books.aclose()
 
-    def _new_gate(self, command: Command) -> Gate:
-        return Gate(command, self._common)
+    def _new_source(self, command: Command) -> Source:
+        return SlotSource(command, self._books)

@@ -1,4 +1,4 @@
-"""The conversation with Redis: book slots, give them back, and ask whether it is there.
+"""The conversation with Redis: book slots, ask whether it is there, and tell whoever listens.
 
 Strategy: every time in the scripts is Redis' own, in microseconds. What a process needs is the distance between that
 clock and its own monotonic one, which `Clock` takes from the replies themselves: so clocks may differ, and may be set.
@@ -7,11 +7,15 @@ clock and its own monotonic one, which `Clock` takes from the replies themselves
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tim_async.limits.local import Command
+from tim_async.limits.limiter import Command
+from tim_async.limits.seats import clock_of
+from tim_async.printable import one_line
 
 try:
     from redis.asyncio import Redis
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from redis.asyncio import RedisCluster
 
 __all__ = ["AHEAD", "TROUBLE", "Booking", "Books", "Clock", "Terms"]
+
+log = logging.getLogger("tim_async")
 
 TROUBLE: Final = (RedisError, OSError)
 """Redis is gone, or is of no use: a refused connection, a time-out (an `OSError` too), a replica, a script's error."""
@@ -83,14 +89,6 @@ redis.call('PEXPIRE', KEYS[1], math.ceil((start + n * spacing - now) / 1000) + 3
 return {now, start, n, spacing, count}
 """
 
-GIVE_BACK: Final = """
-if redis.call('HGET', KEYS[1], 'next') ~= ARGV[1] then
-  return 0
-end
-redis.call('HSET', KEYS[1], 'next', ARGV[2])
-return 1
-"""
-
 
 class Terms(NamedTuple):
     """What a booking asks for.
@@ -112,7 +110,6 @@ class Booking(NamedTuple):
     Attributes:
         start: the first slot, seconds of the loop's clock; if there are none, when the next would be.
         slots: the slots, the same.
-        end: the slot after the last, microseconds of Redis' clock.
         spacing: microseconds between two slots.
         booked: bookings by anybody so far.
         seconds: what the round trip took.
@@ -120,7 +117,6 @@ class Booking(NamedTuple):
 
     start: float
     slots: list[float]
-    end: int
     spacing: int
     booked: int
     seconds: float
@@ -159,15 +155,23 @@ class Books:
 
     Args:
         redis: a URL, or a client that stays the caller's.
+        processes: that share the budget.
+        margin: the share of the limit that is used.
         prefix: of all keys.
         timeout: seconds for one question.
+
+    Attributes:
+        without: the commands that cannot reach it.
+        listeners: called with the trouble when it is lost, and with None when it is back.
 
     Raises:
         TypeError: *redis* is neither a URL nor a client of asyncio's kind that can run scripts.
         ValueError: it is a URL of something else.
     """
 
-    def __init__(self, redis: str | Redis | RedisCluster, *, prefix: str, timeout: float) -> None:
+    def __init__(
+        self, redis: str | Redis | RedisCluster, *, processes: int, margin: float, prefix: str, timeout: float
+    ) -> None:
         self._own = isinstance(redis, str)
         if isinstance(redis, str):
             # Tried again once, at once: a pooled connection may have been closed while it was idle.
@@ -176,11 +180,14 @@ class Books:
             )
         _check_client(redis)
         self._redis = redis
+        self.processes = processes
+        self.margin = margin
         self._prefix = prefix
-        self._timeout = timeout
+        self.timeout = timeout
+        self.without: set[object] = set()
+        self.listeners: list[Callable[[str | None], None]] = []
         # These load themselves anew into a server that was restarted.
         self._book = redis.register_script(BOOK)
-        self._give_back = redis.register_script(GIVE_BACK)
         self._clock = Clock()
 
     async def book(self, command: Command, n: int, terms: Terms, *, seen: int = -2, refused: float = -1.0) -> Booking:
@@ -198,7 +205,7 @@ class Books:
             OSError: it is not there, or does not answer in time.
         """
         spacing, ahead, settle = (math.ceil(seconds * 1e6) for seconds in (terms.spacing, AHEAD, terms.settle))
-        clock = asyncio.get_running_loop().time
+        clock = clock_of(asyncio.get_running_loop())
         sent = clock()
         reply = await self._ask(
             self._book, command, n, spacing, ahead, terms.queue, settle, seen, round(refused * 1000)
@@ -207,31 +214,37 @@ class Books:
         now, start, n, spacing, count = (int(number) for number in reply)
         distance = self._clock.distance(sent, now / 1e6, received)
         slots = [(start + place * spacing) / 1e6 + distance for place in range(n)]
-        return Booking(start / 1e6 + distance, slots, start + n * spacing, spacing, count, received - sent)
+        return Booking(start / 1e6 + distance, slots, spacing, count, received - sent)
 
-    async def give_back(self, command: Command, end: int, count: int, spacing: int) -> bool:
-        """Give back the last `count` slots of a run.
+    def lost(self, command: object, trouble: Exception) -> None:
+        """A command can't reach Redis; the first one tells of it."""
+        first = not self.without
+        self.without.add(command)
+        if first:
+            words = one_line(f"{type(trouble).__name__}: {trouble}".removesuffix(": "))
+            log.warning(
+                "the shared rate limit is out of reach (%s); until it is back, this process keeps to 1/%d of it",
+                words,
+                self.processes,
+            )
+            self._tell(words)
 
-        Args:
-            command: whose budget.
-            end: of the run.
-            count: slots.
-            spacing: of the run.
+    def found(self, command: object) -> None:
+        """It can again; the last one tells of it."""
+        self.without.discard(command)
+        if not self.without:
+            log.warning("the shared rate limit is back")
+            self._tell(None)
 
-        Returns:
-            Whether they can be booked again; not if others have booked after them.
-
-        Raises:
-            RedisError: Redis has no use, or is not there.
-            OSError: it is not there, or does not answer in time.
-        """
-        return bool(await self._ask(self._give_back, command, end, end - count * spacing))
+    def _tell(self, trouble: str | None) -> None:
+        for listener in list(self.listeners):
+            listener(trouble)
 
     async def _ask(self, script: Any, command: Command, *args: int) -> Any:
         # The braces keep both keys on one node of a cluster.
         key = f"{{{self._prefix}:{command.sdk_app_id}:{command.path}}}"
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self.timeout):
                 return await script(keys=[key, f"{key}:slow"], args=args)
         except (*TROUBLE, UnicodeError):
             raise  # a command that cannot be a key is no trouble of Redis

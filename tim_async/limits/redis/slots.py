@@ -98,26 +98,13 @@ class Slots:
         for slot in slots:
             insort(self.booked, slot)
 
-    def stale(self, now: float) -> bool:
-        """Whether it is too late to use the first slot."""
-        return bool(self.booked) and self.booked[0] + self.patience <= now
-
-    def drop(self) -> None:
-        """Let the first slot go by."""
-        insort(self._past, self.booked.pop(0))
-
-    def withdraw(self, most: int, now: float) -> list[float]:
-        """Takes away the last `most` of the booked slots, less those that earlier calls need."""
-        due = sum(slot <= now for slot in self.booked)
-        needed = self.permits.statistics(now).resting - (self._paid(now) - due)
-        place = min(len(self.booked), max(0, needed, len(self.booked) - most))
-        taken, self.booked[place:] = self.booked[place:], []
-        return taken
-
-    def forfeit(self, slots: list[float]) -> None:
-        """Slots that were withdrawn and that nobody else has got: they pay."""
-        for slot in slots:
-            insort(self._past, slot)
+    def drop_stale(self, now: float) -> float | None:
+        """Lets the first slot go by if it is too late to use it; gives the time from which on it was."""
+        if not self.booked or self.booked[0] + self.patience > now:
+            return None
+        slot = self.booked.pop(0)
+        insort(self._past, slot)
+        return slot + self.patience
 
     def short(self, now: float) -> int:
         """How many more slots earlier calls need than there are."""
@@ -134,11 +121,10 @@ class Slots:
             self._past.pop(0)
         return sum(slot <= now for slots in (self._past, self.booked) for slot in slots) - self.elsewhere
 
-    def next_at(self, now: float, *, wanted: bool) -> float:
+    def next_at(self, now: float) -> float:
         """When to look again: a slot's time, its end, or the end of what it waits for; `math.inf` if nothing comes."""
         if not self.booked:
             return math.inf
         if self.booked[0] > now:
             return self.booked[0]
-        end = self.booked[0] + self.patience
-        return min(end, self.room_at(now)) if wanted else end
+        return min(self.booked[0] + self.patience, self.room_at(now))
