@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -118,15 +119,54 @@ def test_a_device_may_be_written_and_read(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("WRITE . ids", ". cannot be written: Is a directory"),
-        ("WRITE no/new ids", "no/new cannot be written: there is no directory no"),
-        ("WRITE old/new ids", "old/new cannot be written: there is no directory old"),
-        ("WRITE /proc/new ids", "/proc/new cannot be written: No such file or directory"),
+        ("WRITE . ids", ". cannot be written: Is a directory; say another place: --to FILE"),
+        ("WRITE no/new ids", "no/new cannot be written: there is no directory no; say another place: --to FILE"),
+        ("WRITE old/new ids", "old/new cannot be written: there is no directory old; say another place: --to FILE"),
+        ("WRITE /proc/new ids", "/proc/new cannot be written: No such file or directory; say another place: --to FILE"),
         ("WRITE '' ids >&-", "standard output is closed; say where the outcomes go: --to FILE"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_told(folder: Path, line: str, told: str) -> None:
     assert shell(folder, line) == ("", told)
+
+
+def test_an_option_of_another_name_is_named_and_has_no_force(folder: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        Outcomes(str(folder / "old"), "ids", force=False, option="--outcomes")
+    assert str(caught.value) == f"--outcomes {folder / 'old'} exists already; give the outcomes another name"
+
+
+def interrupted(sink: IO[bytes]) -> None:
+    sink.write(b"half of the")
+    raise KeyboardInterrupt
+
+
+def test_what_is_written_at_the_end_is_there_whole_or_not_at_all(folder: Path) -> None:
+    outcomes = Outcomes(str(folder / "old"), str(folder / "ids"), force=True)
+    with pytest.raises(KeyboardInterrupt), outcomes.whole() as sink:
+        interrupted(sink)
+    assert (folder / "old").read_text() == "what was known"
+    with outcomes.whole() as sink:
+        sink.write(b"outcomes")
+    assert (folder / "old").read_text() == "outcomes"
+    assert sorted(path.name for path in folder.iterdir()) == ["hard", "ids", "old", "soft"]
+
+
+def test_what_appears_before_the_end_is_not_overwritten_either(folder: Path) -> None:
+    outcomes = Outcomes(str(folder / "new"), str(folder / "ids"), force=False)
+    with outcomes.later():
+        (folder / "new").write_text("somebody else's")
+        with pytest.raises(InputError, match="exists already"), outcomes.whole():
+            pass
+    assert (folder / "new").read_text() == "somebody else's"
+
+
+def test_a_place_for_later_is_tried_at_once(folder: Path) -> None:
+    with (
+        pytest.raises(InputError, match="/proc/new cannot be written: "),
+        Outcomes("/proc/new", "-", force=False).later(),
+    ):
+        pass
 
 
 def test_it_has_a_name() -> None:

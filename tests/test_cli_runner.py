@@ -131,7 +131,10 @@ def test_a_place_where_outcomes_cannot_be_written_is_told_before_anything_is_sen
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([*GET_TAGS, *options, *table(tmp_path, emulator, 3), "--to", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"tim-async: {tmp_path} cannot be written: Is a directory\n"
+    assert (
+        capsys.readouterr().err
+        == f"tim-async: {tmp_path} cannot be written: Is a directory; say another place: --to FILE\n"
+    )
     assert emulator.statistics() == {}
 
 

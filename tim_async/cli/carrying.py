@@ -98,7 +98,7 @@ class Carrying:
         file: the rows.
         journal: what is known of them already.
         outcomes: where the outcomes go.
-        sink: the same, opened.
+        sink: the same, opened; None where a job goes on: then all of them are written at its end.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Carrying:
         journal: Journal,
         *,
         outcomes: Outcomes,
-        sink: IO[bytes],
+        sink: IO[bytes] | None,
     ) -> None:
         self._command = command
         self._options = options
@@ -153,9 +153,9 @@ class Carrying:
             raise JournalRested(f"{exc}; if you want that, add --yes") from None
         end = Ending(report, self._display.progress, stop.signal, self._journal.path)
         tell_end(end, self._outcomes)
-        resumed = self._journal.found is not None
-        if report is not None and resumed and self._tells and not report.resumable:
-            export_outcomes(Known(report.journal or ""), self._file, self._sink, self._options.to_format)
+        if self._sink is None and report is not None and self._tells and not report.resumable:
+            with self._outcomes.whole() as sink:
+                export_outcomes(Known(report.journal or ""), self._file, sink, self._options.to_format)
         return end.code
 
     def _client(self, opened: AsyncExitStack) -> Client:
@@ -189,18 +189,20 @@ class Carrying:
 
     def _writes(self) -> Callable[[Record], object] | None:
         """What is told of each row; where a job goes on, all of it is written at its end, with what was done before."""
-        if not self._tells or self._journal.found is not None:
+        if not self._tells or self._sink is None:
             return None
         return make_writer(self._sink, self._options.to_format, seen=self._sink.isatty()).write
 
     def _moved(self, progress: Progress) -> None:
         self._display.progress = progress
-        self._sink.flush()
+        if self._sink is not None:
+            self._sink.flush()
 
     def _flushed(self) -> OSError | None:
         """The last of the outcomes is written; why it is not, if it cannot be."""
         try:
-            self._sink.flush()
+            if self._sink is not None:
+                self._sink.flush()
         except OSError as exc:
             return exc
         return None

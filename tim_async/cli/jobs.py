@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,14 +10,14 @@ from tim_async.bulk.reading import InputError
 from tim_async.service.endpoints import ENDPOINTS
 
 from .arguments import Told, account_of, argument_of, said_again
+from .exports import EXPORTS, Exports, check_places
 from .guards import GOING_ON, PLAN, guards_from
 from .limiters import SPEED, speed_from
 from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, look_from, secret_key_from
 from .reports import REPORTS, Reports
 
 if TYPE_CHECKING:
-    from tim_async.bulk.standing import Known, Standing
-    from tim_async.bulk.writing import Format, Sink
+    from tim_async.bulk.standing import Standing
 
     from .carrying import Command
 
@@ -37,13 +35,6 @@ _TO: tuple[click.Option, ...] = (
         type=click.Choice(["jsonl", "csv"]),
         help="One JSON object per line, or CSV.  [default: as at the first start]",
     ),
-)
-_FORMAT = click.Option(
-    ["--format", "to_format"],
-    type=click.Choice(["jsonl", "csv"]),
-    default="jsonl",
-    show_default=True,
-    help="One JSON object per line, or CSV.",
 )
 
 
@@ -113,59 +104,31 @@ resume = click.Command(
 )
 
 
-def _job(
-    journal: str,
-    outcomes: str | None,
-    failures: str | None,
-    to_format: Format,
-    **reports: Any,
-) -> None:
-    from tim_async.bulk.exporting import export_failures, export_outcomes
+def _job(journal: str, **said: Any) -> None:
     from tim_async.bulk.standing import Known, standing_of
 
     from .journals import go_on, lines_of
 
-    wanted = Reports(reports["report"], reports["report_json"], reports["with_accounts"])
-    wanted.check()
-    known = None if outcomes is None and failures is None else Known(journal)
+    exports = Exports(said["outcomes"], said["failures"], said["to_format"])
+    reports = Reports(said["report"], said["report_json"], said["with_accounts"])
+    taken = check_places(exports.places | reports.places)
+    reports.check()
+    known = Known(journal) if exports.places else None
     standing = standing_of(journal) if known is None else known.standing
     for line in lines_of(standing):
-        click.echo(line, err=wanted.takes_stdout)
+        click.echo(line, err=taken)
     if not standing.finished and not standing.held_by:
-        click.echo(go_on(standing.path), err=wanted.takes_stdout)
-    if known is not None and outcomes is not None:
-        _export(known, outcomes, lambda source, sink: export_outcomes(known, source, sink, to_format))
-    if known is not None and failures is not None:
-        _export(known, failures, lambda source, sink: export_failures(known, source, sink))
-    wanted.write(journal)
-
-
-def _export(known: Known, to: str, write: Callable[[Any, Sink], int]) -> None:
-    from tim_async.bulk.opening import open_source
-
-    from .outcomes import Outcomes
-
-    description = known.standing.source["description"]
-    with (
-        open_source(description) as source,
-        Outcomes(to, str(description.get("path", "-")), force=False).open() as sink,
-    ):
-        count = write(source, sink)
-    click.echo(f"{Path(to).name}: {count:,} row{'' if count == 1 else 's'}", err=True)
+        click.echo(go_on(standing.path), err=taken)
+    if known is not None:
+        exports.write(known)
+    reports.write(journal)
 
 
 job = click.Command(
     "job",
     params=[
         click.Argument(["journal"], metavar="JOURNAL"),
-        click.Option(["--outcomes"], metavar="FILE", help="A new file for the outcomes of all rows that have one."),
-        click.Option(
-            ["--failures"],
-            metavar="FILE",
-            help="A new file for the rows that failed for good, as they were in the input, with code and reason: "
-            "to be mended and fed in again. CSV for a table, else JSON lines.",
-        ),
-        _FORMAT,
+        *EXPORTS,
         *REPORTS,
     ],
     callback=_job,

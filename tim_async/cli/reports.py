@@ -50,9 +50,9 @@ class Reports(NamedTuple):
     with_accounts: bool
 
     @property
-    def takes_stdout(self) -> bool:
-        """Whether standard output gets JSON, and so nothing else."""
-        return self.json == _STANDARD
+    def places(self) -> dict[str, str]:
+        """Option -> where to, of what is wanted."""
+        return {option: to for option, to in ((_PAGE, self.page), (_JSON, self.json)) if to is not None}
 
     def check(self) -> None:
         """Refuse what makes no sense, before anything is written.
@@ -63,9 +63,7 @@ class Reports(NamedTuple):
         """
         if self.page == _STANDARD:
             raise click.UsageError(f"{_PAGE} is a file; only {_JSON} may be -")
-        if self.page is not None and self.page == self.json:
-            raise click.UsageError(f"{_PAGE} and {_JSON} are two files")
-        if self.with_accounts and self.page is None and self.json is None:
+        if self.with_accounts and not self.places:
             raise click.UsageError(f"--with-accounts belongs to {_PAGE} or {_JSON}")
         if self.page is not None:
             _page_maker()
@@ -80,13 +78,13 @@ class Reports(NamedTuple):
             JournalError: it cannot be read.
             InputError: a report cannot be written, or accounts are wanted and the input is not the one of then.
         """
-        if self.page is None and self.json is None:
+        if not self.places:
             return
         from tim_async.bulk.findings.finding import findings_of
 
         found = findings_of(journal, accounts=self.with_accounts)
-        for option, to in ((_PAGE, self.page), (_JSON, self.json)):
-            if to is not None and to != _STANDARD:
+        for option, to in self.places.items():
+            if to != _STANDARD:
                 check_place(Path(to), option, found.what.id)
         if self.page is not None:
             save(Path(self.page), _page_maker()(found))

@@ -78,7 +78,7 @@ def run_file(command: Command, options: Options) -> int:
             tell_of(file, command, options, plan=plan)
         _check_again(file)
         rested_ok = _may_go_on(journal, options, asks=asks)
-        with outcomes.open() as sink:
+        with outcomes.open() if journal.found is None else outcomes.later() as sink:
             carrying = Carrying(command, options, file, journal, outcomes=outcomes, sink=sink)
             return asyncio.run(carrying.run(rested_ok=rested_ok))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from tim_async.bulk.rows import InputError
 
-__all__ = ["NoRoom", "check_place", "save"]
+__all__ = ["NoRoom", "check_place", "not_written", "save", "try_place", "whole"]
 
 _HEAD = 4096  # bytes in which a file of ours says what it is
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -49,8 +51,41 @@ def check_place(path: Path, option: str, mark: str) -> None:
         raise InputError(f"{option} {path} exists already, and is no earlier report of this job; give it another name")
 
 
+@contextmanager
+def whole(path: Path) -> Generator[IO[bytes], None, None]:
+    """A file that is written first beside its place, with ``.new`` at its end: what stands there is always whole.
+
+    Args:
+        path: its place. What is no file, such as a device or a pipe, is written as it is.
+
+    Yields:
+        A stream for all of it. What is raised inside of the block leaves the place as it was.
+
+    Raises:
+        NoRoom: the disk is full. What stood there still does.
+        InputError: it cannot be written for another reason.
+    """
+    path = Path(os.path.realpath(path))  # a link stays one
+    new = _beside(path)
+    try:
+        with (new or path).open("wb") as file:
+            yield file
+            file.flush()
+            if new is not None:
+                os.fsync(file.fileno())
+        if new is not None:
+            new.replace(path)
+    except BaseException as exc:
+        if new is not None:
+            with suppress(OSError):
+                new.unlink()
+        if isinstance(exc, OSError):
+            raise not_written(path, exc) from None
+        raise
+
+
 def save(path: Path, data: bytes) -> None:
-    """Write a file: first beside its place, with ``.new`` at its end, so that what stands there is always whole.
+    """Write a file that is there whole, or not at all; see `whole`.
 
     Args:
         path: its place.
@@ -60,20 +95,40 @@ def save(path: Path, data: bytes) -> None:
         NoRoom: the disk is full. What stood there still does.
         InputError: it cannot be written for another reason.
     """
-    path = Path(os.path.realpath(path))  # a link stays one
-    is_file = path.is_file() or not path.exists()
-    new = path.with_name(f"{path.name}.new") if is_file else path
-    try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            if is_file:
-                os.fsync(file.fileno())
-        if is_file:
-            new.replace(path)
-    except OSError as exc:
-        if is_file:
-            with suppress(OSError):
-                new.unlink()
-        kind = NoRoom if exc.errno in _FULL else InputError
-        raise kind(f"{path} cannot be written: {exc.strerror}; nothing of the job is lost") from None
+    with whole(path) as file:
+        file.write(data)
+
+
+def try_place(path: Path) -> None:
+    """Find out whether `whole` can write at a place, long before it does.
+
+    Args:
+        path: the place.
+
+    Raises:
+        NoRoom: the disk is full.
+        InputError: it cannot be written for another reason.
+    """
+    path = Path(os.path.realpath(path))
+    if (new := _beside(path)) is not None:
+        try:
+            new.open("wb").close()
+            new.unlink()
+        except OSError as exc:
+            raise not_written(path, exc) from None
+
+
+def not_written(place: object, error: OSError) -> InputError:
+    """What is raised where something of a job cannot be written, which can be had from its journal again.
+
+    Args:
+        place: where to.
+        error: why not.
+    """
+    kind = NoRoom if error.errno in _FULL else InputError
+    return kind(f"{place} cannot be written: {error.strerror}; nothing of the job is lost")
+
+
+def _beside(path: Path) -> Path | None:
+    """Where a file is written before it has its name; None for what is no file, and has to be written as it is."""
+    return path.with_name(f"{path.name}.new") if path.is_file() or not path.exists() else None
