@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -114,6 +115,26 @@ async def test_too_many_failures_end_a_run_and_lose_nothing(emulator: Emulator, 
     assert report.counts["Rejected"] == sum(len(call.items) for call in emulator.books.calls) < 30_000
     assert report.counts["Unknown"] == 0
     assert report.open == 30_000 - report.counts["Rejected"]
+    (held,) = (trouble for trouble in report.troubles if trouble.outcome == "NotSent")
+    assert re.fullmatch(r"held back: \d+ rows failed, more than the 10 that may fail", held.reason)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(OSError(28, "No space left"), "No space left"), (ValueError("of Mary"), "ValueError")]
+)
+async def test_what_is_held_back_says_why(emulator: Emulator, tmp_path: Path, error: Exception, words: str) -> None:
+    def sink(_record: bulk.Record) -> None:
+        raise error
+
+    names = [f"nobody{number}" for number in range(30_000)]
+    async with client(emulator) as tim:
+        if isinstance(error, OSError):
+            await bulk.run(tim.accounts.delete, names, journal=tmp_path / "job", sink=sink)
+        else:
+            with pytest.raises(ValueError, match="of Mary"):
+                await bulk.run(tim.accounts.delete, names, journal=tmp_path / "job", sink=sink)
+    reasons = {ending.reason for ending, _ in bulk.standing_of(tmp_path / "job").endings if not ending.final}
+    assert reasons == {f"held back: {words}"}
 
 
 async def test_failures_that_are_seen_at_the_very_end_are_too_many_too(emulator: Emulator) -> None:

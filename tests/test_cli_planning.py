@@ -190,9 +190,12 @@ def test_the_question_shows_the_plan(emulator: Emulator, options: list[str], tmp
     assert "for good? (only the first 9 rows now)" in seen
 
 
-def test_a_failure_at_a_terminal_says_how_to_mend_it(emulator: Emulator, options: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("account", ["nobody", "longer" * 9])
+def test_a_failure_at_a_terminal_says_how_to_mend_it(
+    emulator: Emulator, options: list[str], tmp_path: Path, account: str
+) -> None:
     source = table(tmp_path, emulator, 1)
-    Path(source[1]).write_text("account\nnobody\n")
+    Path(source[1]).write_text(f"account\n{account}\n")
     code, seen = at_a_terminal(*DELETE, "--yes", *options, *source, columns=200)
     assert code == 1
     assert "what failed, to be mended:  tim-async job " in seen

@@ -7,12 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, TypeAlias
 
-from tim_async.errors import BatchError
-from tim_async.outcomes import NotSent, Outcome, Unknown
+import msgspec
+
+from tim_async.errors import BatchError, TIMError
+from tim_async.lane.waiting import FORBIDDEN
+from tim_async.outcomes import NotSent, Ok, Outcome, Unknown
 
 from .reading import Row, RowError
 
-__all__ = ["INTERRUPTED", "Placed", "Sending", "Settle", "Stream"]
+__all__ = ["HELD", "INTERRUPTED", "Placed", "Sending", "Settle", "Stream"]
 
 Placed: TypeAlias = tuple[int, Row]
 """A row with its place: how many rows stand before it."""
@@ -20,6 +23,8 @@ Settle: TypeAlias = Callable[[int, Row, Outcome[Any]], object]
 Stream: TypeAlias = Callable[..., AbstractAsyncContextManager[AsyncIterator[Outcome[Any]]]]
 
 INTERRUPTED = "interrupted before an answer came"
+HELD = "held back"
+"""With what ended the sending behind it."""
 
 
 class Sending:
@@ -63,6 +68,7 @@ class Sending:
         self._open: dict[int, Placed] = {}
         self._taken = 0
         self._failure: Exception | None = None
+        self._held: tuple[str, str] | None = None
 
     async def run(
         self,
@@ -100,6 +106,8 @@ class Sending:
             self._lose_rest()
 
     def _settled(self, outcome: Outcome[Any], *, goes_on: bool) -> None:
+        if self._held is not None and not isinstance(outcome, Ok):
+            outcome = msgspec.structs.replace(outcome, reason=outcome.reason.replace(*self._held))
         try:
             self._settle(*self._open.pop(outcome.index), outcome)
         except Exception as exc:
@@ -109,8 +117,16 @@ class Sending:
 
     async def _tell(self, promise: Callable[[Sequence[int]], Awaitable[object]], indices: Sequence[int]) -> None:
         if self._failure is not None:
+            self._hold(self._failure)
             raise self._failure
-        await promise([self._open[index][0] for index in indices])
+        try:
+            await promise([self._open[index][0] for index in indices])
+        except Exception as exc:
+            self._hold(exc)
+            raise
+
+    def _hold(self, error: Exception) -> None:
+        self._held = self._held or (f"{FORBIDDEN}: {type(error).__name__}", f"{HELD}: {_in_words(error)}")
 
     def _source(self, rows: Iterator[Placed]) -> Iterator[Any]:
         for placed in rows:
@@ -148,3 +164,9 @@ class Sending:
         rest, self._open = self._open, {}
         for index, (place, row) in rest.items():
             self._lose(place, row, Unknown(index, row.account, None, "", INTERRUPTED))
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if isinstance(error, TIMError) else type(error).__name__

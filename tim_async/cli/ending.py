@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tim_async.bulk.report import Progress, Report, Trouble
-from tim_async.bulk.sending import INTERRUPTED
+from tim_async.bulk.sending import HELD, INTERRUPTED
 from tim_async.errors import APIError, ClientClosed, TIMError
 from tim_async.lane.waiting import CLOSED
 
@@ -84,7 +84,7 @@ def _own_troubles(end: Ending) -> Iterator[Trouble]:
     early = end.interrupted or error is not None
     code = error.code if isinstance(error, APIError) else None
     for trouble in end.progress.tally.troubles():
-        held = trouble.reason in (INTERRUPTED, CLOSED) or trouble.reason.startswith("before_send failed")
+        held = trouble.reason in (INTERRUPTED, CLOSED) or trouble.reason.startswith(HELD)
         by_the_end = held or (code is not None and trouble.code == code)
         if not (early and by_the_end):
             yield trouble
@@ -98,13 +98,19 @@ def _sum(progress: Progress) -> str:
 def _what_now(end: Ending) -> Iterator[str]:
     if end.journal is None:
         return
-    counts = end.progress.tally.counts
     # Scripts know that, and count the lines.
-    if (AS_JSON.get() or os.isatty(2)) and counts["Rejected"] + counts["Unknown"]:
+    if (AS_JSON.get() or os.isatty(2)) and _has_failed(end):
         journal = shlex.quote(os.path.relpath(end.journal))
         yield f"what failed, to be mended:  tim-async job {journal} --failures FILE"
     if end.report is None or end.report.resumable:
         yield go_on(end.journal)
+
+
+def _has_failed(end: Ending) -> bool:
+    """Whether some rows failed for good. Of those that were not sent nobody knows it before all is done."""
+    counts = end.progress.tally.counts
+    refused = counts["NotSent"] if end.report is not None and not end.report.open else 0
+    return counts["Rejected"] + counts["Unknown"] + refused > 0
 
 
 def _as_json(end: Ending, why: str) -> dict[str, object]:

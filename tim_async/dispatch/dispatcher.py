@@ -19,6 +19,7 @@ import anyio
 from tim_async.errors import APIError, BadStatus, ConnectError, InvalidReply, RequestError
 from tim_async.lane.judging import Lane
 from tim_async.lane.statistics import LaneStatistics
+from tim_async.lane.waiting import FORBIDDEN
 from tim_async.limits.gates import clock_of
 from tim_async.limits.local import Command, Limiter
 from tim_async.limits.permits import Permit
@@ -271,7 +272,7 @@ class Dispatcher:
                 await before_send(places)
             except Exception as exc:  # noqa: BLE001 - the caller's own code may raise anything; he gets it back
                 owner.failure = owner.failure or exc
-                self.stop(owner, f"before_send failed: {type(exc).__name__}")
+                self.stop(owner, f"{FORBIDDEN}: {type(exc).__name__}")
             except BaseException:
                 owner.announced.difference_update(places)  # whoever was interrupted may not have understood
                 raise

@@ -29,6 +29,8 @@ FirstSendings: TypeAlias = list[tuple[StreamOwner, BeforeSend, list[int]]]
 
 FAILURES_MOST = 5  # in a row; then one probe at a time
 CLOSED = "the client was closed"
+FORBIDDEN = "before_send failed"
+"""With the kind of the error behind it."""
 SILENCE_MOST = 120.0  # seconds without a useful answer, then what waits is settled
 
 
