@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from box import connection, lines, running, start, table
+from journals import MEMO, Journal
 
+from tim_async import NotSent
 from tim_async.cli.app import run
 from tim_async.emulator import Emulator
 
@@ -131,3 +133,33 @@ def test_where_the_folder_of_the_outcomes_is_gone_the_way_out_is_told(
     assert run(["resume", str(tmp_path / JOB), *key(tmp_path)]) == 2
     assert capsys.readouterr().err.endswith(f"no directory {tmp_path / 'gone'}; say another place: --to FILE\n")
     assert len(emulator.accounts) == 200
+
+
+def test_a_journal_holds_no_word_of_a_row_that_cannot_be_read_and_is_told_in_few_lines(
+    emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "broken.jsonl", tmp_path / "out.jsonl"
+    rows = [f'{{"account":"Mary{number}"{" " * (number % 9)} oops}}' for number in range(100)]
+    path.write_text("\n".join(['{"account":"u1"}', *rows]) + "\n")
+    command = ["accounts", "delete", "--yes", "--skip-broken", *options[options.index("--sdk-app-id") :]]
+    assert run([*command, "--from", str(path), "--to", str(out)]) == 1
+    job = f"{path}.accounts-delete.job"
+    capsys.readouterr()
+    assert run(["job", job, "--report", str(tmp_path / "it.html"), "--outcomes", str(tmp_path / "again.jsonl")]) == 0
+    told = capsys.readouterr().out
+    assert len(told.splitlines()) == 5
+    assert "    100 NotSent: not a JSON line with an account, JSON is malformed: " in told
+    for place in (job, tmp_path / "it.html"):
+        assert b"Mary" not in Path(place).read_bytes()
+    by_row = [sorted(lines(each.read_text()), key=lambda line: line["row"]) for each in (out, tmp_path / "again.jsonl")]
+    assert by_row[0] == by_row[1]
+
+
+def test_a_journal_with_many_reasons_is_told_in_few_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = Journal(tmp_path / "it.job", memo=MEMO)
+    words = [f"because of {chr(97 + number)}" for number in range(25)]
+    journal.start(*((NotSent(0, "", None, "", why, final=True), place, 1) for place, why in enumerate(words)))
+    assert run(["job", str(journal.path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "    5 NotSent: for other reasons, the first: because of u" in told
+    assert len([line for line in told if "NotSent" in line]) == 21

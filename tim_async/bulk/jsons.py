@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from .rows import NO_COLUMNS, RECORD_MOST, InputError, Row, row_of, start_of
+from .rows import NO_COLUMNS, RECORD_MOST, InputError, Problem, Row, row_of, start_of
 
 __all__ = ["array_rows", "json_rows"]
 
@@ -64,7 +64,7 @@ def json_rows(lines: Iterable[str], *, name: str) -> Iterator[Row]:
 
 
 def _broken(number: int, text: str, what: str, exc: Exception) -> Row:
-    return Row(number, "", NO_COLUMNS, f"not {what}, {exc}: {start_of(text)}")
+    return Row(number, "", NO_COLUMNS, Problem(f"not {what}, {exc}", text))
 
 
 def _row(number: int, text: str) -> Row:

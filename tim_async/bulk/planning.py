@@ -13,7 +13,7 @@ from tim_async.service.endpoints import Endpoint
 
 from .api import item_of
 from .report import Tally, Trouble
-from .rows import InputError, Row, RowError
+from .rows import InputError, Row, RowError, bare
 from .running import Operation
 from .source import Source
 from .standing import Known
@@ -141,7 +141,7 @@ class _Desk:
         arguments: list[Any] = []
         for row in rows:
             try:
-                item, problem = (None, row.problem) if row.problem else (self._item(row), "")
+                item, problem = (None, bare(row.problem)) if row.problem else (self._item(row), "")
             except RowError as exc:
                 item, problem = None, str(exc)
             if problem:

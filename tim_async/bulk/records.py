@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TypeAlias
 
-from .rows import RECORD_MOST, start_of
+from .rows import RECORD_MOST, Problem
 
 __all__ = ["Record", "first_record", "records"]
 
@@ -76,7 +76,7 @@ class _Lines:
         self.taken += sum(1 for _ in self._lines)
         count = self.taken - number + 1
         left_out = f", so all {count:,} lines up to the end of the file are left out" if count > 1 else ""
-        return f"{problem}{left_out}: {start_of(self.first)}"
+        return Problem(f"{problem}{left_out}", self.first)
 
 
 def records(head: Sequence[str], lines: Iterable[str], delimiter: str) -> Iterator[Record]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 __all__ = [
     "NO_COLUMNS",
     "RECORD_MOST",
     "InputError",
+    "Problem",
     "Reading",
     "Row",
     "RowError",
+    "bare",
     "named",
     "row_of",
     "start_of",
@@ -36,6 +38,29 @@ class InputError(ValueError):
 
 class RowError(ValueError):
     """One row cannot be used; the text says why."""
+
+
+class Problem(str):
+    """Why a row cannot be used, and how it begins, for whoever is about to send it.
+
+    Args:
+        why: it cannot be used.
+        text: what stands there.
+    """
+
+    __slots__ = ("why",)
+    why: str
+    """The same without a word of the row, which may name somebody: journals and reports keep this."""
+
+    def __new__(cls, why: str, text: str) -> Self:  # noqa: D102 - see the class
+        problem = super().__new__(cls, f"{why}: {start_of(text)}")
+        problem.why = why
+        return problem
+
+
+def bare(problem: str) -> str:
+    """A problem of a row without a word of the row."""
+    return problem.why if isinstance(problem, Problem) else problem
 
 
 class Row(NamedTuple):

@@ -13,7 +13,7 @@ from tim_async.errors import BatchError, TIMError
 from tim_async.lane.waiting import FORBIDDEN
 from tim_async.outcomes import NotSent, Ok, Outcome, Unknown
 
-from .reading import Row, RowError
+from .rows import Row, RowError, bare
 
 __all__ = ["HELD", "INTERRUPTED", "Placed", "Sending", "Settle", "Stream"]
 
@@ -150,7 +150,7 @@ class Sending:
         self.last_row = row.number
         self.next_place = place + 1
         try:
-            item, problem = (None, row.problem) if row.problem else (self._item(row), "")
+            item, problem = (None, bare(row.problem)) if row.problem else (self._item(row), "")
         except RowError as exc:
             item, problem = None, str(exc)
         if problem:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tim_async.bulk.journal.errors import JournalHeld, JournalUnlike
 from tim_async.bulk.journal.opened import Job, check_same
+from tim_async.bulk.report import alike, shown
 from tim_async.bulk.standing import Standing, standing_of
 
 from .telling import tell
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from .options import Options
 
 __all__ = ["Journal", "go_on", "lines_of"]
+
+_WAS_SO = "it was so already when asked again"
+_MOST = 20  # lines about how rows ended
 
 
 def go_on(path: Path) -> str:
@@ -116,10 +120,22 @@ def lines_of(standing: Standing) -> Iterator[str]:
     maybe = f", {standing.maybe:,} may have been sent" if standing.maybe else ""
     idle = f", {_still_open(standing):,} to be sent again" if _still_open(standing) else ""
     yield f"    {standing.done:,} rows done{maybe}{idle}{left}"
+    for (outcome, code, why), count in _alike(standing):
+        yield f"    {count:,} {outcome}{'' if code is None else f' {code}'}{': ' if why else ''}{shown(why)}"
+
+
+def _alike(standing: Standing) -> Iterator[tuple[tuple[str, int | None, str], int]]:
+    """How rows ended; those together whose reasons differ in a number only, as at the end of a run."""
+    kinds: dict[tuple[str, int | None, str, bool], tuple[str, int]] = {}
     for ending, count in standing.endings:
-        code = "" if ending.code is None else f" {ending.code}"
-        why = ending.reason or ending.info or ("it was so already when asked again" if ending.assumed else "")
-        yield f"    {count:,} {ending.outcome}{code}{': ' if why else ''}{why}"
+        code, why = ending.code, ending.reason or ending.info or (_WAS_SO if ending.assumed else "")
+        key = (ending.outcome, code, alike(why), ending.final)
+        if key not in kinds and len(kinds) >= _MOST:
+            key, why = (ending.outcome, None, "...", ending.final), f"for other reasons, the first: {why}"
+        first, so_far = kinds.get(key, (why, 0))
+        kinds[key] = (first, so_far + count)
+    for (outcome, code, _, _), (why, count) in sorted(kinds.items(), key=lambda kind: -kind[1][1]):
+        yield (outcome, code, why), count
 
 
 def _still_open(standing: Standing) -> int:
