@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import resource
 import signal
 import sys
 import tempfile
@@ -300,6 +301,18 @@ def test_lists_are_of_any_length_name_each_account_once_and_some_who_never_were(
     assert len(everybody) == len(set(everybody)) == 2_500
     assert [name for name in leaving if name not in set(everybody)] == ["never-was-1", "never-was-2"]
     assert [name for name in leaving if not name.startswith("never-was")] == everybody
+
+
+def test_a_folder_without_room_for_the_lists_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        assert run(["demo", "--folder", str(tmp_path / "it"), "--rows", "5000"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert capsys.readouterr().err == (
+        f"tim-async: {tmp_path / 'it'} cannot be written: File too large; say another: --folder DIR\n"
+    )
 
 
 async def test_an_emulator_that_does_not_start_is_told() -> None:

@@ -1,5 +1,6 @@
 """One part of a file from the command line: who else has it, where its outcomes are, and how it ends."""
 
+import resource
 import signal
 import threading
 from collections.abc import Iterator
@@ -80,10 +81,34 @@ def test_a_part_whose_time_is_over_can_be_resumed(command: list[str], capsys: py
     assert "the part is not done" in capsys.readouterr().err
 
 
+def test_a_full_disk_under_the_outcomes_is_75_for_the_part_is_to_be_done_again(
+    emulator: Emulator, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
+    try:
+        assert run([*command, "--part", "0/1"]) == 75
+        assert len(emulator.accounts) == 0
+        told = capsys.readouterr().err
+        assert run([*command, "--part", "0/1", "--json"]) == 75
+        (end,) = lines(capsys.readouterr().err)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    why = f"the outcomes cannot be written to {tmp_path}/gone/part-00000-of-00001.jsonl: File too large"
+    assert told.splitlines()[0].startswith(f"tim-async: {why}; 400 rows: ")
+    assert (end["stopped_by"], end["outcomes"], end["exit"]) == (why, None, 75)
+    assert end["what_now"] == ["the part is not done; the same command goes on with it"]
+    assert run([*command, "--part", "0/1"]) == 0  # they are gone, and that may have been us
+    assert "400 rows: 400 Ok; the outcomes are in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("json", [False, True])
 @pytest.mark.parametrize("signals", [1, 2])
-def test_ctrl_c_is_told_and_the_part_goes_on_later(command: list[str], tmp_path: Path, signals: int) -> None:
+def test_ctrl_c_is_told_and_the_part_goes_on_later(
+    command: list[str], tmp_path: Path, signals: int, json: bool
+) -> None:
     with running(Emulator(latency=60.0)) as slow:
-        words = [*command, *connection(slow, tmp_path), "--part", "0/1"]
+        words = [*command, *connection(slow, tmp_path), "--part", "0/1", *(["--json"] if json else [])]
         with start(*words) as process:
             while not slow.books.calls:
                 assert process.poll() is None
@@ -93,7 +118,12 @@ def test_ctrl_c_is_told_and_the_part_goes_on_later(command: list[str], tmp_path:
                 TICK.wait(0.2)  # or both are one signal, which the test would not mind
             _, told = process.communicate()
     assert process.returncode == 130
-    assert told.endswith(b"tim-async: interrupted; the part is not done; the same command goes on with it\n")
+    again = "the part is not done; the same command goes on with it"
+    if json:
+        end = lines(told)[-1]
+        assert (end["event"], end["exit"], end["stopped_by"], end["what_now"]) == ("end", 130, "interrupted", [again])
+    else:
+        assert told.endswith(f"tim-async: interrupted; {again}\n".encode())
 
 
 def test_where_nobody_can_be_asked_a_part_is_not_deleted(
@@ -143,6 +173,9 @@ def test_parts_share_a_limit_and_say_how_they_stand(
 ) -> None:
     limiter = tmp_path / "budget"
     assert run([*command, "--part", "0/1", "--limiter", f"file:{limiter}", "--json"]) == 0
-    events = [line["event"] for line in lines(capsys.readouterr().err)]
-    assert events == ["told"]
+    told = lines(capsys.readouterr().err)
+    assert [line["event"] for line in told] == ["end"]
+    assert (told[0]["exit"], told[0]["counts"]["Ok"], told[0]["stopped_by"]) == (0, 400, None)
+    assert told[0]["outcomes"] == f"{tmp_path}/gone/part-00000-of-00001.jsonl"
+    assert told[0]["what_now"] == []
     assert limiter.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from .journals import go_on
 from .outcomes import Outcomes
 from .telling import AS_JSON, in_one_line, tell, tell_object
 
-__all__ = ["Ending", "tell_end"]
+__all__ = ["Ending", "end_as_json", "tell_end"]
 
 
 class Ending(NamedTuple):
@@ -115,15 +115,44 @@ def _has_failed(end: Ending) -> bool:
 
 def _as_json(end: Ending, why: str) -> dict[str, object]:
     progress = end.progress
+    return end_as_json(
+        end.code,
+        why,
+        progress.tally.counts,
+        progress.tally.troubles(),
+        unread_after=progress.last_row if progress.unread else None,
+        what_now=list(_what_now(end)),
+    )
+
+
+def end_as_json(
+    code: int,
+    why: str,
+    counts: Mapping[str, int],
+    troubles: Iterable[Trouble],
+    *,
+    unread_after: int | None = None,
+    what_now: Sequence[str] = (),
+) -> dict[str, object]:
+    """How a run ended, for a program.
+
+    Args:
+        code: the exit code.
+        why: it ended early; empty if it did not.
+        counts: what became of the rows.
+        troubles: what went wrong.
+        unread_after: the last row that was read; None if all were.
+        what_now: what somebody may do next.
+    """
     return {
         "event": "end",
-        "exit": end.code,
+        "exit": code,
         "stopped_by": why or None,
-        "counts": progress.tally.counts,
-        "unread_after": progress.last_row if progress.unread else None,
+        "counts": counts,
+        "unread_after": unread_after,
         "troubles": [
             {"outcome": each.outcome, "code": each.code, "reason": each.reason, "count": each.count, "rows": each.rows}
-            for each in progress.tally.troubles()
+            for each in troubles
         ],
-        "what_now": list(_what_now(end)),
+        "what_now": list(what_now),
     }

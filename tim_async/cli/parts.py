@@ -19,12 +19,13 @@ from .asking import check_somebody_is_there
 from .carrying import Command, settings_of
 from .clients import connect, operation_of, paced
 from .display import Display, view_of
+from .ending import end_as_json
 from .exits import code_of
 from .eyes import Eyes
 from .guards import check_expected, most_failures
 from .runner import check_whole, tell_of, tell_plan
 from .stopping import Stop
-from .telling import in_one_line, note, tell
+from .telling import AS_JSON, in_one_line, note, tell, tell_object
 
 if TYPE_CHECKING:
     from tim_async.client import Client
@@ -101,10 +102,21 @@ class _Run:
             hooks = [self._eyes] if self._display.visible else []
             report = await self._send(paced(self._options, self._command.endpoint, hooks, opened))
         if report is None or (self._stop.signal is not None and report.outcomes is None):
+            return self._interrupted(128 + (self._stop.signal or 0))
+        code = code_of(report)
+        if AS_JSON.get():
+            _tell_as_json(code, report)
+        else:
+            _tell_end(report)
+        return code
+
+    def _interrupted(self, code: int) -> int:
+        if AS_JSON.get():
+            tally = self._display.progress.tally
+            tell_object(end_as_json(code, "interrupted", tally.counts, tally.troubles(), what_now=[_AGAIN]))
+        else:
             tell(f"tim-async: interrupted; {_AGAIN}")
-            return 128 + (self._stop.signal or 0)
-        _tell_end(report)
-        return code_of(report)
+        return code
 
     async def _send(self, client: Client) -> Report | None:
         """None: a second signal left no time for a report."""
@@ -129,14 +141,29 @@ class _Run:
         self._display.progress = progress
 
 
+def _tell_as_json(code: int, report: Report) -> None:
+    what_now = [] if report.outcomes is not None else [_AGAIN]
+    told = end_as_json(code, _why(report), report.counts, report.troubles, what_now=what_now)
+    tell_object({**told, "outcomes": report.outcomes})
+
+
 def _tell_end(report: Report) -> None:
     tally = Tally()
     tally.counts.update(report.counts)
-    error = report.stopped_by
     if report.outcomes is not None:
         tell(f"{tally}; the outcomes are in {report.outcomes}{', from an earlier start' if report.earlier else ''}")
     else:
-        why = f"{in_one_line(error) if isinstance(error, TIMError) else error}; "
-        tell(f"tim-async: {'' if error is None or isinstance(error, ClientClosed) else why}{tally}; {_AGAIN}")
+        why = _why(report)
+        tell(f"tim-async: {why}{'; ' if why else ''}{tally}; {_AGAIN}")
     for trouble in report.troubles:
         tell(f"  {trouble}")
+
+
+def _why(report: Report) -> str:
+    """What ended it early; empty if nothing did, or somebody who wanted it."""
+    error = report.stopped_by
+    if error is None or isinstance(error, ClientClosed):
+        return ""
+    if isinstance(error, OSError):
+        return f"the outcomes cannot be written to {report.partition}: {error.strerror or error}"
+    return in_one_line(error) if isinstance(error, TIMError) else str(error)

@@ -162,6 +162,8 @@ class _Partition:
     async def _put(self, held: Lease, report: Report, file: IO[bytes]) -> Report:
         """Bring the outcomes to their place, if all is done that will ever be."""
         report = replace(report, partition=self._place.whole)
+        if isinstance(report.stopped_by, OSError):  # the outcomes are lost, so all of it is to be asked again
+            return replace(report, open=sum(report.counts.values()))
         last_word = not report.open or (not self._task.operation.endpoint.repeatable and _applied(report))
         if report.stopped_by is not None or report.unread or not last_word:
             return report

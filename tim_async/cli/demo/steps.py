@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tim_async.bulk.files import AccountFile
+from tim_async.bulk.rows import InputError
 from tim_async.service import endpoints
 from tim_async.service.endpoints import Endpoint
 
@@ -63,13 +64,16 @@ def steps_of(lists: Lists, rate: float) -> list[Step]:
         rate: calls a second of each command.
 
     Raises:
-        InputError: the reader's list cannot be read.
+        InputError: the reader's list cannot be read, or the lists cannot be written.
     """
     everybody, leaving, column, city = "everybody.csv", "leaving.csv", lists.column, ("--attribute", _CITY)
     whatever: tuple[str, ...] = ()
     if lists.source is None:
         column = COLUMN
-        write_lists(lists.rows, lists.folder / everybody, lists.folder / leaving)
+        try:
+            write_lists(lists.rows, lists.folder / everybody, lists.folder / leaving)
+        except OSError as exc:
+            raise InputError(f"{lists.folder} cannot be written: {exc.strerror}; say another: --folder DIR") from None
     else:
         everybody = leaving = str(Path(lists.source).absolute())
         whatever = ("--skip-broken", "--no-final-newline-ok")  # it is only a demonstration
