@@ -231,17 +231,28 @@ def test_what_is_no_journal_is_told(
     assert second.endswith("some is no journal of tim-async, or only a part of one")
 
 
-async def by_a_program(emulator: Emulator, journal: Path) -> None:
+async def by_a_program(emulator: Emulator, folder: Path) -> None:
     async with Client(sdk_app_id=emulator.sdk_app_id, secret_key=DEMO_KEY, base_url=emulator.url) as tim:
-        await bulk.run(tim.push.clear_tags, ["u1"], journal=journal)
+        await bulk.run(tim.push.clear_tags, ["u1"], journal=folder / "it.job")
+        await bulk.run(tim.push.clear_tags, ["u1", "u2"], journal=folder / "first.job", first=1)
+        await bulk.run(tim.push.clear_tags, iter(["u1", "u2"]), journal=folder / "once.job", first=1)
+        await bulk.run(tim.push.clear_tags, iter(["u1", "u2"]), journal=folder / "all.job")
 
 
 def test_a_journal_of_a_program_is_told_but_only_the_program_goes_on(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asyncio.run(by_a_program(emulator, tmp_path / "it.job"))
-    assert run(["job", str(tmp_path / "it.job")]) == 0
-    assert "1 rows of the items" in capsys.readouterr().out
+    asyncio.run(by_a_program(emulator, tmp_path))
+    told = []
+    for name in ("it", "first", "once", "all"):
+        assert run(["job", str(tmp_path / f"{name}.job")]) == 0
+        told.append(capsys.readouterr().out.splitlines())
+    assert "1 row of the items" in told[0][0]
+    assert told[1][-1] == "go on:  start its own program again, with the same journal"
+    assert told[2][-1] == "it cannot go on: its input could be read only once"
+    for lines_told in (told[0], told[3]):
+        assert "; done " in lines_told[1]
+        assert not [line for line in lines_told if "go on" in line]
     assert run(["resume", str(tmp_path / "it.job"), *key(tmp_path)]) == 2
     assert run(["job", str(tmp_path / "it.job"), "--outcomes", str(tmp_path / "out")]) == 2
     first, second = capsys.readouterr().err.splitlines()

@@ -15,9 +15,11 @@ from tim_async.printable import shown
 from .repeats import Repeat
 from .writing import Record
 
-__all__ = ["KINDS", "Progress", "Report", "Tally", "Trouble", "alike", "shown", "some_rows", "tell_repeats"]
+__all__ = ["KINDS", "WHOLE", "Progress", "Report", "Tally", "Trouble", "alike", "shown", "some_rows", "tell_repeats"]
 
 KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
+WHOLE = "all rows sent"
+"""How a start ended that came to the end of the rows."""
 _MOST_ROWS = 5  # named in one line
 _MOST_TROUBLES = 20
 

@@ -18,7 +18,7 @@ from .journal.opened import Opened
 from .journal.order import Plan, plan
 from .journal.recorder import Recorder
 from .passes import accounts_of, known, numbered, rest, rows_at
-from .report import Progress, Report
+from .report import WHOLE, Progress, Report
 from .rows import InputError, Row
 from .sending import Placed, Sending
 from .source import Source
@@ -134,7 +134,7 @@ class Running:
     def _end(self) -> str:
         if self._held_back:
             return f"the first {self._task.first:,} rows sent"
-        return "stopped: no useful answer came" if self._progress.unread else "all rows sent"
+        return "stopped: no useful answer came" if self._progress.unread else WHOLE
 
     @property
     def _open(self) -> int | None:

@@ -13,7 +13,7 @@ from .journal.lock import holder_of, is_held
 from .journal.opened import Job
 from .journal.runs import MAYBE, NOTHING, Ending, States
 from .journal.store import Result, Start, Store
-from .report import KINDS
+from .report import KINDS, WHOLE
 
 __all__ = ["Known", "Standing", "holder", "standing_from", "standing_of"]
 
@@ -53,7 +53,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def finished(self) -> bool:
         """Whether every row has a final outcome."""
-        return self.done == self.total
+        if self.total is not None:
+            return self.done == self.total
+        # How many there are is known only to the start that came to their end.
+        is_whole = bool(self.starts) and self.starts[-1].how == WHOLE
+        return is_whole and not self.maybe and all(ending.final for ending, _ in self.endings)
 
     @property
     def counts(self) -> dict[str, int]:

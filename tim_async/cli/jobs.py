@@ -107,7 +107,7 @@ resume = click.Command(
 def _job(journal: str, **said: Any) -> None:
     from tim_async.bulk.standing import Known, standing_of
 
-    from .journals import go_on, lines_of
+    from .journals import lines_of, lines_of_going_on
 
     exports = Exports(said["outcomes"], said["failures"], said["to_format"])
     reports = Reports(said["report"], said["report_json"], said["with_accounts"])
@@ -115,10 +115,8 @@ def _job(journal: str, **said: Any) -> None:
     reports.check()
     known = Known(journal) if exports.places else None
     standing = standing_of(journal) if known is None else known.standing
-    for line in lines_of(standing):
+    for line in (*lines_of(standing), *lines_of_going_on(standing)):
         click.echo(line, err=taken)
-    if not standing.finished and not standing.held_by:
-        click.echo(go_on(standing.path), err=taken)
     if known is not None:
         exports.write(known)
     reports.write(journal)

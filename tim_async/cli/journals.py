@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .options import Options
 
-__all__ = ["Journal", "go_on", "lines_of"]
+__all__ = ["Journal", "go_on", "lines_of", "lines_of_going_on"]
 
 _WAS_SO = "it was so already when asked again"
 _MOST = 20  # lines about how rows ended
@@ -30,6 +30,18 @@ _MOST = 20  # lines about how rows ended
 def go_on(path: Path) -> str:
     """The line with which a run is resumed."""
     return f"go on:  tim-async resume {shlex.quote(os.path.relpath(path))}"
+
+
+def lines_of_going_on(standing: Standing) -> Iterator[str]:
+    """How a job goes on that stands still; nothing for one that is done, or at work."""
+    if standing.finished or standing.held_by:
+        return
+    if standing.job.digest is None:
+        yield "it cannot go on: its input could be read only once"
+    elif "command" not in standing.memo:
+        yield "go on:  start its own program again, with the same journal"
+    else:
+        yield go_on(standing.path)
 
 
 class Journal:
@@ -112,7 +124,7 @@ def _retired(path: Path) -> Path:
 def lines_of(standing: Standing) -> Iterator[str]:
     """Where a job stands, in a few lines."""
     job, total = standing.job, standing.total
-    rows = "rows that could be read only once" if total is None else f"{total:,} rows"
+    rows = "rows that could be read only once" if total is None else f"{total:,} row{'' if total == 1 else 's'}"
     yield f"{standing.path.name}: {job.command}, app {job.app}, {rows} of {standing.source['name']}"
     again = f", {len(standing.starts)} starts" if len(standing.starts) > 1 else ""
     yield from (f"    begun {_moment(first.began)}{again}; {_end(standing)}" for first in standing.starts[:1])

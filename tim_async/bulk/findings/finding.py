@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tim_async import __version__
 from tim_async.bulk.journal.runs import MAYBE, NOTHING
 from tim_async.bulk.journal.store import Store
+from tim_async.bulk.report import WHOLE
 from tim_async.bulk.rows import InputError
 from tim_async.bulk.standing import Standing, holder, standing_from
 from tim_async.service.endpoints import ENDPOINTS, Endpoint
@@ -26,8 +27,6 @@ from .replaying import Replay
 from .sentences import KILLED, before_going_on, meaning_of, verdict_of
 
 __all__ = ["findings_of"]
-
-_WHOLE = "all rows sent"
 
 
 def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
@@ -47,9 +46,9 @@ def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
     standing, replay, moments, latencies = read = _read(Path(journal))
     endpoint = next((row for row in ENDPOINTS if f"{row.group}.{row.method}" == standing.job.command), None)
     kinds, numbered = _numbered(read, endpoint, accounts=accounts)
-    state, runs, asked = _state(standing, kinds), list(_runs(standing, replay)), list(_asked(replay, endpoint))
+    state, runs, asked = _state(standing), list(_runs(standing, replay)), list(_asked(replay, endpoint))
     how = runs[-1].how if runs else ""
-    is_whole = standing.total is not None or how == _WHOLE
+    is_whole = standing.total is not None or how == WHOLE
     return Findings(
         what=_what(standing, endpoint),
         made=time.time(),
@@ -112,15 +111,12 @@ def _numbered(read: _Read, endpoint: Endpoint[Any, Any] | None, *, accounts: boo
     return named(kinds, rows, accounts=accounts), "line"
 
 
-def _state(standing: Standing, kinds: list[Kind]) -> State:
+def _state(standing: Standing) -> State:
     last = standing.starts[-1] if standing.starts else None
     if standing.held_by:
         return "at work"
     if last is not None and last.ended is None:
         return "killed"
-    if standing.total is None:
-        told_all = last is not None and last.how == _WHOLE
-        return "done" if told_all and all(kind.final for kind in kinds) else "stopped"
     return "done" if standing.finished else "stopped"
 
 
