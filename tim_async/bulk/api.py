@@ -17,7 +17,7 @@ from .items import ItemSource
 from .journal.opened import Job, Opened, open_journal
 from .journal.patience import to_its_end
 from .report import Progress, Report
-from .rows import Row
+from .rows import InputError, Row
 from .running import Operation, Running, Task
 from .source import Source
 from .timeline import Timeline
@@ -142,10 +142,13 @@ def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | N
         operation: see `run`.
         source: see `run`.
         settings: see `run`.
+
+    Raises:
+        InputError: what decides what is sent is no text for JSON, and so can be neither sent nor kept.
     """
     endpoint, mark = operation.endpoint, source.fingerprint
     options = {name: value for name, value in operation.options.items() if name not in _BY_CHANCE}
-    return Job(
+    job = Job(
         f"{endpoint.group}.{endpoint.method}",
         operation.sdk_app_id,
         msgspec.to_builtins(options),
@@ -153,3 +156,10 @@ def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | N
         None if mark is None else mark.size,
         None if mark is None else mark.digest,
     )
+    try:
+        msgspec.json.encode(job)
+    except UnicodeEncodeError:
+        raise InputError(
+            "what each row gets is not valid Unicode (half a surrogate pair: a byte of another encoding)"
+        ) from None
+    return job

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from .outcomes import Outcomes, is_output, is_standard
+from .telling import tell
 
 if TYPE_CHECKING:
     from tim_async.bulk.standing import Known
@@ -80,7 +81,7 @@ def _export(known: Known, option: str, to: str, write: Callable[[Any, Sink], int
     place = Outcomes(to, str(description.get("path", "-")), force=False, option=option)
     with open_source(description) as source, place.whole() as sink:
         count = write(source, sink)
-    click.echo(f"{Path(to).name}: {count:,} row{'' if count == 1 else 's'}", err=True)
+    tell(f"{Path(to).name}: {count:,} row{'' if count == 1 else 's'}")
 
 
 def check_places(places: Mapping[str, str]) -> bool:

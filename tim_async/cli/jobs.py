@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tim_async.bulk.reading import InputError
+from tim_async.printable import one_line
 from tim_async.service.endpoints import ENDPOINTS
 
 from .arguments import Told, account_of, argument_of, said_again
@@ -116,7 +117,7 @@ def _job(journal: str, **said: Any) -> None:
     known = Known(journal) if exports.places else None
     standing = standing_of(journal) if known is None else known.standing
     for line in (*lines_of(standing), *lines_of_going_on(standing)):
-        click.echo(line, err=taken)
+        click.echo(one_line(line), err=taken)
     if known is not None:
         exports.write(known)
     reports.write(journal)

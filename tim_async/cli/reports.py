@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
-import msgspec
 
+from tim_async.bulk.paths import to_json
 from tim_async.bulk.rows import InputError
 from tim_async.printable import escaped
 
 from .saving import check_place, save
+from .telling import tell
 
 if TYPE_CHECKING:
     from tim_async.bulk.findings.facts import Findings
@@ -88,12 +89,12 @@ class Reports(NamedTuple):
                 check_place(Path(to), option, found.what.id)
         if self.page is not None:
             save(Path(self.page), _page_maker()(found))
-            click.echo(f"{Path(self.page).name}: open it in a browser", err=True)
+            tell(f"{Path(self.page).name}: open it in a browser")
         if self.json is not None:
             self._write_json(found, self.json)
 
     def _write_json(self, found: Findings, to: str) -> None:
-        data = escaped(msgspec.json.encode(found)) + b"\n"
+        data = escaped(to_json(found)) + b"\n"
         if to == _STANDARD:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
+from tim_async.bulk.paths import to_json
 from tim_async.errors import ConnectError, CredentialsError, RequestError, TIMError
 from tim_async.printable import escaped, one_line
 
@@ -44,7 +44,7 @@ def note(line: str) -> None:
 
 def tell_object(told: Mapping[str, Any]) -> None:
     """Say one object on a line of its own."""
-    click.echo(escaped(msgspec.json.encode(told)), err=True)
+    click.echo(escaped(to_json(told)), err=True)
 
 
 def _more(error: TIMError) -> str:

@@ -23,6 +23,8 @@ from uuid import uuid4
 
 import msgspec
 
+from tim_async.bulk.paths import from_json, to_json
+
 from .errors import JournalBroken, JournalError, JournalFull
 from .lock import Holder, holder_of
 from .runs import ENDINGS, Ending, Endings, Run, States, runs_of
@@ -96,7 +98,7 @@ def create(path: Path, meta: dict[str, Any]) -> None:
         JournalError: it cannot be written.
     """
     new = path.with_name(path.name + ".new")
-    values = [(name, msgspec.json.encode(value).decode()) for name, value in {"id": uuid4().hex, **meta}.items()]
+    values = [(name, to_json(value).decode()) for name, value in {"id": uuid4().hex, **meta}.items()]
     try:
         for left in (new, new.with_name(new.name + "-journal")):
             left.unlink(missing_ok=True)
@@ -168,7 +170,7 @@ class Store:
         if (found := get("PRAGMA quick_check")) != "ok":
             raise JournalBroken(f"{path} is damaged, or only a part of a journal: {' '.join(found.split())}")
         self.meta: dict[str, Any] = {
-            name: msgspec.json.decode(value) for name, value in self._database.execute("SELECT * FROM meta")
+            name: from_json(value) for name, value in self._database.execute("SELECT * FROM meta")
         }
         self.commits: int = get("SELECT coalesce(max(number), 0) FROM log")
         told = before.commits if before is not None and before.journal == self.meta["id"] else None
