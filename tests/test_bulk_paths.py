@@ -50,7 +50,9 @@ def test_a_file_of_such_a_name_goes_all_the_way(emulator: Emulator, tmp_path: Pa
     told(0, *IMPORT, "--from", str(path), *whom, "--to", str(folder / "out.jsonl"), "--first", "1")
     job = f"{path}.accounts-import_many.job"
     assert "go on:  tim-async resume " in told(0, "job", job, "--report", str(page), "--report-json", str(facts))
-    assert json.loads(facts.read_bytes())["numbered"] == "line"
+    found = json.loads(facts.read_bytes())
+    assert found["numbered"] == "line"
+    assert found["what"]["options"] == {"encoding": "utf-8"}  # and no word of what an import gets nothing of
     assert "2 rows of \\udcc3" in told(0, "resume", job, "--secret-key-file", str(tmp_path / "key"))
     assert len((folder / "out.jsonl").read_text().splitlines()) == 2
     assert set(emulator.accounts) == {"Mary", "Tom"}

@@ -166,7 +166,7 @@ def _what(standing: Standing, endpoint: Endpoint[Any, Any] | None) -> What:
     job, source = standing.job, standing.source
     settings = job.settings if isinstance(job.settings, dict) else {}
     options = job.options if isinstance(job.options, dict) else {}
-    said = {name: value for name, value in {**options, **settings}.items() if value not in (None, {}, [])}
+    said = {name: value for name, value in {**options, **settings}.items() if _says(value)}
     return What(
         id=standing.id,
         command=job.command,
@@ -181,6 +181,11 @@ def _what(standing: Standing, endpoint: Endpoint[Any, Any] | None) -> What:
         rows=standing.total,
         column=source["column"],
     )
+
+
+def _says(value: Any) -> bool:
+    """Whether a setting says anything."""
+    return any(map(_says, value.values())) if isinstance(value, dict) else value not in (None, [])
 
 
 def _runs(standing: Standing, replay: Replay) -> Iterator[Run]:

@@ -104,9 +104,8 @@ def create(path: Path, meta: dict[str, Any]) -> None:
             left.unlink(missing_ok=True)
         os.close(os.open(new, os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(new, isolation_level=None)) as database:
-            database.executescript(
-                f"BEGIN;{_SCHEMA}PRAGMA application_id = {_APPLICATION};PRAGMA user_version = {VERSION};"
-            )
+            script = f"BEGIN;{_SCHEMA}PRAGMA application_id = {_APPLICATION};PRAGMA user_version = {VERSION};"
+            database.executescript(script)
             database.executemany("INSERT INTO meta VALUES (?, ?)", values)
             database.executemany(_ADD_ENDING, [_row(*each) for each in ENDINGS.items()])
             database.execute("COMMIT")
