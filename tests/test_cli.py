@@ -9,6 +9,7 @@ from box import start
 
 from tim_async import ClientClosed, __version__
 from tim_async.cli.app import app, run
+from tim_async.cli.telling import AS_JSON
 
 BLOCKED = "import sys; sys.modules[{name!r}] = None; from tim_async.cli import main; sys.exit(main())"
 
@@ -33,6 +34,13 @@ def closed() -> None:
 @app.command(hidden=True)
 def interrupted() -> None:
     """End as Ctrl-C ends a command."""
+    raise KeyboardInterrupt
+
+
+@app.command(hidden=True)
+def interrupted_as_json() -> None:
+    """The same with --json."""
+    AS_JSON.set(True)
     raise KeyboardInterrupt
 
 
@@ -119,6 +127,8 @@ def test_ctrl_c_while_modules_are_imported_is_one_line() -> None:
 def test_ctrl_c_is_one_line_and_130(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["interrupted"]) == 130
     assert capsys.readouterr().err.strip() == "tim-async: interrupted"
+    assert run(["interrupted-as-json"]) == 130
+    assert capsys.readouterr().err == '{"event":"told","text":"tim-async: interrupted"}\n'
 
 
 def test_a_command_that_says_nothing_else_ended_well() -> None:

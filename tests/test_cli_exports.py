@@ -67,6 +67,7 @@ def test_standard_output_gets_the_outcomes_and_nothing_else(job: str) -> None:
         out, err = process.communicate()
     assert [line["row"] for line in lines(out.decode())] == list(range(2, 302))
     assert err.startswith(f"{JOB}: accounts.delete, ".encode())
+    assert err.endswith(b"standard output: 300 rows\n")
 
 
 def test_what_stands_there_is_told_by_the_name_of_its_own_option(

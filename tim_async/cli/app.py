@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -23,7 +24,22 @@ from .telling import AS_JSON, QUIET, give_up_stdout, in_one_line, tell
 __all__ = ["app", "run"]
 
 
+class _Interrupted(Exception):
+    """Ctrl-C where nothing is to be finished."""
+
+
+class _App(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if AS_JSON.get():  # click begins a new line first, which is no object
+                raise _Interrupted from None
+            raise
+
+
 @click.group(
+    cls=_App,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=f"{TABLE}\n\nTry it without an account of your own: tim-async demo\n\n"
@@ -71,9 +87,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # A disk that is full, for the output or for temporary files. A reader that went away is click's own business.
         give_up_stdout()
         return _refuse(exc.strerror or str(exc))
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("tim-async: interrupted", err=True)
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt, _Interrupted):
+        return _refuse("interrupted", INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 

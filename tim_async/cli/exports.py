@@ -81,7 +81,7 @@ def _export(known: Known, option: str, to: str, write: Callable[[Any, Sink], int
     place = Outcomes(to, str(description.get("path", "-")), force=False, option=option)
     with open_source(description) as source, place.whole() as sink:
         count = write(source, sink)
-    tell(f"{Path(to).name}: {count:,} row{'' if count == 1 else 's'}")
+    tell(f"{'standard output' if is_output(to) else Path(to).name}: {count:,} row{'' if count == 1 else 's'}")
 
 
 def check_places(places: Mapping[str, str]) -> bool:
