@@ -9,6 +9,7 @@ What helps a test stands beside this file, each with its own words at its head:
     servers          a server that does what the test says (Puppet), and a client of it or of an emulator
     box, tracked     a server in a thread; programs and terminals as processes of their own
     redis_server     a real server, which can be killed and held; told_redis: one that is told the time
+    journals         journals of jobs, written by hand; browser: Chromium, which tells what a page loads and shows
     pages            what the service's pages show of each command
     ports, thorough  what is safe to share with tests that run at the same time; how many examples are tried
 """

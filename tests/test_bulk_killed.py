@@ -51,7 +51,7 @@ class Job:
     def start(self, command: str, last_call: int, *, room: int = resource.RLIM_INFINITY) -> End | None:
         """One start; None if it was killed, and then nobody wrote a word."""
         words = self.words(command, last_call, room=room)
-        done = subprocess.run(words, check=False, capture_output=True, timeout=60)
+        done = subprocess.run(words, check=False, capture_output=True)
         assert done.stderr == b""
         if done.returncode == -signal.SIGKILL:
             return None
@@ -156,7 +156,7 @@ def test_who_stands_still_with_a_journal_in_his_hands_still_holds_it_and_who_is_
         try:
             os.waitpid(holder.pid, os.WUNTRACED)
             assert f"process {holder.pid} on " in bulk.standing_of(job.journal).held_by
-            done = subprocess.run(job.words("delete", 0), check=False, capture_output=True, timeout=60)
+            done = subprocess.run(job.words("delete", 0), check=False, capture_output=True)
             assert f"is held by process {holder.pid} on ".encode() in done.stderr.splitlines()[-1]
         finally:
             holder.kill()
@@ -231,7 +231,7 @@ def test_a_part_of_a_journal_is_told_in_one_line_and_nothing_is_sent(
     DAMAGES[told](job.journal)
     with running(Emulator()) as another:  # the one of before may still be at work on what the killed process sent
         job.emulator = another
-        done = subprocess.run(job.words("delete", 0), check=False, capture_output=True, timeout=60)
+        done = subprocess.run(job.words("delete", 0), check=False, capture_output=True)
         last = done.stderr.decode().splitlines()[-1]
         assert last.startswith("tim_async.bulk.journal.errors.Journal")
         assert told in last

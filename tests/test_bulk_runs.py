@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tim_async import NotSent, Ok, Outcome, Rejected, Unknown
@@ -25,6 +25,7 @@ EVENTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30), st.integers(1
 
 
 @given(EVENTS, st.integers(1, 5))
+@example([(0, 4, 1), (0, 0, 1)], 1)  # the very first row, at the beginning of an entry after one that ended alike
 def test_what_is_read_is_what_happened_the_later_word_counts_and_a_promise_is_no_news_of_what_is_final(
     events: list[tuple[int, int, int]], every: int
 ) -> None:

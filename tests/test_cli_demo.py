@@ -53,7 +53,7 @@ def test_a_deletion_is_killed_and_goes_on_and_all_that_is_told_is_true(
     assert "Every row got exactly one outcome in every step." in out
     assert "Calls over the limit of 20 a second: 0." in out
     assert out.count(" done by the emulator, all told Ok.") == 3
-    assert "That was kill -9, when" in err
+    assert "\nkilled with -9 after " in err
     lines = err.splitlines()
     typed = [line.split()[2:4] for line in lines if line.startswith("$ ")]
     assert typed == [
@@ -65,6 +65,9 @@ def test_a_deletion_is_killed_and_goes_on_and_all_that_is_told_is_true(
     ]
     assert any("2 starts" in line and "all rows sent" in line for line in lines)
     assert len((tmp_path / "demo" / "delete.jsonl").read_text().splitlines()) == 1_501
+    page = (tmp_path / "demo" / "report.html").read_text()
+    assert "killed, or the power went" in page
+    assert (tmp_path / "demo" / "report.html").as_uri() in out
 
 
 def test_a_short_list_is_not_killed_and_what_is_wrong_with_it_is_shown_and_is_no_failure(

@@ -39,7 +39,7 @@ class Told:
     async def noted(self, _places: Collection[int]) -> set[str]:
         return self.notes
 
-    async def bury(self, letter: Any) -> None:
+    async def bury(self, _place: int, letter: Any) -> None:
         self.letters.append((letter.event, letter.code))
 
     async def done(self, place: int) -> None:
@@ -109,6 +109,32 @@ async def test_what_the_service_could_not_do_comes_again(emulator: Emulator, pat
     assert (batch.finished, batch.postponed, batch.letters) == ([], [0], [])
 
 
+@pytest.mark.clock("patient")
+@pytest.mark.parametrize("path", [CHECK, DELETE])
+async def test_what_takes_too_long_comes_again_and_holds_nothing_up_for_ever(emulator: Emulator, path: str) -> None:
+    emulator.accounts.add("Mary", "Bob")
+    emulator.faults = Faults(rules=[on(path, do="hang")])
+    async with client_of(emulator, close_timeout=0) as client:
+        batch = Told(event("Mary"), b"no event", event("Bob"))
+        await delete_users(client, batch, timeout=1.0)
+    assert (batch.finished, batch.postponed) == ([1], [0, 2])
+    assert [text for text, _ in batch.letters] == ["no event"]
+
+
+async def test_a_broker_that_does_not_answer_in_time_is_not_taken_for_the_service(
+    emulator: Emulator, client: Client
+) -> None:
+    class Silent(Told):
+        async def done(self, place: int) -> None:
+            raise TimeoutError(f"no answer about {place}")
+
+    emulator.accounts.add("Mary")
+    batch = Silent(event("Mary"))
+    with pytest.raises(TimeoutError, match="no answer about 0"):
+        await delete_users(client, batch)
+    assert (batch.finished, batch.postponed) == ([], [])
+
+
 async def test_with_a_wrong_key_nothing_is_acknowledged_and_it_is_not_tried_again_at_once(emulator: Emulator) -> None:
     batch = Told(event("Mary"))
     loop = asyncio.get_running_loop()
@@ -120,8 +146,8 @@ async def test_with_a_wrong_key_nothing_is_acknowledged_and_it_is_not_tried_agai
     assert (batch.finished, batch.postponed, batch.letters) == ([], [], [])
 
 
-def prove(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(EXAMPLE / "prove.py"), *arguments]
+def prove(*arguments: str, program: str = "prove.py", **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(EXAMPLE / program), *arguments]
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
 
 
@@ -136,8 +162,16 @@ def test_whatever_is_killed_no_event_is_lost_and_the_dead_letters_are_the_accoun
     assert "seed 1: right" in run.stdout
 
 
-def test_a_missing_broker_is_told_in_one_line_that_says_how_to_get_it() -> None:
-    run = prove(NATS_SERVER="no-such-server")
+@pytest.mark.parametrize("broker", ["nats", "kafka"])
+def test_a_consumer_that_dies_between_a_dead_letter_and_its_acknowledgement_leaves_one_letter(broker: str) -> None:
+    run = prove("--broker", broker, program="prove_letters.py")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == f"{broker}: 1 dead letter of 1 event without an account, 0 events left\n"
+
+
+@pytest.mark.parametrize("program", ["prove.py", "prove_letters.py"])
+def test_a_missing_broker_is_told_in_one_line_that_says_how_to_get_it(program: str) -> None:
+    run = prove(program=program, NATS_SERVER="no-such-server")
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith("nats-server is missing; this unpacks Debian's: ")
     assert run.stderr.count("\n") == 1

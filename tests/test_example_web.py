@@ -1,4 +1,4 @@
-"""The web service of ``examples/web`` as a process of its own; the emulator's books judge it."""
+"""The web service of ``examples/web`` as processes of its own; the books of the emulator, another process, judge it."""
 
 import asyncio
 import io
@@ -7,33 +7,32 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from box import running
+from arrivals import most_in_a_second
+from emulated import EmulatorProcess, until
 from ports import free_port
 from redis_server import RedisServer
 
 from tim_async import bulk
-from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.emulator import DEMO_KEY, Fault, on
 
 WEB = Path(__file__).parents[1] / "examples" / "web"
-PATIENCE = 60.0  # seconds until a test gives up on what must come
 DELETE = "im_open_login_svc/account_delete"
 TAGS = "timpush/get_tag"
+PATIENT = aiohttp.ClientTimeout()
 
 
-class Web:
-    """One process of the service, and what asks it."""
+class Asker:
+    """What asks the service."""
 
-    def __init__(self, process: asyncio.subprocess.Process, session: aiohttp.ClientSession) -> None:
-        self.process = process
+    def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
 
     async def get(self, path: str) -> Any:
@@ -55,18 +54,83 @@ class Web:
         async with self.session.get(f"/deletions/{name}/outcomes") as reply:
             return len((await reply.read()).splitlines())
 
-    async def stop(self) -> str:
-        """SIGTERM; what it wrote until its end, which is that of a program that was not at fault."""
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.stderr is not None
-        said = (await self.process.stderr.read()).decode()
-        assert await self.process.wait() in (0, -signal.SIGTERM), said
+    async def until_accepted(self, count: int) -> None:
+        """Until the service has begun with so many requests."""
+
+        async def accepted() -> bool:
+            return bool((await self.get("/health"))["requests"].get("tags", 0) >= count)
+
+        await until(accepted)
+
+    async def until_deleted(self, name: str, count: int) -> None:
+        """Until so many accounts of a deletion are gone."""
+
+        async def deleted() -> bool:
+            return bool((await self.get(f"/deletions/{name}"))["counts"].get("Ok", 0) >= count)
+
+        await until(deleted)
+
+    async def until_in_flight(self, count: int) -> None:
+        """Until the process that answers has made so many deletions that have no answer yet."""
+
+        async def in_flight() -> bool:
+            return bool((await self.get("/health"))["commands"].get(DELETE, {"in_flight": 0})["in_flight"] >= count)
+
+        await until(in_flight)
+
+
+class Web(Asker):
+    """The service, in one process or several."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str, session: aiohttp.ClientSession) -> None:
+        super().__init__(session)
+        self._process = process
+        self._url = url
+        self._said = b""
+
+    async def heard(self, words: bytes, times: int = 1) -> None:
+        """Wait until it has said something."""
+        assert self._process.stderr is not None
+        while self._said.count(words) < times:
+            line = await self._process.stderr.readline()
+            assert line, self._said.decode()
+            self._said += line
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self._process.send_signal(signal.SIGTERM)
+
+    async def ended(self) -> str:
+        """All it said until its end, which is that of a program that was not at fault."""
+        assert self._process.stderr is not None
+        said = (self._said + await self._process.stderr.read()).decode()
+        assert await self._process.wait() in (0, -signal.SIGTERM), said
+        assert "Traceback" not in said
         return said
+
+    @asynccontextmanager
+    async def each_process(self, count: int) -> AsyncGenerator[list[Asker]]:
+        """An asker of each process: on a connection that is made while those who have one already stand still."""
+        async with AsyncExitStack() as stack:
+            askers: list[Asker] = []
+            standing: list[int] = []
+            try:
+                for _ in range(count):
+                    connector = aiohttp.TCPConnector(limit=1, keepalive_timeout=3600)
+                    session = aiohttp.ClientSession(self._url, connector=connector, timeout=PATIENT)
+                    askers.append(Asker(await stack.enter_async_context(session)))
+                    standing.append((await askers[-1].get("/health"))["process"])
+                    os.kill(standing[-1], signal.SIGSTOP)
+            finally:
+                for process in standing:
+                    os.kill(process, signal.SIGCONT)
+            assert len(set(standing)) == count
+            yield askers
 
 
 @asynccontextmanager
-async def web(emulator: Emulator, state: Path, **settings: str) -> AsyncGenerator[Web]:
-    """The service, once it listens."""
+async def web(emulator: EmulatorProcess, state: Path, workers: int = 1, **settings: str) -> AsyncGenerator[Web]:
+    """The service, once all its workers listen."""
     port = free_port()
     environment = {
         **os.environ,
@@ -77,19 +141,17 @@ async def web(emulator: Emulator, state: Path, **settings: str) -> AsyncGenerato
         **settings,
     }
     command = [sys.executable, "-m", "uvicorn", "service:app", "--app-dir", str(WEB), "--port", str(port)]
+    patience = ["--backlog", "2048", "--timeout-keep-alive", "3600", "--timeout-worker-healthcheck", "3600"]
     process = await asyncio.create_subprocess_exec(
-        *command, "--no-access-log", "--backlog", "2048", stderr=subprocess.PIPE, env=environment
+        *command, *patience, "--no-access-log", "--workers", str(workers), stderr=subprocess.PIPE, env=environment
     )
-    assert process.stderr is not None
     try:
-        said = b""
-        while b"Uvicorn running" not in said:
-            line = await process.stderr.readline()
-            assert line, said.decode()
-            said += line
-        connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", connector=connector) as session:
-            yield Web(process, session)
+        url, connector = f"http://127.0.0.1:{port}", aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(url, connector=connector, timeout=PATIENT) as session:
+            service = Web(process, url, session)
+            await service.heard(b"Uvicorn running")
+            await service.heard(b"Application startup complete", times=workers)
+            yield service
     finally:
         if process.returncode is None:
             process.kill()
@@ -100,124 +162,134 @@ def names(prefix: str, count: int) -> list[str]:
     return [f"{prefix}{number}" for number in range(count)]
 
 
-@pytest.fixture
-def slow() -> Iterator[Emulator]:
-    """A service that takes a second for each call, in a loop of its own."""
-    with running(Emulator(latency=1.0)) as emulator:
-        yield emulator
+class Told:
+    """What the journal of a deletion tells, held against the books."""
+
+    def __init__(self, journal: Path) -> None:
+        with io.BytesIO() as sink, bulk.AccountFile(journal.with_suffix(".txt")) as accounts:
+            known = bulk.Known(journal)
+            bulk.export_outcomes(known, accounts, sink)
+            outcomes = [json.loads(line) for line in sink.getvalue().splitlines()]
+        self.outcomes: dict[str, str] = {outcome["account"]: outcome["outcome"] for outcome in outcomes}
+        assert len(self.outcomes) == len(outcomes)
+        self.counts = Counter(known.standing.counts)
+        self.maybe = known.standing.maybe
+        self.unread = known.standing.source["count"] - len(self.outcomes)
+        assert len(outcomes) == self.counts.total() + self.maybe
+
+    async def agrees_with(self, emulator: EmulatorProcess) -> bool:
+        """Whether each `Ok` was done exactly once, and whoever is said not to have been sent was not."""
+        done: defaultdict[str, list[int | None]] = defaultdict(list)
+        for account, code in await emulator.entries(DELETE):
+            done[account].append(code)
+        assert set(done) <= set(self.outcomes)
+        for account, outcome in self.outcomes.items():
+            if outcome == "Ok":
+                assert done[account].count(0) == 1, (account, done[account])
+            elif outcome == "NotSent":
+                assert account not in done
+        return True
 
 
-def in_flight(emulator: Emulator, path: str) -> bool:
-    """Whether a call has come that has no answer yet."""
-    return any(call.path == path and not call.answered for call in list(emulator.books.calls))
+HELD = [on(TAGS, do="hold", call=2, times=10**9), on(DELETE, do="hold", call=11, times=10**9)]
+LOST = [HELD[0], on(DELETE, do="hang", call=11, times=10**9, applied=True)]
 
 
-async def until_accepted(web: Web, count: int) -> None:
-    """Until the service has begun with so many requests."""
-    deadline = time.monotonic() + PATIENCE
-    while (await web.get("/health"))["requests"].get("tags", 0) < count:
-        assert time.monotonic() < deadline
-
-
-async def until_in_flight(web: Web, emulator: Emulator, path: str) -> None:
-    """Until the emulator has a call that it has not answered."""
-    deadline = time.monotonic() + PATIENCE
-    while not in_flight(emulator, path):
-        assert time.monotonic() < deadline
-        await web.get("/health")  # which gives way to whatever else goes on
-
-
-def told_is_true(emulator: Emulator, journal: Path, given: int) -> Counter[str]:
-    """Outcomes told by kind; each account has one or none, and each Ok is in the books exactly once."""
-    with io.BytesIO() as sink, bulk.AccountFile(journal.with_suffix(".txt")) as accounts:
-        bulk.export_outcomes(bulk.Known(journal), accounts, sink)
-        outcomes = [json.loads(line) for line in sink.getvalue().splitlines()]
-    standing = bulk.standing_of(journal)
-    unread = standing.source["count"] - sum(standing.counts.values())
-    assert len({outcome["account"] for outcome in outcomes}) == len(outcomes) == given - unread
-    for outcome in outcomes:
-        if outcome["outcome"] == "Ok":
-            done = emulator.books.done(outcome["account"], DELETE)
-            assert len(done) == 1, (outcome, done, emulator.books.of(outcome["account"]))
-    return Counter(outcome["outcome"] for outcome in outcomes)
-
-
-@pytest.mark.skipif("TIM_ASYNC_PROVE" not in os.environ, reason="set TIM_ASYNC_PROVE=1: it needs a quick machine")
-@pytest.mark.parametrize(("close_timeout", "cut"), [("30", False), ("0.1", True)], ids=["time enough", "too short"])
+@pytest.mark.parametrize(
+    ("close_timeout", "faults", "faults_later"),
+    [("3600", HELD, []), ("0.1", LOST, [on(DELETE, do="hang", applied=True)])],
+    ids=["time enough", "too short"],
+)
 async def test_a_service_that_is_stopped_answers_all_it_accepted_and_loses_no_outcome(
-    slow: Emulator, tmp_path: Path, close_timeout: str, cut: bool
+    tmp_path: Path, close_timeout: str, faults: list[Fault], faults_later: list[Fault]
 ) -> None:
-    users, doomed = names("user", 500), names("doomed", 40_000)
-    slow.accounts.add(*users, *doomed)
-    async with web(slow, tmp_path, CLOSE_TIMEOUT=close_timeout) as first:
+    users, doomed = names("user", 500), names("doomed", 30_000)
+    async with EmulatorProcess.open("--latency", "1s") as emulator:
+        await emulator.add([*users, *doomed])
+        await emulator.set_faults(*faults)
+        async with web(emulator, tmp_path, CLOSE_TIMEOUT=close_timeout) as first:
 
-        async def ask(user: str) -> int:
-            async with first.session.get(f"/users/{user}/tags") as reply:
-                return reply.status
+            async def ask(user: str) -> int:
+                async with first.session.get(f"/users/{user}/tags") as reply:
+                    return reply.status
 
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(ask(user)) for user in users]
-            await until_accepted(first, len(users))
-            name = await first.delete(doomed)
-            await until_in_flight(first, slow, DELETE)
-            said = await first.stop()
-        assert [task.result() for task in asked] == [200] * 500
-        assert "Traceback" not in said
-    journal = tmp_path / f"{name}.job"
-    told = told_is_true(slow, journal, len(doomed))
-    assert 0 < told["Ok"] < len(doomed)
-    assert (told["Unknown"] > 0) == cut
-    async with web(slow, tmp_path) as again:
-        *_, last = await again.events(name)
-        assert (last["given"], last["over"]) == (40_000, True)
-        assert await again.outcomes(name) == len(doomed)
-        await again.stop()
-    assert told_is_true(slow, journal, len(doomed)) == {"Ok": len(doomed)} == {"Ok": last["counts"]["Ok"]}
-    assert set(slow.accounts) == set(users)
-
-
-async def test_two_services_that_delete_at_once_keep_one_limit_also_when_redis_dies(tmp_path: Path) -> None:
-    lists = [names("a", 15_000), names("b", 15_000)]
-    with running(Emulator(latency=0.05)) as emulator, RedisServer() as redis:
-        emulator.accounts.add(*lists[0], *lists[1])
-        settings = {"REDIS_URL": redis.url, "WORKERS": "2"}
-        async with AsyncExitStack() as stack:
-            both = [await stack.enter_async_context(web(emulator, tmp_path / "state", **settings)) for _ in lists]
-            jobs = [await each.delete(accounts) for each, accounts in zip(both, lists, strict=True)]
-            watching = [asyncio.create_task(each.events(job)) for each, job in zip(both, jobs, strict=True)]
-            await both_delete(both)
-            redis.kill()
-            last = [events[-1] for events in await asyncio.gather(*watching)]
-            assert [each["counts"]["Ok"] for each in last] == [15_000, 15_000]
-            for each in both:
-                await each.stop()
-    assert not emulator.accounts
-    statistics = emulator.statistics()[DELETE]
-    assert statistics.refused == 0
-    assert max(statistics.worst_sliding_second, statistics.worst_fixed_second) <= 100
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(ask(user)) for user in users]
+                await first.until_accepted(len(users))
+                name = await first.delete(doomed)
+                await emulator.until_calls(TAGS, 2)  # of which one was answered: a client is careful until one is
+                await first.until_deleted(name, 1000)
+                await emulator.until_calls(DELETE, 15)  # the others have no answer yet
+                first.stop()
+                await first.heard(b"Shutting down")
+                await emulator.set_faults(*faults_later)
+                await first.ended()
+            assert [task.result() for task in asked] == [200] * 500
+        journal = tmp_path / f"{name}.job"
+        told = Told(journal)
+        assert told.counts["Ok"] >= 1000
+        assert told.unread > 0
+        assert (told.counts["Unknown"] + told.maybe > 0) == bool(faults_later)
+        assert await told.agrees_with(emulator)
+        await emulator.set_faults()
+        async with web(emulator, tmp_path) as again:
+            *_, last = await again.events(name)
+            assert (last["given"], last["over"]) == (30_000, True)
+            assert await again.outcomes(name) == len(doomed)
+            again.stop()
+            await again.ended()
+        told = Told(journal)
+        assert told.counts == last["counts"] == {**dict.fromkeys(told.counts, 0), "Ok": 30_000}
+        assert await told.agrees_with(emulator)
+        assert await emulator.accounts() == set(users)
 
 
-async def both_delete(both: list[Web]) -> None:
-    """Until each of them has had calls answered, while the others' go on."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        numbers = [(await each.get("/health"))["commands"].get(DELETE, {}) for each in both]
-        if all(each.get("calls", 0) >= 5 for each in numbers):
-            return
-    raise AssertionError("they do not both delete")
+async def test_two_workers_that_delete_at_once_keep_one_limit_also_when_redis_is_killed(tmp_path: Path) -> None:
+    lists = [names("a", 10_000), names("b", 10_000)]
+    few = [names("c", 100), names("d", 100)]
+    # A quarter of the limit to spare in the place of a fiftieth, and room for one more worker: a process that gets no
+    # processor for a third of a second must not be taken for one that calls too often.
+    settings = {"WORKERS": "3", "MARGIN": "0.75"}
+    async with EmulatorProcess.open("--latency", "50ms") as emulator:
+        with RedisServer() as redis:
+            await emulator.add([account for accounts in [*lists, *few] for account in accounts])
+            async with (
+                web(emulator, tmp_path, 2, REDIS_URL=redis.url, **settings) as service,
+                service.each_process(2) as workers,
+            ):
+                for worker, accounts in zip(workers, few, strict=True):  # a client is careful until it had an answer
+                    await worker.until_deleted(await worker.delete(accounts), len(accounts))
+                await emulator.set_faults(on(DELETE, do="hold"))
+                jobs = [await worker.delete(accounts) for worker, accounts in zip(workers, lists, strict=True)]
+                for worker in workers:
+                    await worker.until_in_flight(1)
+                redis.kill()
+                await emulator.set_faults()
+                for job in jobs:
+                    *_, last = await service.events(job)
+                    assert (last["over"], last["counts"]["Ok"]) == (True, 10_000)
+                service.stop()
+                said = await service.ended()
+        assert said.count("the shared rate limit is out of reach") == 2
+        assert not await emulator.accounts()
+        arrivals = (await emulator.ask(f"arrivals?path={DELETE}"))["arrivals"]
+        assert not any(refused for _, refused in arrivals)
+        assert most_in_a_second([at for at, _ in arrivals]) <= 100
 
 
 async def test_what_the_service_says_no_to_is_an_http_status(tmp_path: Path) -> None:
-    with running(Emulator()) as emulator:
-        emulator.accounts.add("Mary")
+    async with EmulatorProcess.open() as emulator:
+        await emulator.add(["Mary"])
         async with web(emulator, tmp_path) as it:
             async with it.session.put("/users/Mary/attributes", json={"city": "Paris"}) as reply:
                 assert reply.status == 204, await reply.text()
-            assert emulator.accounts["Mary"].attributes == {"city": "Paris"}
+            mary = (await emulator.ask("accounts?prefix=Mary"))["accounts"]["Mary"]
+            assert mary["attributes"] == {"city": "Paris"}
             async with it.session.get("/users/nobody/tags") as reply:
                 assert (reply.status, "70107" in await reply.text()) == (404, True)
             async with it.session.get("/deletions/nothing") as reply:
                 assert reply.status == 404
             async with it.session.post("/deletions", json=["Mary", " Bob"]) as reply:
                 assert reply.status == 422
-            await it.stop()
+            it.stop()
+            await it.ended()

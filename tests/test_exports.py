@@ -47,7 +47,7 @@ def aliases_with_docstring(module: ModuleType) -> set[str]:
 def modules_after(code: str) -> set[str]:
     """Which of the heavy modules a fresh interpreter has loaded after running *code*."""
     script = f"{code}\nimport json, sys\nprint(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=30, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     return set(json.loads(done.stdout))
 
 
@@ -99,7 +99,7 @@ def test_other_names_are_attribute_errors(name: str) -> None:
 
 def test_a_star_import_brings_exactly_the_list() -> None:
     code = "before = set(dir())\nfrom tim_async import *\nprint(*sorted(set(dir()) - before - {'before'}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.split() == tim_async.__all__
 
 

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from servers import Puppet, client_of, refuse, yes
 
-from tim_async import Client, TIMError
+from tim_async import Client, LaneSlowed, TIMError
 from tim_async.emulator import Emulator, Faults
 from tim_async.limits.local import Command
 from tim_async.limits.permits import Permit
@@ -211,6 +211,14 @@ async def test_a_call_that_is_cut_short_before_it_begins_has_no_span(puppet: Pup
     assert traces.spans() == []
 
 
+def test_what_they_do_not_want_changes_nothing_where_somebody_hands_on_all_events(traces: Traces) -> None:
+    reader = InMemoryMetricReader()
+    for hook in (traces.hook, Metrics(MeterProvider([reader]))):
+        hook(LaneSlowed("timpush/get_tag", 50.0, 100.0, "an alarm"))
+    assert not traces.exporter.get_finished_spans()
+    assert reader.get_metrics_data() is None
+
+
 async def test_metrics_are_counted_by_the_conventional_names_and_our_own(puppet: Puppet) -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
@@ -257,7 +265,7 @@ async def test_metrics_are_counted_by_the_conventional_names_and_our_own(puppet:
 @pytest.mark.parametrize(("module", "package"), [("otel", "opentelemetry"), ("prometheus", "prometheus_client")])
 def test_without_its_package_one_line_says_what_to_install(module: str, package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; import tim_async.{module}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(f"pip install 'tim-async[{module}]'")
     assert "During handling" not in done.stderr

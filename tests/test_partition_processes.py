@@ -16,10 +16,11 @@ from arrivals import over
 from box import running
 from redis_server import RedisServer
 
-from tim_async.emulator import DEMO_KEY, Emulator
+from tim_async.emulator import DEMO_KEY, Emulator, Faults
 
 WORK = Path(__file__).parents[1] / "examples" / "kubernetes" / "work.py"
 PARTS, ROWS = 4, 24_000
+DELETE = "im_open_login_svc/account_delete"
 
 
 class Job:
@@ -34,7 +35,7 @@ class Job:
         self._users = folder / "users.csv"
         self._users.write_text("".join(f"{line}\n" for line in ("account", *self.names)))
         app = {"TIM_SDK_APP_ID": str(emulator.sdk_app_id), "TIM_SECRET_KEY": DEMO_KEY, "TIM_BASE_URL": emulator.url}
-        self._environment = {**os.environ, **app, "REDIS_URL": redis.url, "LEASE": "4"}
+        self._environment = {**os.environ, **app, "REDIS_URL": redis.url, "LEASE": "4", "MARGIN": "0.75"}
 
     def pod(self, index: int, **environment: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -61,6 +62,7 @@ def job(tmp_path: Path) -> Iterator[Job]:
 
 def test_of_four_one_is_killed_and_one_is_started_twice_and_all_is_done_once(job: Job) -> None:
     tick = threading.Event()  # never set: other processes ring no bell
+    job.emulator.script(DELETE, "hold", call=None)  # or who is the first may be done before the other begins
     with ExitStack() as ended:
         pods = [ended.enter_context(job.pod(index)) for index in range(PARTS)]
         for pod in pods:
@@ -69,12 +71,13 @@ def test_of_four_one_is_killed_and_one_is_started_twice_and_all_is_done_once(job
             assert all(pod.poll() is None for pod in pods)
             tick.wait(0.02)
         pods[0].send_signal(signal.SIGKILL)
-        _, told = job.pod(1).communicate(timeout=60)
+        job.emulator.faults = Faults()
+        _, told = job.pod(1).communicate()
         assert b"part-00001.started is held by process " in told or job.outcomes(1)
         again = job.pod(0)
-        assert again.communicate(timeout=120)[1] == b""
+        assert again.communicate()[1] == b""
         assert again.returncode == 0
-        assert [pod.wait(120) for pod in pods] == [-signal.SIGKILL, 0, 0, 0]
+        assert [pod.wait() for pod in pods] == [-signal.SIGKILL, 0, 0, 0]
     lines = [line for index in range(PARTS) for line in job.outcomes(index)]
     assert sorted(str(line["account"]) for line in lines) == sorted(job.names)
     assert {line["outcome"] for line in lines} == {"Ok"}
@@ -82,15 +85,15 @@ def test_of_four_one_is_killed_and_one_is_started_twice_and_all_is_done_once(job
     calls = job.emulator.books.calls
     sent = Counter(account for call in calls for account, _ in call.items)
     assert {name for name, times in sent.items() if times > 1} <= {str(line["account"]) for line in job.outcomes(0)}
-    assert over([call.time for call in calls]) == 0
-    assert job.pod(2).communicate(timeout=60)[1] == b""
+    assert over([at for at, _ in job.emulator.arrivals(DELETE)]) == 0
+    assert job.pod(2).communicate()[1] == b""
     assert len(job.emulator.books.calls) == len(calls)
 
 
 @pytest.mark.parametrize(("wrong", "code"), [({"TIM_SECRET_KEY": "a" * 64}, 3), ({"JOB_COMPLETION_INDEX": "4"}, 2)])
 def test_its_exit_codes_tell_whether_another_pod_would_do_better(job: Job, wrong: dict[str, str], code: int) -> None:
     pod = job.pod(0, **wrong)
-    pod.communicate(timeout=60)
+    pod.communicate()
     assert pod.returncode == code
 
 
@@ -101,6 +104,6 @@ def test_a_pod_that_is_asked_to_go_lets_the_next_one_go_on_at_once(job: Job) -> 
             assert pod.poll() is None
             tick.wait(0.02)
         pod.terminate()
-        pod.communicate(timeout=60)
+        pod.communicate()
     assert pod.returncode in (0, 75)
     assert json.loads((job.gone / "part-00000.started").read_bytes())["ended"]

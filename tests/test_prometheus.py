@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 from servers import Puppet, client_of, refuse, yes
 
-from tim_async import Client, RedisBack, RedisLost
+from tim_async import Client, LaneSlowed, RedisBack, RedisLost
 from tim_async.prometheus import Metrics
 
 TAGS = "timpush/get_tag"
@@ -87,3 +87,11 @@ async def test_a_lost_redis_is_shown_until_it_is_back() -> None:
         for collector in list(REGISTRY._collector_to_names):
             if str(collector).startswith(("tim_", "histogram:tim", "counter:tim", "gauge:tim")):
                 REGISTRY.unregister(collector)
+
+
+async def test_what_it_does_not_want_changes_nothing_where_somebody_hands_on_all_events() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    before = await scraped(registry)
+    metrics(LaneSlowed("timpush/get_tag", 50.0, 100.0, "an alarm"))
+    assert await scraped(registry) == before

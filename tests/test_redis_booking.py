@@ -290,7 +290,7 @@ async def test_a_client_that_decodes_is_as_good(server: RedisServer, redis: Any)
 
 def test_without_the_package_the_error_names_the_extra() -> None:
     code = "import sys; sys.modules['redis'] = None; import tim_async.redis"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == (
         "ImportError: the shared limiter needs the package redis: pip install 'tim-async[redis]'"
     )

@@ -113,6 +113,7 @@ def deaf() -> Iterator[str]:
             filler.close()
 
 
+@pytest.mark.clock("patient")  # the time to connect is over before that of the call, however slow the machine is
 async def test_the_errors_that_a_session_is_told_of_hold_no_signature(
     deaf: str, session: aiohttp.ClientSession, watcher: Watcher
 ) -> None:

@@ -35,11 +35,10 @@ from tim_async import (
 from tim_async.dispatch.askers import DONE_MOST
 from tim_async.dispatch.tally import Tally
 from tim_async.dispatch.telling import listen
-from tim_async.dispatch.watch import Watch
+from tim_async.dispatch.watch import Watch, lane_for
 from tim_async.emulator import Emulator, Faults, on
 from tim_async.errors import BadStatus, RequestError
 from tim_async.lane.health import Health
-from tim_async.lane.judging import Lane
 from tim_async.lane.watched import WatchedLane
 from tim_async.limits.local import Command, LocalLimiter
 from tim_async.limits.permits import Permit
@@ -165,6 +164,53 @@ async def test_a_watcher_that_raises_costs_nothing_but_queues_in_the_log(
     assert all("a hook raised" in queue for queue in queues(caplog))
 
 
+KINDS = sorted(set(Event.__subclasses__()), key=lambda kind: kind.__name__)
+
+
+@virtual
+async def test_each_watcher_is_told_of_the_kinds_that_it_wants_as_one_that_wants_all() -> None:
+    each = {kind: Told(kind) for kind in KINDS}
+    told, plain, limiter = Told(), list[CallEvent](), Shared()
+    desk = Desk(told, plain.append, *each.values())
+    leave = listen(limiter, [told, plain.append, *each.values()])
+    await desk.call(fine)
+    await desk.call(lambda _: LOST)
+    await desk.call(lambda _: refusal(60007), seconds=1.5)
+    await desk.call(lambda _: BadStatus(TAGS, 429))
+    for trouble in ("ConnectionError", None):
+        for tell in limiter.told:
+            tell(trouble)
+    desk.watch.close()
+    leave()
+    for kind in KINDS:
+        assert each[kind].events == told.of(kind)
+        assert each[kind].events, kind
+    assert plain == told.of(CallEvent)
+
+
+@pytest.mark.parametrize(
+    ("wants", "notes"),
+    [((PauseBegun, LaneEvent), False), ((CallBegun,), False), ((CallEvent,), True), ((RepeatEvent, PauseEnded), True)],
+    ids=["a display", "beginnings", "ends", "repeats"],
+)
+async def test_what_nobody_wants_is_not_noted(wants: tuple[type[Event], ...], notes: bool, puppet: Puppet) -> None:
+    puppet.respond = yes
+    async with client_of(puppet, hooks=[Told(*wants)]) as tim:
+        assert await tim.push.get_tags.one("Mary")
+        (dispatcher,) = tim._dispatchers.values()
+        assert isinstance(dispatcher.lane, WatchedLane) == notes
+
+
+async def test_a_watcher_that_wants_no_beginnings_is_not_asked_who_asks(puppet: Puppet) -> None:
+    told = Askers(CallEvent)
+    puppet.respond = yes
+    async with client_of(puppet, hooks=[told]) as tim:
+        await tim.push.get_tags.one("Mary")
+        (dispatcher,) = tim._dispatchers.values()
+        assert dispatcher._watch.askers is None
+    assert [type(event) for event in told.events] == [CallEvent]
+
+
 async def test_a_watcher_that_overrides_nothing_is_a_hook(puppet: Puppet) -> None:
     puppet.respond = yes
     async with client_of(puppet, hooks=[Watcher()]) as tim:
@@ -180,12 +226,23 @@ def test_the_page_names_every_event_and_all_of_them_are_public_and_frozen() -> N
         assert event.__struct_config__.frozen
 
 
+class Greedy(Watcher):
+    """Wants anything."""
+
+    def __init__(self, wants: Any) -> None:
+        self.wants = wants
+
+
 @pytest.mark.parametrize(
     ("hook", "why"),
     [
         (Told, r"^hooks takes instances, so Told\(\) and not Told$"),
         (7, "^hooks must be functions or watchers, not int$"),
+        (Greedy(CallEvent), "^Greedy.wants must be a tuple of kinds of events, .* not <class .*CallEvent'>$"),
+        (Greedy((CallEvent, "PauseBegun")), "^Greedy.wants must be a tuple of kinds of events, .*'PauseBegun'"),
+        (Greedy((CallEvent, int)), "^Greedy.wants must be a tuple of kinds of events, .*'int'>"),
     ],
+    ids=["a class", "a number", "wants no tuple", "wants a name", "wants what is no event"],
 )
 def test_what_can_be_no_hook_is_refused_when_the_client_is_made(hook: Any, why: str, puppet: Puppet) -> None:
     with pytest.raises(TypeError, match=why):
@@ -275,7 +332,7 @@ class Desk:
     """A command whose calls are answered by hand, on virtual time."""
 
     def __init__(self, *hooks: Hook) -> None:
-        self.lane = (WatchedLane if hooks else Lane)(PUSH_GET_TAGS, Health(), chance=lambda: 0.5)
+        self.lane = lane_for(hooks)(PUSH_GET_TAGS, Health(), chance=lambda: 0.5)
         self.lane.health.proven = True
         self.clock = asyncio.get_running_loop().time
         limiter = LocalLimiter()

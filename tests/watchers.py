@@ -15,10 +15,12 @@ WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 
 
 class Told(Watcher):
-    """Keeps every event."""
+    """Keeps every event, or only those of some kinds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *wants: type[Event]) -> None:
         self.events: list[Event] = []
+        if wants:
+            self.wants = wants
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)

@@ -56,6 +56,8 @@ class Tracing(Watcher):
         tracer_provider: whose spans they are; None for the global one.
     """
 
+    wants = (CallBegun, CallEvent)
+
     def __init__(self, tracer_provider: trace.TracerProvider | None = None) -> None:
         self._tracer = trace.get_tracer("tim_async", __version__, tracer_provider)
 
@@ -99,7 +101,8 @@ class Tracing(Watcher):
         context.detach(token)
         if span.is_recording():
             span.set_attributes(
-                _result(call) | {f"tim.outcomes.{kind.lower()}": count for kind, count in call.kinds.items()}
+                _result(*_answered(call))
+                | {f"tim.outcomes.{kind.lower()}": count for kind, count in call.kinds.items()}
             )
             if call.error_type:
                 span.set_status(Status(StatusCode.ERROR, call.error))
@@ -126,6 +129,8 @@ class Metrics(Watcher):
         meter_provider: whose metrics they are; None for the global one.
     """
 
+    wants = (CallEvent, LaneEvent, RepeatEvent, PauseBegun)
+
     def __init__(self, meter_provider: metrics.MeterProvider | None = None) -> None:
         meter = metrics.get_meter("tim_async", __version__, meter_provider)
         self._duration = meter.create_histogram(
@@ -146,7 +151,7 @@ class Metrics(Watcher):
         """Count what happened."""
         match event:
             case CallEvent(path=path):
-                self._duration.record(event.seconds, _measured(event.server, path) | _result(event))
+                self._duration.record(event.seconds, _measured(event.server, path, *_answered(event)))
                 self._waited[path,] += event.seconds_waited
                 for kind, count in event.kinds.items():
                     self._outcomes[path, kind] += count
@@ -178,9 +183,9 @@ def _book(
 
 
 @lru_cache(maxsize=1024)
-def _measured(server: str, path: str) -> dict[str, str | int]:
-    """Where a call goes, for a metric: the conventional attributes, which have few values."""
-    return {**_to(server), "url.template": f"/v4/{path}"}
+def _measured(server: str, path: str, status: int | None, error_type: str) -> dict[str, str | int]:
+    """Where a call went and how it ended, for a metric: the conventional attributes, which have few values."""
+    return {**_to(server), "url.template": f"/v4/{path}", **_result(status, error_type)}
 
 
 @lru_cache(maxsize=1024)
@@ -195,9 +200,14 @@ def _to(server: str) -> dict[str, str | int]:
     return {"http.request.method": "POST", "server.address": parts.hostname or "", "server.port": port}
 
 
-def _result(call: CallEvent) -> dict[str, str | int]:
+def _answered(call: CallEvent) -> tuple[int | None, str]:
+    """The HTTP status of the answer, None if there was none; and what was wrong, empty if nothing was."""
+    return call.status or (None if call.code is None else STATUS_OF_THE_SERVICE), call.error_type
+
+
+def _result(status: int | None, error_type: str) -> dict[str, str | int]:
     """How a call ended, by the conventional names."""
-    result: dict[str, str | int] = {"error.type": call.error_type} if call.error_type else {}
-    if call.code is not None or call.status is not None:
-        result["http.response.status_code"] = call.status or STATUS_OF_THE_SERVICE
+    result: dict[str, str | int] = {"error.type": error_type} if error_type else {}
+    if status is not None:
+        result["http.response.status_code"] = status
     return result

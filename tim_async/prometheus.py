@@ -70,6 +70,8 @@ class Metrics(Watcher):
         ValueError: the registry has such metrics already.
     """
 
+    wants = (CallEvent, LaneEvent, RepeatEvent, PauseBegun, PauseEnded, RedisLost, RedisBack)
+
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         own: dict[str, Any] = {"registry": REGISTRY if registry is None else registry}
         summed: dict[str, Any] = own | {"multiprocess_mode": "livesum"}

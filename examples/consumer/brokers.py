@@ -48,7 +48,7 @@ class Broker(Protocol):
         ...
 
     async def dead_letters(self) -> list[DeadLetter]:
-        """The dead letters."""
+        """The dead letters, as whoever reads them sees them: one of each key, where the broker goes by keys."""
         ...
 
 
@@ -57,14 +57,17 @@ class Nats:
 
     Args:
         folder: where.
+
+    Attributes:
+        port: where it listens, on 127.0.0.1.
     """
 
     program = "on_nats.py"
 
     def __init__(self, folder: Path) -> None:
-        self._port = free_port()
-        where = ("-a", "127.0.0.1", "-p", str(self._port), "-js", "-sd", str(folder / "nats"))
-        self._url = f"nats://127.0.0.1:{self._port}"
+        self.port = free_port()
+        where = ("-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(folder / "nats"))
+        self._url = f"nats://127.0.0.1:{self.port}"
         self._server = Process(nats_server(), *where, log=folder / "nats.log")
         self.environment = {"NATS_URL": self._url}
 
@@ -75,7 +78,7 @@ class Nats:
 
     async def _answers(self) -> bool:
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self._port)  # nats.connect would wait for 2 s
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)  # nats.connect would wait for 2 s
             writer.close()
             async with self._jetstream() as jetstream:
                 await jetstream.account_info()
@@ -147,11 +150,11 @@ class Kafka:
         """As in `Broker`."""
         self._server.kill()
 
-    async def publish(self, events: Iterable[bytes]) -> None:
-        """As in `Broker`."""
+    async def publish(self, events: Iterable[bytes], *, key: bytes | None = None) -> None:
+        """As in `Broker`; with a key they are all in one partition, and so in one batch."""
         producer = Producer({"bootstrap.servers": self._url})
         for event in events:
-            producer.produce(DELETED, event)
+            producer.produce(DELETED, event, key)
         await asyncio.to_thread(producer.flush, WAIT)
 
     async def left(self) -> int:
@@ -177,12 +180,13 @@ class Kafka:
     def _dead_letters(self) -> list[DeadLetter]:
         reader = Consumer({"bootstrap.servers": self._url, "group.id": "proof", "enable.auto.commit": False})
         try:
-            letters: list[DeadLetter] = []
+            letters: dict[bytes | None, DeadLetter] = {}
             for number in reader.list_topics(DEAD, timeout=WAIT).topics[DEAD].partitions:
                 first, end = reader.get_watermark_offsets(TopicPartition(DEAD, number), timeout=WAIT)
                 reader.assign([TopicPartition(DEAD, number, first)])
                 messages = reader.consume(end - first, WAIT) if end > first else []
-                letters += [msgspec.json.decode(message.value() or b"", type=DeadLetter) for message in messages]
-            return letters
+                for message in messages:
+                    letters[message.key()] = msgspec.json.decode(message.value() or b"", type=DeadLetter)
+            return list(letters.values())
         finally:
             reader.close()

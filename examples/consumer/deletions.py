@@ -10,6 +10,8 @@ the first deletion knows. Therefore each batch goes three steps:
 
 An account that is not there, and of which there is no note, never existed: a dead letter. So an event that is announced
 twice is none.
+
+No event is in hand for longer than its time: what has no outcome by then goes back to the broker, to come again.
 """
 
 from __future__ import annotations
@@ -59,8 +61,8 @@ class Batch(Protocol):
         """Which accounts were noted since the oldest of these events came, and for some while before."""
         ...
 
-    async def bury(self, letter: DeadLetter) -> None:
-        """Keep a dead letter, so that it survives a crash of anybody."""
+    async def bury(self, place: int, letter: DeadLetter) -> None:
+        """Keep the dead letter of an event, so that it survives a crash of anybody; once, if the event comes again."""
         ...
 
     async def done(self, place: int) -> None:
@@ -72,12 +74,14 @@ class Batch(Protocol):
         ...
 
 
-async def delete_users(tim: Client, batch: Batch, *, pause: float = 5.0) -> None:
+async def delete_users(tim: Client, batch: Batch, *, timeout: float = 20.0, pause: float = 5.0) -> None:
     """Delete the accounts of a batch of events, and acknowledge each event as soon as its outcome is known.
 
     Args:
         tim: the client, shared by all batches.
         batch: the events.
+        timeout: seconds for the look, and again as many for the deletions; both together must be less than the broker
+            waits for a consumer that may be dead. What has no outcome by then is to come again.
         pause: seconds to wait before an error is raised: with a wrong key each further batch would be refused too, as
             fast as the broker can bring it.
 
@@ -86,22 +90,31 @@ async def delete_users(tim: Client, batch: Batch, *, pause: float = 5.0) -> None
     """
     accounts = await _read(batch)
     try:
-        await _delete(tim, batch, accounts)
+        await _delete(tim, batch, accounts, timeout)
     except TIMError:
         await asyncio.sleep(pause)
         raise
 
 
-async def _delete(tim: Client, batch: Batch, accounts: Mapping[int, str]) -> None:
-    here = await _look(tim, batch, accounts)
+async def _delete(tim: Client, batch: Batch, accounts: Mapping[int, str], timeout: float) -> None:
+    here = await _look(tim, batch, accounts, timeout)
     if not here:
         return
     await batch.note([accounts[place] for place in here])
     # They were seen to exist. If one is gone now, then somebody has deleted it meanwhile: what was wanted.
     deleting = tim.accounts.delete.stream([accounts[place] for place in here], priority="normal", maybe_sent=True)
-    async with deleting as outcomes:
-        async for outcome in outcomes:
-            await _settle(batch, here[outcome.index], outcome)
+    unsettled = dict.fromkeys(here)
+    limit = asyncio.timeout(timeout)
+    try:
+        async with limit, deleting as outcomes:
+            async for outcome in outcomes:
+                await _settle(batch, here[outcome.index], outcome)
+                del unsettled[here[outcome.index]]
+    except TimeoutError:
+        if not limit.expired():
+            raise  # the broker's
+        for place in unsettled:
+            await batch.again(place)
 
 
 async def _read(batch: Batch) -> dict[int, str]:
@@ -111,16 +124,16 @@ async def _read(batch: Batch) -> dict[int, str]:
         try:
             accounts[place] = msgspec.json.decode(body, type=UserDeleted).user_id
         except (ValueError, RecursionError) as error:
-            await batch.bury(_letter(body, None, f"not an event: {error}"))
+            await batch.bury(place, _letter(body, None, f"not an event: {error}"))
             await batch.done(place)
     return accounts
 
 
-async def _look(tim: Client, batch: Batch, accounts: Mapping[int, str]) -> list[int]:
+async def _look(tim: Client, batch: Batch, accounts: Mapping[int, str], timeout: float) -> list[int]:
     """The places of the accounts that exist; the other events are settled, or are to come again."""
     here: list[int] = []
     gone: list[int] = []
-    looked = await tim.accounts.check(accounts.values())
+    looked = await tim.accounts.check(accounts.values(), timeout=timeout)
     for place, outcome in zip(accounts, looked, strict=True):
         if isinstance(outcome, Ok):
             (here if outcome.value else gone).append(place)
@@ -140,7 +153,7 @@ async def _settle(batch: Batch, place: int, outcome: Outcome[Any]) -> None:
         await batch.again(place)
         return
     if not isinstance(outcome, Ok):
-        await batch.bury(_letter(batch.bodies[place], outcome.code, outcome.reason))
+        await batch.bury(place, _letter(batch.bodies[place], outcome.code, outcome.reason))
     await batch.done(place)
 
 

@@ -4,7 +4,9 @@
 give that of the notes a retention of days (the longest outage to be survived).
 
 Kafka acknowledges up to an offset and not each event, so a batch in which one event must come again comes again as a
-whole. That costs one look, for the accounts that were deleted are known from the notes.
+whole. That costs one look, for the accounts that were deleted are known from the notes. And it has no memory of
+messages that it was given: the dead letter of an event that came again is there again, under the same key. Let the
+topic be compacted (`cleanup.policy=compact`), or let who reads it go by the key.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ DELETED, NOTED, DEAD = "users.deleted", "users.noted", "users.dead"
 KAFKA_URL = os.environ.get("KAFKA_URL", "127.0.0.1:9092")
 BATCH = int(os.environ.get("BATCH", "1000"))
 WAIT = 5.0  # seconds for the broker to answer
+TIMEOUT = 60.0  # seconds to look, and as many to delete: less than max.poll.interval.ms, after which others take over
 
-broker = KafkaBroker(KAFKA_URL, allow_auto_create_topics=False)
+# Idempotent: what the producer itself repeats, because an answer of the broker was lost, is there once.
+broker = KafkaBroker(KAFKA_URL, allow_auto_create_topics=False, enable_idempotence=True)
 
 
 @asynccontextmanager
@@ -48,6 +52,7 @@ class KafkaBatch:
     """A batch of events of Kafka."""
 
     def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages = messages
         self.bodies = [message.value() or b"" for message in messages]
         self.unsettled = False
 
@@ -59,9 +64,11 @@ class KafkaBatch:
         """As in `Batch`, and older ones too: topics have no common order that would say what came after what."""
         return await asyncio.to_thread(read_notes)
 
-    async def bury(self, letter: DeadLetter) -> None:
-        """As in `Batch`."""
-        await broker.publish(msgspec.json.encode(letter), DEAD)
+    async def bury(self, place: int, letter: DeadLetter) -> None:
+        """As in `Batch`, as far as Kafka can: all letters of an event have one key."""
+        event = self._messages[place]
+        key = f"{event.topic()}/{event.partition()}/{event.offset()}"
+        await broker.publish(msgspec.json.encode(letter), DEAD, key=key)
 
     async def done(self, place: int) -> None:
         """As in `Batch`, together with all others."""
@@ -114,7 +121,7 @@ async def deleted(
     """Users were deleted."""
     raw = message.raw_message
     batch = KafkaBatch(raw if isinstance(raw, tuple) else (raw,))
-    await delete_users(tim, batch)
+    await delete_users(tim, batch, timeout=TIMEOUT)
     if batch.unsettled:
         raise NackMessage
 

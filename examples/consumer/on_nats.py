@@ -33,13 +33,15 @@ USERS = JStream("USERS", subjects=[DELETED, NOTED], max_age=WEEK)
 BATCH = int(os.environ.get("BATCH", "1000"))
 SIDE_BY_SIDE = 3  # batches: while the accounts of one are deleted, those of another are looked at
 LOOK_BACK = 100_000  # messages: so far apart an event may be announced twice
-RETRY = 5.0  # seconds until an event comes again that could not be settled
+RETRY = float(os.environ.get("RETRY", "5"))  # seconds until an event comes again that could not be settled
 ACK_WAIT = float(os.environ.get("ACK_WAIT", "60"))  # seconds until the events of a dead consumer come again
+TIMEOUT = ACK_WAIT / 3  # seconds to look, and as many to delete: so a consumer that lives has nothing for longer
 
 broker = NatsBroker(
     os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), max_reconnect_attempts=-1, reconnect_time_wait=1
 )
-dead_letters = broker.publisher(DEAD, stream=JStream("DEAD_USERS", subjects=[DEAD]))
+# Two letters of one event are one, also if the first was the last thing that a consumer did before a long outage.
+dead_letters = broker.publisher(DEAD, stream=JStream("DEAD_USERS", subjects=[DEAD], duplicate_window=WEEK))
 
 
 @asynccontextmanager
@@ -77,9 +79,11 @@ class NatsBatch:
             accounts.update(msgspec.json.decode(note.data or b"", type=list[str]))
             place = (note.seq or place) + 1
 
-    async def bury(self, letter: DeadLetter) -> None:
-        """As in `Batch`."""
-        await dead_letters.publish(msgspec.json.encode(letter))
+    async def bury(self, place: int, letter: DeadLetter) -> None:
+        """As in `Batch`: JetStream drops a message whose id it knows."""
+        event = self._messages[place].metadata
+        headers = {"Nats-Msg-Id": f"{event.stream}.{event.sequence.stream}"}
+        await dead_letters.publish(msgspec.json.encode(letter), headers=headers)
 
     async def done(self, place: int) -> None:
         """As in `Batch`."""
@@ -102,7 +106,7 @@ async def deleted(
     tim: Annotated[Client, Context()],
 ) -> None:
     """Users were deleted."""
-    await delete_users(tim, NatsBatch(jetstream, message.raw_message))
+    await delete_users(tim, NatsBatch(jetstream, message.raw_message), timeout=TIMEOUT)
 
 
 def subscribe() -> None:

@@ -12,6 +12,7 @@ import sys
 from tim_async import Client, CredentialsError, bulk
 from tim_async.redis import RedisLimiter
 
+MARGIN = float(os.environ.get("MARGIN", "0.98"))  # of the limit; less where a pod may get no processor for a while
 LEASE = float(os.environ.get("LEASE", "15"))  # seconds until the part of a pod that is gone can be taken
 
 
@@ -24,7 +25,8 @@ def exit_code(report: bulk.Report) -> int:
 
 
 async def main(source: str, outcomes: str, index: int, parts: int) -> int:
-    limiter = RedisLimiter(os.environ["REDIS_URL"], processes=2 * parts)  # a pod may overlap with the one before it
+    most = 2 * parts  # a pod may overlap with the one before it
+    limiter = RedisLimiter(os.environ["REDIS_URL"], processes=most, margin=MARGIN)
     try:
         async with Client.from_env(limiter=limiter) as tim:
             # A pod that is asked to go finishes its calls, and lets the next one have the part at once.

@@ -5,6 +5,7 @@ import logging
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from tim_async import Client, bulk
 log = logging.getLogger(__name__)
 
 EVERY = 0.2  # seconds between two looks into a journal
+BLOCK = 1 << 16  # bytes
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ class Deletions:
             with bulk.AccountFile(self._folder / f"{name}.txt") as accounts:
                 bulk.export_outcomes(bulk.Known(self._journal(name)), accounts, file)
         file.seek(0)
-        return file
+        return iter(partial(file.read, BLOCK), b"")  # line by line, each would be a trip to a thread
 
     async def ended(self) -> None:
         """Wait until every deletion has written down where it stands; the client is closed by then."""

@@ -2,8 +2,9 @@
 
     TIM_SDK_APP_ID=... TIM_SECRET_KEY=... uvicorn service:app
 
-``STATE`` is the folder of the deletions, ``REDIS_URL`` and ``WORKERS`` share the limit among processes,
-``CLOSE_TIMEOUT`` is how many seconds the client has for what waits when the service stops.
+``STATE`` is the folder of the deletions, ``REDIS_URL`` and ``WORKERS`` share the limit among processes
+(``MARGIN`` of it, see `RedisLimiter`), ``CLOSE_TIMEOUT`` is how many seconds the client has for what waits when the
+service stops.
 """
 
 import os
@@ -37,7 +38,8 @@ async def lifespan(_app: FastAPI) -> AsyncGenerator[State]:
     async with AsyncExitStack() as stack:
         options: dict[str, Any] = {"close_timeout": float(os.environ.get("CLOSE_TIMEOUT", "10"))}
         if url := os.environ.get("REDIS_URL"):
-            limiter = RedisLimiter(url, processes=int(os.environ.get("WORKERS", "1")))
+            most, margin = int(os.environ.get("WORKERS", "1")), float(os.environ.get("MARGIN", "0.98"))
+            limiter = RedisLimiter(url, processes=most, margin=margin)
             stack.push_async_callback(limiter.aclose)
             options["limiter"] = limiter
         tim = Client.from_env(**options)
@@ -140,7 +142,8 @@ async def _known(here: State, name: str) -> Standing:
 
 @app.get("/health")
 async def health(here: Here) -> JSONResponse:
-    """How each command stands; 503 while one of them gets no useful answer."""
+    """How each command stands in the process that answers; 503 while one of them gets no useful answer."""
     numbers = {path: msgspec.to_builtins(each) for path, each in here["tim"].statistics().items()}
     well = not any(each["failures"] > 5 for each in numbers.values())
-    return JSONResponse({"well": well, "requests": here["seen"], "commands": numbers}, 200 if well else 503)
+    told = {"well": well, "process": os.getpid(), "requests": here["seen"], "commands": numbers}
+    return JSONResponse(told, 200 if well else 503)

@@ -47,6 +47,14 @@ async def test_accounts_are_told_by_prefix_and_up_to_a_limit(call: Caller, emula
     assert await call.control("GET", "accounts?limit=all") == (400, {"error": "limit is a whole number"})
 
 
+async def test_accounts_can_be_imported_from_outside(call: Caller, emulator: Emulator) -> None:
+    assert await call.control("POST", "accounts", ["Mary", "John"]) == (200, {})
+    assert list(emulator.accounts) == ["Mary", "John"]
+    status, told = await call.control("POST", "accounts", "Max")
+    assert (status, 'such as ["Mary", "Bob"]' in told["error"]) == (400, True)
+    assert list(emulator.accounts) == ["Mary", "John"]
+
+
 async def test_a_reset_forgets_all_or_all_but_the_accounts(call: Caller, emulator: Emulator) -> None:
     emulator.accounts.add("Mary")
     await call("timpush/get_tag", {"To_Account": ["Mary"]})

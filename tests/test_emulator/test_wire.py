@@ -84,6 +84,55 @@ async def test_a_call_that_hangs_does_not_keep_the_emulator_open(session: aiohtt
         await hanging
 
 
+async def test_an_answer_that_is_held_comes_when_other_faults_are_set(session: aiohttp.ClientSession) -> None:
+    clock = Announced()
+    async with Emulator(clock=clock) as emulator:
+        call = Caller(emulator, session)
+        strike(call, "hold")
+        held = asyncio.create_task(raw(call))
+        await clock.arrived.wait()
+        assert [item["ResultCode"] for item in (await call(DELETE, MARY))["ResultItem"]] == [70107]
+        emulator.faults = emulator.faults  # the same are no others
+        assert (await call.control("GET", "faults"))[1]["struck"] == {"hold": 1}
+        assert truth(call) == (False, 0, "hold", False)
+        assert not held.done()
+        assert await call.control("POST", "faults", {}) == (200, {})
+        status, _, body = await held
+        assert (status, json.loads(body)["ErrorCode"]) == (200, 0)
+        assert truth(call) == (False, 0, "hold", True)
+
+
+async def test_faults_that_end_during_the_service_hold_nothing_after_it(session: aiohttp.ClientSession) -> None:
+    clock = Announced()
+    async with Emulator(latency=0.05, clock=clock) as emulator:
+        call = Caller(emulator, session)
+        strike(call, "hold")
+        calling = asyncio.create_task(raw(call))
+        await clock.arrived.wait()
+        emulator.faults = Faults()
+        await calling
+        assert truth(call) == (False, 0, "hold", True)
+
+
+async def test_an_answer_that_is_held_for_some_time_comes_then(call: Caller) -> None:
+    strike(call, "hold", seconds=0.02)
+    status, _, body = await raw(call)
+    assert (status, json.loads(body)["ErrorCode"]) == (200, 0)
+    assert truth(call) == (False, 0, "hold", True)
+
+
+async def test_an_answer_that_is_held_ends_with_its_caller(session: aiohttp.ClientSession) -> None:
+    clock = Announced()
+    async with Emulator(clock=clock) as emulator:
+        call = Caller(emulator, session)
+        strike(call, "hold")
+        await leave(call, clock)
+        await call.control("GET", "faults")  # which takes longer than to hear that a caller has left
+        assert emulator.faults.struck == {"hold": 1}
+        emulator.faults = Faults()
+    assert truth(call) == (False, 0, "hold", False)
+
+
 async def test_an_answer_in_drops_is_a_whole_answer(call: Caller) -> None:
     strike(call, "slow_drip", seconds=0.02)
     begin = time.monotonic()

@@ -2,7 +2,8 @@
 
 `api.run` is the whole of it. A source (`files`, `source`) gives rows; `running` sends them with `sending`, first what
 may have been sent before, and `journal` keeps what became of each. `standing` tells where a job stands, `exporting`
-writes its outcomes and failures. `run_partition` does the same for a part of a list on one of many machines.
+writes its outcomes and failures, `findings` tells all of it for a report. `run_partition` does the same for a part of a
+list on one of many machines.
 """
 
 from importlib import import_module
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from .api import item_of, job_of, run
     from .exporting import export_failures, export_outcomes
     from .files import AccountFile
+    from .findings.facts import Findings
+    from .findings.finding import findings_of
     from .guards import TooManyFailures
     from .items import ItemSource
     from .journal.errors import (
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountFile",
+    "Findings",
     "Fingerprint",
     "InputError",
     "ItemSource",
@@ -62,6 +66,7 @@ __all__ = [
     "Trouble",
     "export_failures",
     "export_outcomes",
+    "findings_of",
     "item_of",
     "job_of",
     "open_source",
@@ -76,6 +81,8 @@ _ROOMS = {
     "api": ("item_of", "job_of", "run"),
     "exporting": ("export_failures", "export_outcomes"),
     "files": ("AccountFile",),
+    "findings.facts": ("Findings",),
+    "findings.finding": ("findings_of",),
     "guards": ("TooManyFailures",),
     "items": ("ItemSource",),
     "looking": ("Look",),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -144,6 +144,25 @@ class AccountFile:
         """
         self._reading.close()
         self._first_pass_done().check()
+
+    @contextmanager
+    def as_it_was(self, then: Fingerprint) -> Generator[Iterator[Row], None, None]:
+        """Its rows without a first pass, for whoever knows from an earlier one what it holds.
+
+        Args:
+            then: what the earlier one saw.
+
+        Yields:
+            The rows; they may lack the columns that nobody needs.
+
+        Raises:
+            InputError: also while iterating: it cannot be read, or it is not the input of then.
+        """
+        with ExitStack() as opened:
+            self._sealed = SealedFile(self._again(self._open(opened), opened), self.name)
+            if self._sealed.fingerprint != then:
+                raise InputError(f"{self.name} is not the input of then, byte for byte")
+            yield opened.enter_context(closing(self._read(accounts_only=True)))
 
     def _first_pass_done(self) -> SealedFile:
         if self._sealed is None:

@@ -15,7 +15,7 @@ from tim_async.printable import shown
 from .repeats import Repeat
 from .writing import Record
 
-__all__ = ["KINDS", "Progress", "Report", "Tally", "Trouble", "shown", "some_rows", "tell_repeats"]
+__all__ = ["KINDS", "Progress", "Report", "Tally", "Trouble", "alike", "shown", "some_rows", "tell_repeats"]
 
 KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
 _MOST_ROWS = 5  # named in one line
@@ -80,9 +80,7 @@ class Tally:
             self.assumed += count
 
     def _trouble(self, record: Record) -> Trouble:
-        # "the account is 35 bytes long" and "... 36 bytes long" are the same trouble.
-        words = re.sub(r"\d+", "#", record.reason.partition(":")[0])
-        kind, reason = (record.outcome, record.code, words), record.reason or record.info
+        kind, reason = (record.outcome, record.code, alike(record.reason)), record.reason or record.info
         if kind not in self._troubles and len(self._troubles) >= _MOST_TROUBLES:
             kind, reason = (record.outcome, None, "..."), f"for other reasons, the first: {reason}"
         return self._troubles.setdefault(kind, Trouble(*kind[:2], reason))
@@ -158,6 +156,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the same run with the same journal, or of the same partition, would have something left to do."""
         kept = self.journal is not None or self.partition is not None
         return kept and (self.open > 0 or self.unread)
+
+
+def alike(reason: str) -> str:
+    """What reasons have in common: "the account is 35 bytes long" and "... 36 bytes long" are the same trouble."""
+    return re.sub(r"\d+", "#", reason.partition(":")[0])
 
 
 def tell_repeats(repeats: Iterable[Repeat]) -> Iterator[str]:

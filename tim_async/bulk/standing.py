@@ -15,7 +15,7 @@ from .journal.runs import MAYBE, NOTHING, Ending, States
 from .journal.store import Result, Start, Store
 from .report import KINDS
 
-__all__ = ["Known", "Standing", "standing_of"]
+__all__ = ["Known", "Standing", "holder", "standing_from", "standing_of"]
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +23,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     """Of its journal."""
+    id: str
+    """Of its journal, which no other has."""
     job: Job
     """What it does to what."""
     source: Mapping[str, Any]
@@ -76,11 +78,11 @@ class Known:
 
     def __init__(self, path: str | Path) -> None:
         path = Path(path)
-        held_by = str(holder_of(path) or "another process") if is_held(path) else ""
-        with closing(Store(path, writes=False)) as store:
+        held_by = holder(path)
+        with closing(Store(path, writes=False)) as store, store.still():
             self._endings, self._states = store.load()
             self._results = list(store.results())
-            self.standing = _standing(store, self._states, held_by)
+            self.standing = standing_from(store, self._states, held_by)
 
     def rows(self) -> Iterator[tuple[Ending | None, str | None]]:
         """Of each row in order: how it ended, and what was read of it as JSON. None where there is no such thing.
@@ -106,12 +108,25 @@ def _spread(results: list[Result]) -> Iterator[tuple[int, str | None]]:
             yield place, value
 
 
-def _standing(store: Store, states: States, held_by: str) -> Standing:
+def holder(path: Path) -> str:
+    """Which process works with a journal at this moment; empty if none does."""
+    return str(holder_of(path) or "another process") if is_held(path) else ""
+
+
+def standing_from(store: Store, states: States, held_by: str) -> Standing:
+    """Where a job stands.
+
+    Args:
+        store: its journal.
+        states: of its rows, as they stand there.
+        held_by: which process works with it.
+    """
     counts = states.counts()
     by_number = states.endings.by_number
     found = [(by_number[number], count) for number, count in counts.most_common() if number in by_number]
     return Standing(
         path=store.path,
+        id=store.meta["id"],
         job=msgspec.convert(store.meta["job"], Job),
         source=store.meta["source"],
         memo=store.meta["memo"],
@@ -133,4 +148,7 @@ def standing_of(journal: str | Path) -> Standing:
     Raises:
         JournalError: it cannot be read, or is no journal.
     """
-    return Known(journal).standing
+    path = Path(journal)
+    held_by = holder(path)
+    with closing(Store(path, writes=False)) as store, store.still():
+        return standing_from(store, store.load()[1], held_by)

@@ -35,6 +35,8 @@ class Timeline(Watcher):
         clock: wall time, seconds since 1970.
     """
 
+    wants = (CallEvent, LaneEvent, LaneSlowed, PauseBegun, PauseEnded)
+
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._path = ""

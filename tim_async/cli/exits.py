@@ -11,6 +11,7 @@ from tim_async.errors import APIError, ClientClosed, CredentialsError, TIMError
 from tim_async.service.codes import Action, Code, Fault, code
 
 from .asking import Forbidden
+from .saving import NoRoom
 
 if TYPE_CHECKING:
     from tim_async.bulk.report import Report
@@ -35,7 +36,7 @@ TABLE: Final = (
 
 def of_error(error: Exception) -> int:
     """The exit code for what ended a command."""
-    if isinstance(error, JournalFull | JournalHeld):
+    if isinstance(error, JournalFull | JournalHeld | NoRoom):
         return RESUMABLE
     if isinstance(error, JournalRested | Forbidden | TooManyFailures):
         return GUARD

@@ -20,6 +20,8 @@ class Eyes(Watcher):
         clock: seconds.
     """
 
+    wants = (LaneEvent, PauseBegun, PauseEnded, LaneSlowed)
+
     def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._until = 0.0

@@ -15,6 +15,7 @@ from .arguments import Told, account_of, argument_of, said_again
 from .guards import GOING_ON, PLAN, guards_from
 from .limiters import SPEED, speed_from
 from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, look_from, secret_key_from
+from .reports import REPORTS, Reports
 
 if TYPE_CHECKING:
     from tim_async.bulk.standing import Known, Standing
@@ -112,22 +113,31 @@ resume = click.Command(
 )
 
 
-def _job(journal: str, outcomes: str | None, failures: str | None, to_format: Format) -> None:
+def _job(
+    journal: str,
+    outcomes: str | None,
+    failures: str | None,
+    to_format: Format,
+    **reports: Any,
+) -> None:
     from tim_async.bulk.exporting import export_failures, export_outcomes
-    from tim_async.bulk.standing import Known
+    from tim_async.bulk.standing import Known, standing_of
 
     from .journals import go_on, lines_of
 
-    known = Known(journal)
-    standing = known.standing
+    wanted = Reports(reports["report"], reports["report_json"], reports["with_accounts"])
+    wanted.check()
+    known = None if outcomes is None and failures is None else Known(journal)
+    standing = standing_of(journal) if known is None else known.standing
     for line in lines_of(standing):
-        click.echo(line)
+        click.echo(line, err=wanted.takes_stdout)
     if not standing.finished and not standing.held_by:
-        click.echo(go_on(standing.path))
-    if outcomes is not None:
+        click.echo(go_on(standing.path), err=wanted.takes_stdout)
+    if known is not None and outcomes is not None:
         _export(known, outcomes, lambda source, sink: export_outcomes(known, source, sink, to_format))
-    if failures is not None:
+    if known is not None and failures is not None:
         _export(known, failures, lambda source, sink: export_failures(known, source, sink))
+    wanted.write(journal)
 
 
 def _export(known: Known, to: str, write: Callable[[Any, Sink], int]) -> None:
@@ -156,6 +166,7 @@ job = click.Command(
             "to be mended and fed in again. CSV for a table, else JSON lines.",
         ),
         _FORMAT,
+        *REPORTS,
     ],
     callback=_job,
     help="Tell where a job stands, by its journal; also while it runs.",

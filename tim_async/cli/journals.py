@@ -133,7 +133,7 @@ def _end(standing: Standing) -> str:
     if ended is None:
         last = "" if standing.last_commit is None else f", last heard of {_moment(standing.last_commit)}"
         return f"stopped without a goodbye (killed, or the power went){last}"
-    return f"stopped {_moment(ended)}: {how}"
+    return f"{'done' if standing.finished else 'stopped'} {_moment(ended)}: {how}"
 
 
 def _moment(seconds: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
-from .events import Watcher
+from .events import Hook, Watcher
 
 if TYPE_CHECKING:
     from tim_async.lane.items import Chunk, Owner
@@ -42,9 +42,9 @@ class Askers:
         self._known = {watcher: _Known() for watcher in watchers}
 
     @classmethod
-    def wanted_by(cls, watchers: Iterable[Watcher]) -> Self | None:
-        """A memory for the watchers that want one; None if none of them does."""
-        wanting = [watcher for watcher in watchers if type(watcher).asker is not Watcher.asker]
+    def wanted_by(cls, hooks: Iterable[Hook]) -> Self | None:
+        """A memory for those of some hooks that want one; None if none of them does."""
+        wanting = [hook for hook in hooks if isinstance(hook, Watcher) and type(hook).asker is not Watcher.asker]
         return cls(wanting) if wanting else None
 
     def remember_owner(self, owner: Owner) -> None:
@@ -63,7 +63,7 @@ class Askers:
                 if len(known.by_waiter) > known.sweep_at:
                     known.sweep()
 
-    def of(self, chunk: Chunk) -> dict[Watcher, tuple[object, ...]]:
+    def of(self, chunk: Chunk) -> dict[Hook, tuple[object, ...]]:
         """What each watcher said of those whose items are in a call."""
         owners = [owner for owner in chunk.owners if not owner.single]
         waiters: list[Any] = []

@@ -33,6 +33,7 @@ from .watch import Watch
 if TYPE_CHECKING:
     from tim_async.lane.items import Chunk, Owner
     from tim_async.lane.owners import Singles, Waiter
+    from tim_async.lane.waiting import FirstSendings
     from tim_async.service.endpoints import Answer
     from tim_async.transport.post import Transport
 
@@ -252,7 +253,8 @@ class Dispatcher:
         return following
 
     async def _call(self, chunk: Chunk, permit: Permit, begun: Begun | None) -> None:
-        if not await self._announced(chunk):
+        told = self.lane.first_sendings(chunk)
+        if told and not await self._announced(told):
             self._call_off(chunk, permit)
             return
         self._watch.sends(begun)
@@ -262,9 +264,8 @@ class Dispatcher:
         answer = await self._ask(chunk, permit)
         self._settle(chunk, permit, begun, answer, version)
 
-    async def _announced(self, chunk: Chunk) -> bool:
+    async def _announced(self, told: FirstSendings) -> bool:
         """Tell those who want to know what is about to be sent; False if one of them forbade it."""
-        told = self.lane.first_sendings(chunk)
         for owner, before_send, places in told:
             try:
                 await before_send(places)

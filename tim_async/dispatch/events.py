@@ -161,7 +161,7 @@ class Hook(Protocol):
 
 
 class Watcher:
-    """A hook that is told of everything, and not of the calls alone.
+    """A hook that is told of everything that it wants to know, and not of the calls alone.
 
     Subclass it, and give instances to ``Client(hooks=[...])``::
 
@@ -172,18 +172,23 @@ class Watcher:
                         page(f"{path} pauses: {reason}")
     """
 
+    wants: tuple[type[Event], ...] = (Event,)
+    """The kinds of events that it is told; `Event` stands for all. Looked at once, when the client is made: what nobody
+    wants is not even made. The pager above does best with ``wants = (tim_async.PauseBegun,)``: it costs a call nothing.
+    """
+
     def __call__(self, event: Event, /) -> None:
         """Something happened. It must return quickly; what it raises is logged and changes nothing.
 
         Args:
-            event: what happened.
+            event: what happened; one of the kinds in `wants`.
         """
 
     def asker(self) -> object:
         """Who asks; called in the caller's own context, once for each ``one``, batch or stream.
 
         Overriding it is what makes the client remember: what is given here stands in `CallBegun.askers` of each call
-        with an item of that request.
+        with an item of that request. It is not called if the watcher does not want that event.
 
         Returns:
             Anything; None is not remembered.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import takewhile
 
 from tim_async.lane.items import PRIORITIES
 from tim_async.lane.judging import Lane
@@ -28,13 +29,14 @@ class Tally:
 
     def statistics(self, lane: Lane, limiter: Limiter | None, command: Command, now: float) -> LaneStatistics:
         """How the command stands at this moment."""
+        recent = takewhile(lambda at: now - at <= 1, reversed(self._sealed_at))
         permits = limiter.statistics(command) if isinstance(limiter, Observable) else None
         return LaneStatistics(
             waiting=dict(zip(PRIORITIES, lane.schedule.ready, strict=True)),
             in_backoff=lane.in_backoff,
             in_flight=lane.in_flight,
             calls=lane.calls,
-            calls_per_second=float(sum(now - at <= 1 for at in self._sealed_at)),
+            calls_per_second=float(sum(1 for _ in recent)),
             seconds_waited=round(self._seconds_waited, 6),
             retries=lane.retries,
             refused=self.refused,

@@ -9,9 +9,9 @@ from typing import Any
 
 from tim_async.limits.local import Shared
 
-from .events import Hook, RedisBack, RedisLost, Watcher
+from .events import CallEvent, Event, Hook, RedisBack, RedisLost, Watcher
 
-__all__ = ["check_hooks", "listen", "tell"]
+__all__ = ["check_hooks", "listen", "tell", "who_wants"]
 
 log = logging.getLogger("tim_async")
 
@@ -20,7 +20,8 @@ def check_hooks(hooks: Iterable[Hook]) -> tuple[Hook, ...]:
     """The hooks, if they can be called.
 
     Raises:
-        TypeError: one of them is no function and no watcher, or is a class of which an instance was meant.
+        TypeError: one of them is no function and no watcher, or is a class of which an instance was meant, or wants
+            what is no kind of event.
     """
     found = tuple(hooks)
     for hook in found:
@@ -28,7 +29,23 @@ def check_hooks(hooks: Iterable[Hook]) -> tuple[Hook, ...]:
             raise TypeError(f"hooks takes instances, so {hook.__name__}() and not {hook.__name__}")
         if not callable(hook):
             raise TypeError(f"hooks must be functions or watchers, not {type(hook).__name__}")
+        if isinstance(hook, Watcher):
+            _check_wants(hook)
     return found
+
+
+def _check_wants(watcher: Watcher) -> None:
+    wants: object = watcher.wants
+    if not isinstance(wants, tuple) or not all(isinstance(kind, type) and issubclass(kind, Event) for kind in wants):
+        raise TypeError(
+            f"{type(watcher).__name__}.wants must be a tuple of kinds of events, such as (tim_async.CallEvent,), "
+            f"not {wants!r}"
+        )
+
+
+def who_wants(kind: type[Event], hooks: Iterable[Hook]) -> tuple[Hook, ...]:
+    """Those of some hooks that are told of a kind of event; a function is told of calls that ended, and no more."""
+    return tuple(hook for hook in hooks if issubclass(kind, hook.wants if isinstance(hook, Watcher) else CallEvent))
 
 
 def tell(hooks: Sequence[Hook], name: str, event: Any) -> None:
@@ -52,17 +69,17 @@ def listen(limiter: object, hooks: Sequence[Hook]) -> Callable[[], None]:
     Returns:
         What ends it.
     """
-    watchers = [hook for hook in hooks if isinstance(hook, Watcher)]
-    if not watchers or not isinstance(limiter, Shared):
+    told_lost, told_back = who_wants(RedisLost, hooks), who_wants(RedisBack, hooks)
+    if not (told_lost or told_back) or not isinstance(limiter, Shared):
         return lambda: None
     lost_at = time.monotonic()
 
     def hear(trouble: str | None) -> None:
         nonlocal lost_at
         if trouble is None:
-            tell(watchers, "the shared limit", RedisBack(round(time.monotonic() - lost_at, 6)))
+            tell(told_back, "the shared limit", RedisBack(round(time.monotonic() - lost_at, 6)))
         else:
             lost_at = time.monotonic()
-            tell(watchers, "the shared limit", RedisLost(trouble))
+            tell(told_lost, "the shared limit", RedisLost(trouble))
 
     return limiter.listen(hear)

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import msgspec
 
 from tim_async.errors import BadStatus, RequestError
 from tim_async.lane.items import PRIORITIES
+from tim_async.lane.judging import Lane
 from tim_async.lane.watched import WatchedLane
 from tim_async.printable import one_line
 from tim_async.service.codes import code
@@ -33,24 +34,30 @@ from .events import (
     PauseBegun,
     PauseEnded,
     RepeatEvent,
-    Watcher,
 )
 from .pauses import Pauses
 from .standing import Standing
-from .telling import tell
+from .telling import tell, who_wants
 
 if TYPE_CHECKING:
-    from tim_async.lane.items import Chunk
-    from tim_async.lane.judging import Effect, Lane
+    from tim_async.lane.items import Chunk, Item
+    from tim_async.lane.judging import Effect
     from tim_async.lane.statistics import LaneStatistics
     from tim_async.service.endpoints import Answer
 
-__all__ = ["Begun", "Watch"]
+__all__ = ["Begun", "Watch", "lane_for"]
 
 log = logging.getLogger("tim_async")
 
 SECOND = 1.0  # between two events of how a command stands
 _NAMES = tuple(PRIORITIES)
+_OF_A_CALL = (CallBegun, CallEvent, RepeatEvent)
+_OF_A_LANE: tuple[type[Event], ...] = (*_OF_A_CALL, PauseBegun, PauseEnded, LaneSlowed, LaneEvent)
+
+
+def lane_for(hooks: Sequence[Hook]) -> type[Lane]:
+    """The kind of lane that can tell what some hooks want to know."""
+    return WatchedLane if who_wants(CallEvent, hooks) or who_wants(RepeatEvent, hooks) else Lane
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -64,7 +71,7 @@ class Begun(msgspec.Struct, frozen=True):
     started: float
     waited: float
     server: str
-    askers: dict[Watcher, tuple[object, ...]]
+    askers: dict[Hook, tuple[object, ...]]
     """What each watcher said of those who asked."""
 
 
@@ -82,9 +89,9 @@ class Watch:
         self, lane: Lane, hooks: Sequence[Hook], clock: Callable[[], float], statistics: Callable[[], LaneStatistics]
     ) -> None:
         self._lane = lane
-        self._hooks = tuple(hooks)
-        self._watchers = tuple(hook for hook in hooks if isinstance(hook, Watcher))
-        self.askers = Askers.wanted_by(self._watchers)
+        self._told = {kind: who_wants(kind, hooks) for kind in _OF_A_LANE}
+        self._of_calls = any(self._told[kind] for kind in _OF_A_CALL)
+        self.askers = Askers.wanted_by(self._told[CallBegun])
         """Who asked; None if nobody wants to know."""
         self._clock = clock
         self._statistics = statistics
@@ -97,7 +104,7 @@ class Watch:
         return self._lane.endpoint.path
 
     def _tell(self, event: Event) -> None:
-        tell(self._watchers, self._path, event)
+        tell(self._told[type(event)], self._path, event)
 
     def _log(self, queue: str | None) -> None:
         if queue is not None:
@@ -107,23 +114,26 @@ class Watch:
 
     def sealed(self, chunk: Chunk, now: float, waited: float, server: Callable[[float], str]) -> Begun | None:
         """A call has its items. Returns what the other two methods want to have."""
-        if not self._hooks and not log.isEnabledFor(logging.DEBUG):
+        if not self._of_calls and not log.isEnabledFor(logging.DEBUG):
             return None
-        attempt = 1 + max((item.attempts for item in chunk.items), default=0)
-        levels = [item.priority for item in chunk.items]
-        level = min(levels) if chunk.bundle is None else chunk.bundle.owner.priority
+        if chunk.bundle is None:
+            attempt = 1 + max(item.attempts for item in chunk.items)
+            level = min(item.priority for item in chunk.items)
+        else:
+            attempt, level = 1, chunk.bundle.owner.priority
         askers = {} if self.askers is None else self.askers.of(chunk)
         return Begun(len(chunk.accounts), attempt, _NAMES[level], now, time.time(), waited, server(now), askers)
 
     def sends(self, begun: Begun | None) -> None:
         """The call is about to be sent; in its own context."""
-        now = self._clock()
-        self._standing.asked(now)
-        if self._timer is None:
-            self._arm(now)
+        if self._timer is None or self._standing.waits_since == math.inf:  # else nothing is new by it
+            now = self._clock()
+            self._standing.asked(now)
+            if self._timer is None:
+                self._arm(now)
         if begun is None:
             return
-        for watcher in self._watchers:
+        for watcher in self._told[CallBegun]:
             event = CallBegun(
                 self._path,
                 begun.items,
@@ -140,51 +150,50 @@ class Watch:
         self, chunk: Chunk, begun: Begun | None, answer: Answer | RequestError, effect: Effect, now: float
     ) -> None:
         """The lane has judged the answer; in the context of the call."""
-        error = _words(answer)
-        if begun is not None:
-            self._call_ended(chunk, begun, answer, error, now)
         lane = self._lane
+        if begun is not None:
+            self._call_ended(chunk, begun, answer, now)
         useful = lane.useful_at == now and lane.suspect is None and not effect.refused
         if useful and self._standing.well and lane.health.suspect is None:
             self._standing.answered(now, asks_on=lane.in_flight > 0)
         else:
-            self._look_into(effect, error or _why(answer), now, useful=useful)
+            self._look_into(effect, _words(answer) or _why(answer), now, useful=useful)
 
-    def _call_ended(self, chunk: Chunk, begun: Begun, answer: Answer | RequestError, error: str, now: float) -> None:
+    def _call_ended(self, chunk: Chunk, begun: Begun, answer: Answer | RequestError, now: float) -> None:
+        error = _words(answer)
         if error:
             log.debug("%s: call of %d items, attempt %d: %s", self._path, begun.items, begun.attempt, error)
-        if not self._hooks:
-            return
         lane = self._lane
-        number = None if isinstance(answer, RequestError) else answer.code
         kinds, repeats = (lane.kinds, lane.repeats) if isinstance(lane, WatchedLane) else ({}, {})
-        event = CallEvent(
-            self._path,
-            begun.items,
-            begun.attempt,
-            now - begun.sealed,
-            begun.waited,
-            number,
-            error,
-            begun.started,
-            begun.priority,
-            begun.server,
-            kinds,
-            _codes(answer, chunk),
-            type(answer).__name__ if isinstance(answer, RequestError) else str(number or ""),
-            answer.status if isinstance(answer, BadStatus) else None,
-            next(iter(repeats), ""),
-        )
-        tell(self._hooks, self._path, event)
-        if isinstance(lane, WatchedLane) and self._watchers:
-            self._tell_repeats(lane)
+        if self._told[CallEvent]:
+            number = None if isinstance(answer, RequestError) else answer.code
+            event = CallEvent(
+                self._path,
+                begun.items,
+                begun.attempt,
+                now - begun.sealed,
+                begun.waited,
+                number,
+                error,
+                begun.started,
+                begun.priority,
+                begun.server,
+                kinds,
+                _codes(answer, chunk),
+                type(answer).__name__ if isinstance(answer, RequestError) else str(number or ""),
+                answer.status if isinstance(answer, BadStatus) else None,
+                next(iter(repeats), ""),
+            )
+            self._tell(event)
+        if repeats and self._told[RepeatEvent]:
+            self._tell_repeats(repeats)
 
-    def _tell_repeats(self, lane: WatchedLane) -> None:
-        for reason, items in lane.repeats.items():
+    def _tell_repeats(self, repeats: Mapping[str, Sequence[Item]]) -> None:
+        delays = self._lane.delays if isinstance(self._lane, WatchedLane) else {}
+        for reason, items in repeats.items():
             accounts = tuple(item.account for item in items)
             tried = max(item.attempts for item in items)
-            seconds = lane.delays.get(reason, 0.0)
-            self._tell(RepeatEvent(self._path, accounts, reason, items[0].code, tried, seconds))
+            self._tell(RepeatEvent(self._path, accounts, reason, items[0].code, tried, delays.get(reason, 0.0)))
 
     # How the command stands
 
@@ -206,7 +215,7 @@ class Watch:
     def _pause(self, why: str, now: float, *, wide: bool) -> None:
         seconds = self._pauses.until(wide=wide) - now
         self._log(self._standing.paused(now, seconds, why))
-        if self._watchers and self._pauses.begin(now, wide=wide):
+        if self._pauses.begin(now, wide=wide):
             self._tell(PauseBegun(self._path, seconds, why, wide))
 
     def _pause_ended(self, seconds: float, wide: bool) -> None:
@@ -219,14 +228,14 @@ class Watch:
             reason: why.
             most: calls a second that something else than the limiter allows.
         """
-        if self._watchers:
+        if self._told[LaneSlowed]:
             told = self._statistics()
             self._tell(LaneSlowed(self._path, min(told.limit * told.share, most), told.limit, reason))
 
     # By the time alone
 
     def _arm(self, now: float) -> None:
-        when = min(self._standing.silent_at(), now + SECOND if self._watchers else math.inf)
+        when = min(self._standing.silent_at(), now + SECOND if self._told[LaneEvent] else math.inf)
         if when < math.inf:
             self._timer = asyncio.get_running_loop().call_at(when, self._tick, context=Context())
 
@@ -234,9 +243,9 @@ class Watch:
         self._timer = None
         now = self._clock()
         self._log(self._standing.silent(now))
-        if self._watchers:
+        if self._told[LaneEvent]:
             self._tell(LaneEvent(self._path, self._statistics()))
-        if not self._watchers or self._lane.in_flight or not self._lane.idle:
+        if not self._told[LaneEvent] or self._lane.in_flight or not self._lane.idle:
             self._arm(now)
 
     def close(self) -> None:
@@ -245,7 +254,7 @@ class Watch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            if self._watchers:
+            if self._told[LaneEvent]:
                 self._tell(LaneEvent(self._path, self._statistics()))
 
 

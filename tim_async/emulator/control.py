@@ -5,12 +5,13 @@
 | ``GET /emulator/arrivals?path=timpush/get_tag`` | ``{"arrivals": [[seconds, refused], ...]}`` |
 | ``GET /emulator/statistics`` | calls, refused, worst seconds ... by path |
 | ``GET /emulator/accounts?prefix=M&limit=100`` | ``{"count": n, "accounts": {id: {...}}}``, at most ``limit`` of them |
+| ``POST /emulator/accounts`` | ``["Mary", ...]``: import them |
 | ``GET /emulator/books?account=Mary&path=timpush/set_attr`` | ``{"lines": [...]}``: what was really done |
 | ``GET /emulator/entries?path=timpush/set_attr`` | ``{"entries": [[account, code], ...]}``: what was done to \
 whom, of all calls of a command in their order; the code is null where nothing was done |
 | ``GET /emulator/faults`` | what goes wrong, and how often each kind struck |
 | ``POST /emulator/faults`` | ``{"chances": {"hang": 0.01}, "rules": [{"do": "busy", "call": 3}], "seed": 1}``; see \
-``Fault``; ``{}`` ends all faults |
+``Fault``; ``{}`` ends all faults, and lets go what ``hold`` holds |
 | ``POST /emulator/reset?keep_accounts=1`` | forget all, or all but the accounts; faults stay, counted anew |
 | ``POST /emulator/void?code=70052`` | declare the signatures of the past void, or expired with 70001 |
 """
@@ -48,6 +49,15 @@ def _accounts(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
     accounts, prefix = service.store.accounts, query.get("prefix", "")
     names = [name for name in accounts if name.startswith(prefix)] if prefix else accounts
     return {"count": len(names), "accounts": {name: accounts[name] for name in islice(names, int(limit))}}
+
+
+def _add_accounts(service: Service, _query: Mapping[str, str], body: bytes) -> Any:
+    try:
+        names = msgspec.json.decode(body, type=list[str])
+    except ValueError as error:
+        raise Mistake(f'accounts are a list such as ["Mary", "Bob"]: {error}') from error
+    service.store.accounts.add(*names)
+    return {}
 
 
 def _books(service: Service, query: Mapping[str, str], _body: bytes) -> Any:
@@ -96,6 +106,7 @@ _DOORS: dict[tuple[str, str], Callable[[Service, Mapping[str, str], bytes], Any]
     ("GET", "books"): _books,
     ("GET", "entries"): _entries,
     ("GET", "faults"): _faults,
+    ("POST", "accounts"): _add_accounts,
     ("POST", "faults"): _set_faults,
     ("POST", "reset"): _reset,
     ("POST", "void"): _void,

@@ -2,7 +2,8 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Literal, get_args
 
 import msgspec
@@ -12,6 +13,7 @@ Kind = Literal[
     "reset_before",
     "reset_after",
     "hang",
+    "hold",
     "slow_drip",
     "half_body",
     "not_json",
@@ -59,6 +61,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     | reset_before | the connection is reset, nothing is done | no |
     | reset_after | it's done, then the connection is reset: the lost answer | yes |
     | hang | no answer until the caller goes away, or the connection is closed after ``seconds`` | settable, no |
+    | hold | it's done, and the answer comes when other faults are set (or none), or after ``seconds`` | yes |
     | slow_drip | the answer comes in drops, over ``seconds`` (1) | yes |
     | half_body | half of the answer, then the connection is closed | settable, yes |
     | not_json | status 200, but not JSON | settable, yes |
@@ -93,7 +96,7 @@ else is listed | yes |
     times: int = 1
     #: How probable it is for each call that fits, 0 to 1.
     chance: float = 1.0
-    #: How long it lasts; None takes the time above, and for ``hang`` for ever.
+    #: How long it lasts; None takes the time above, and for ``hang`` and ``hold`` for ever.
     seconds: float | None = None
     #: Whether what was asked is done all the same; None takes the default above.
     applied: bool | None = None
@@ -197,6 +200,7 @@ class Faults:
         self.rng = random.Random(seed)
         #: How often each kind struck.
         self.struck: Counter[Kind] = Counter()
+        self._held: set[Callable[[], object]] = set()
 
     def add(self, rule: Fault) -> None:
         """One more rule, before the chances and after the other rules; it counts the calls from now on."""
@@ -205,6 +209,24 @@ class Faults:
         since = None if rule.call is None else rule.call + self._calls[rule.path]
         # A new list, for another thread may be reading the old one.
         self._rules = [*self._rules[:place], msgspec.structs.replace(rule, call=since), *self._rules[place:]]
+
+    @contextmanager
+    def holding(self, let_go: Callable[[], object]) -> Generator[None]:
+        """Have something called when others take the place of these faults while the block runs.
+
+        Args:
+            let_go: What; in the thread that sets the others.
+        """
+        self._held.add(let_go)
+        try:
+            yield
+        finally:
+            self._held.discard(let_go)
+
+    def end(self) -> None:
+        """Others have taken their place: what these hold may go."""
+        for let_go in list(self._held):
+            let_go()
 
     def strike(self, path: str) -> Fault | None:
         """Count a call, and say what happens to it.

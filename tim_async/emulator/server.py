@@ -15,7 +15,7 @@ from aiohttp import web
 from . import control
 from .books import Books
 from .command import Command
-from .faults import Faults, Kind, on
+from .faults import Fault, Faults, Kind, on
 from .gate import Gate
 from .gateway import Gateway
 from .rates import Arrival, PathStatistics, Traffic, Window
@@ -180,7 +180,10 @@ class Emulator:
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong; set it to change it: ``emulator.faults = Faults({"reset_after": 0.02}, seed=1)``."""
+        """What goes wrong; set it to change it: ``emulator.faults = Faults({"reset_after": 0.02}, seed=1)``.
+
+        To set it lets go what the faults before it held.
+        """
         return self._service.faults
 
     @faults.setter
@@ -282,7 +285,7 @@ class Emulator:
             raise Refusal(60009)
         if request.method != "POST":
             raise Refusal(60002)
-        service, arrived = self._service, self._clock()
+        service, faults, arrived = self._service, self._service.faults, self._clock()
         items = service.admit(command, request.query, body, arrived)
         fault, call = service.strike(command, items, arrived)
         reply = base()
@@ -293,12 +296,25 @@ class Emulator:
         if fault is not None:
             code = service.whole_code(fault)
             reply = base(code) if code else reply
-            if fault.do in BREAKS:
+            if fault.do == "hold":
+                await self._hold(sockets, request, fault, faults)
+            elif fault.do in BREAKS:
                 answer = await BREAKS[fault.do](sockets, request, fault, encode(reply))
                 call.answered = fault.do == "slow_drip" and request.transport is not None
                 return answer
         call.answered = request.transport is not None
         return _json(encode(reply))
+
+    async def _hold(self, sockets: Sockets, request: web.BaseRequest, fault: Fault, faults: Faults) -> None:
+        """Wait until other faults are set, or the caller has gone away, or the fault's time is over."""
+        loop = asyncio.get_running_loop()
+
+        def let_go() -> None:  # in the thread that sets other faults
+            loop.call_soon_threadsafe(sockets.let_go, request.protocol)
+
+        with faults.holding(let_go):
+            if faults is self._service.faults:  # else they ended during the service
+                await sockets.gone(request, fault.seconds)
 
 
 async def serve(emulator: Emulator, listening: Callable[[str], object]) -> None:

@@ -54,10 +54,21 @@ class Service:
         self.traffic = traffic
         self.store = store
         self.books = books
-        self.faults = faults
+        self._faults = faults
         self.rng = rng
         self.now = now
         self._busy: dict[str, Busy] = {}
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong. Others let go what these hold."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        past, self._faults = self._faults, faults
+        if past is not faults:
+            past.end()
 
     def admit(self, command: Command, query: Mapping[str, str], body: bytes, arrived: float) -> list[Item]:
         """Judge and read a call, without any effect yet.

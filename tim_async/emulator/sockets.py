@@ -118,7 +118,7 @@ class Sockets(web.Server):
         return request.protocol not in self._used
 
     async def gone(self, request: web.BaseRequest, seconds: float | None) -> None:
-        """Wait until the caller has closed the connection, or this server closes, or some time has passed.
+        """Wait until the caller has closed the connection, it is let go, this server closes, or some time has passed.
 
         Args:
             request: Whose caller.
@@ -134,6 +134,10 @@ class Sockets(web.Server):
         """A connection has ended."""
         super().connection_lost(handler, exc)
         self._used.discard(handler)
-        event = self._waiting.pop(handler, None)
+        self.let_go(handler)
+
+    def let_go(self, connection: web.RequestHandler) -> None:
+        """End the wait for the caller of a connection, if there is one (see ``gone``)."""
+        event = self._waiting.pop(connection, None)
         if event is not None:
             event.set()

@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 
 from tim_async.errors import APIError, RequestError
 from tim_async.outcomes import Failure, NotSent
@@ -22,7 +22,10 @@ from .owners import BeforeSend, Singles, StreamOwner, Waiter
 from .retry import Pause
 from .throttle import Throttle
 
-__all__ = ["Waiting"]
+__all__ = ["FirstSendings", "Waiting"]
+
+FirstSendings: TypeAlias = list[tuple[StreamOwner, BeforeSend, list[int]]]
+"""Whom to tell of which places."""
 
 FAILURES_MOST = 5  # in a row; then one probe at a time
 CLOSED = "the client was closed"
@@ -225,13 +228,9 @@ class Waiting(Leaving):
             else:
                 for item in reversed(waiting):
                     self._ready(item, first=True)
-        if self._silent_for(now) >= SILENCE_MOST:
+        if now - self._silent_since >= SILENCE_MOST:
             for owner in list(self._hurried):
                 self.stop(owner, f"the service gave no useful answer for {SILENCE_MOST:.0f} s", now)
-
-    def _silent_for(self, now: float) -> float:
-        """Seconds for which something was asked and nothing useful was answered; negative if all is well."""
-        return now - self._silent_since
 
     def urgent(self) -> tuple[bool, bool]:
         """Whether the next chunk is an interactive one, and whether it would be full."""
@@ -263,12 +262,12 @@ class Waiting(Leaving):
             return math.inf
         return max(self.pause.until, health.pause.until, health.locked_until, self._probe_at, self.throttle.next_at)
 
-    def first_sendings(self, chunk: Chunk) -> list[tuple[StreamOwner, BeforeSend, list[int]]]:
+    def first_sendings(self, chunk: Chunk) -> FirstSendings:
         """Whom to tell before a sealed call is made, and of which places: those that go out for the first time."""
         asking = [
             (owner, owner.before_send)
             for owner in chunk.owners
-            if isinstance(owner, StreamOwner) and owner.before_send is not None
+            if owner.hands_over and isinstance(owner, StreamOwner) and owner.before_send is not None
         ]
         if not asking:
             return []

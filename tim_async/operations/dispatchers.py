@@ -10,11 +10,10 @@ from typing import Any
 from tim_async.dispatch.dispatcher import Dispatcher
 from tim_async.dispatch.events import Hook
 from tim_async.dispatch.telling import check_hooks, listen
+from tim_async.dispatch.watch import lane_for
 from tim_async.errors import APIError
 from tim_async.lane.health import Health
-from tim_async.lane.judging import Lane
 from tim_async.lane.waiting import CLOSED
-from tim_async.lane.watched import WatchedLane
 from tim_async.limits.local import Limiter
 from tim_async.limits.rates import Rates
 from tim_async.service.endpoints import Endpoint
@@ -49,6 +48,7 @@ class Dispatchers(dict[tuple[str, str, str, bool], Dispatcher]):
         self._attempts = attempts
         self._linger = linger
         self._hooks = check_hooks(hooks)
+        self._lane_kind = lane_for(self._hooks)
         self._health = Health()
         self.sources: set[asyncio.Task[Any]] = set()
         """The tasks that read the sources of streams."""
@@ -60,9 +60,7 @@ class Dispatchers(dict[tuple[str, str, str, bool], Dispatcher]):
     def add(self, endpoint: Endpoint[Any, Any], limiter: Limiter | None) -> Dispatcher:
         """Make the dispatcher of a command."""
         dispatcher = self[endpoint.lane] = Dispatcher(
-            (WatchedLane if self._hooks else Lane)(
-                endpoint, self._health, attempts=self._attempts, linger=self._linger
-            ),
+            self._lane_kind(endpoint, self._health, attempts=self._attempts, linger=self._linger),
             self._transport,
             limiter,
             self._rates,

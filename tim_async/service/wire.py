@@ -34,7 +34,6 @@ __all__ = [
     "TagValue",
     "TagsReply",
     "TaskReply",
-    "UserItem",
 ]
 
 
@@ -96,12 +95,6 @@ class AttrNamesReply(Reply, frozen=True, gc=False):
 
     AttrNames: dict[str, str] | None = None
     AttrTypes: dict[str, int] | None = None
-
-
-class UserItem(msgspec.Struct, frozen=True, gc=False):
-    """One account of a request to the account service."""
-
-    UserID: str
 
 
 class UserResult(msgspec.Struct, frozen=True, gc=False):

@@ -91,9 +91,10 @@ class Body(aiohttp.BytesPayload):
                     protocol.transport.abort()
                 raise aiohttp.ClientConnectionResetError(self.refused)
         self.permit.fresh = protocol not in self._seen
-        # What cannot be remembered counts as new, which costs a little time; it must never cost the call.
-        with suppress(TypeError):
-            self._seen.add(protocol)
+        if self.permit.fresh:
+            # What cannot be remembered counts as new, which costs a little time; it must never cost the call.
+            with suppress(TypeError):
+                self._seen.add(protocol)
         self.permit.written = clock_of(asyncio.get_running_loop())()
         await super().write_with_length(writer, content_length)
 

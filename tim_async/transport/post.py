@@ -230,7 +230,8 @@ class Transport:
             response.close()
             return InvalidReply(path, f"the answer is encoded ({encoding[:20]!r}), which nobody asked for")
         most = self._max_reply_bytes
-        body = await self._bounded(response)
+        content = response.content
+        body = await (content.readany() if content.is_eof() else self._bounded(response))  # nearly always all is here
         if body is None or len(body) > most:
             response.close()
             return InvalidReply(path, f"the answer is longer than {most} bytes; raise max_reply_bytes if it may be")
@@ -239,8 +240,6 @@ class Transport:
     async def _bounded(self, response: aiohttp.ClientResponse) -> bytes | None:
         """A body, to its end or to where it is too long; None if it says of itself that it is."""
         content, most = response.content, self._max_reply_bytes
-        if content.is_eof():
-            return await content.readany()  # nearly always: all of it is here
         if (response.content_length or 0) > most:
             return None
         blocks: list[bytes] = []

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -25,8 +25,10 @@ __all__ = [
     "NOTHING",
     "Ending",
     "Endings",
+    "Run",
     "Runs",
     "States",
+    "runs_of",
     "stretches",
 ]
 
@@ -134,7 +136,7 @@ class Runs:
             first: the place of the first of them.
             count: how many, side by side.
         """
-        if number == self._number and first == self._end:
+        if number == self._number and first == self._end > 0:
             self._end += count
             return
         self._flush()
@@ -153,6 +155,20 @@ class Runs:
 
 
 _DECODER = msgspec.msgpack.Decoder(list[int])
+
+
+Run: TypeAlias = tuple[int, int, int]
+"""The number of an ending, `MAYBE` or `NOTHING`; the place of the first row; how many rows, side by side."""
+
+
+def runs_of(data: bytes) -> list[Run]:
+    """What `Runs.take` made bytes of.
+
+    Raises:
+        ValueError: it is none.
+    """
+    flat = _DECODER.decode(data)
+    return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
 
 
 class States:
@@ -179,9 +195,15 @@ class States:
         Raises:
             ValueError: it is none.
         """
-        flat = _DECODER.decode(data)
-        for at in range(0, len(flat), 3):
-            number, first, count = flat[at : at + 3]
+        self.take(runs_of(data))
+
+    def take(self, runs: Iterable[Run]) -> None:
+        """What happened, in its order.
+
+        Raises:
+            ValueError: it makes no sense.
+        """
+        for number, first, count in runs:
             if number == MAYBE:
                 self._promise(first, first + count)
             elif number == NOTHING:
@@ -236,6 +258,19 @@ class States:
             return self._of.index(NOTHING)
         except ValueError:
             return len(self._of)
+
+    def first_places(self, numbers: frozenset[int], most: int) -> dict[int, list[int]]:
+        """State -> the first places of rows in it, for each of these states that there is.
+
+        Args:
+            numbers: the states.
+            most: of how many rows in each.
+        """
+        found: dict[int, list[int]] = {}
+        for place, number in enumerate(self._of):
+            if number in numbers and len(first := found.setdefault(number, [])) < most:
+                first.append(place)
+        return found
 
     def places(self, numbers: frozenset[int]) -> Iterator[int]:
         """The places of the rows in one of these states, in order."""

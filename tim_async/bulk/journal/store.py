@@ -25,7 +25,7 @@ import msgspec
 
 from .errors import JournalBroken, JournalError, JournalFull
 from .lock import Holder, holder_of
-from .runs import ENDINGS, Ending, Endings, States
+from .runs import ENDINGS, Ending, Endings, Run, States, runs_of
 from .seconds import Second
 
 __all__ = ["Batch", "Result", "Start", "Store", "create"]
@@ -192,22 +192,46 @@ class Store:
         last: float | None = self._get("SELECT max(at) FROM log WHERE number = (SELECT max(number) FROM log)")
         return last
 
+    @contextmanager
+    def still(self) -> Generator[None, None, None]:
+        """All that is read inside of the block is of one moment, whoever writes meanwhile."""
+        self._database.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._database.execute("ROLLBACK")
+
     def load(self) -> tuple[Endings, States]:
         """All that is known of the rows.
 
         Raises:
             JournalBroken: the log makes no sense.
         """
+        states = States(self.endings())
+        for _ in self.replay(states):
+            pass
+        return states.endings, states
+
+    def endings(self) -> Endings:
+        """How rows ended so far."""
         endings = Endings()
         for number, outcome, code, info, reason, final, assumed in self._database.execute("SELECT * FROM endings"):
             endings.add(number, Ending(outcome, code, info, reason, bool(final), bool(assumed)))
-        states = States(endings)
-        try:
-            for (data,) in self._database.execute("SELECT runs FROM log ORDER BY number"):
-                states.read(data)
-        except (ValueError, TypeError, OverflowError) as exc:
-            raise JournalBroken(f"{self.path} is damaged: {exc}") from None
-        return endings, states
+        return endings
+
+    def replay(self, states: States) -> Iterator[tuple[float, list[Run]]]:
+        """Read the log into states of nothing yet, and give wall time and runs of each commit just before that.
+
+        Raises:
+            JournalBroken: the log makes no sense.
+        """
+        for at, data in self._database.execute("SELECT at, runs FROM log ORDER BY number"):
+            try:
+                runs = runs_of(data)
+                yield at, runs
+                states.take(runs)
+            except (ValueError, TypeError, OverflowError) as exc:
+                raise JournalBroken(f"{self.path} is damaged: {exc}") from None
 
     def results(self) -> Iterator[Result]:
         """What reads gave, in the order of the rows."""

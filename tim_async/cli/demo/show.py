@@ -21,7 +21,7 @@ __all__ = ["demonstrate"]
 _KILLED_AFTER = 0.4  # of the calls of the deletion
 _CALLS_LEAST = 10  # of one that is killed: fewer are over in a moment
 _REPORT = "report.html"
-_WORDS = {-signal.SIGKILL: "That was kill -9"}
+_WORDS = {-signal.SIGKILL: "killed with -9"}
 
 
 async def demonstrate(lists: Lists, *, latency: float, rate: float) -> int:
@@ -84,7 +84,7 @@ async def _kill_and_resume(step: Step, shell: Shell, emulator: Apart) -> int:
         code = await _killed(step, shell, emulator, calls)
     if code > NOT_ALL_OK or shell.signal is not None:
         return code
-    return await shell.run("job", step.journal)
+    return await shell.run("job", step.journal, "--report", _REPORT)
 
 
 async def _killed(step: Step, shell: Shell, emulator: Apart, calls: int) -> int:
@@ -93,6 +93,5 @@ async def _killed(step: Step, shell: Shell, emulator: Apart, calls: int) -> int:
     if code > NOT_ALL_OK or shell.signal is not None:
         return code
     came = len((await emulator.arrivals(step.endpoint.path)).arrivals)
-    what = _WORDS.get(code, "It was quicker than kill -9")
-    tell(f"{what}, when {came:,} of some {calls:,} calls had come. By its journal it goes on:")
+    tell(f"{_WORDS.get(code, 'done')} after {came:,} of some {calls:,} calls; by its journal it goes on:")
     return await shell.run("resume", step.journal, "--yes")

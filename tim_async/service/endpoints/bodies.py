@@ -1,6 +1,7 @@
 """What is sent as JSON: (accounts, arguments, options) -> the body of one call.
 
-Structs rather than dicts where most calls go: they are made and encoded in two thirds of the time.
+Structs rather than dicts where most calls go: they are made and encoded in two thirds of the time; and text rather than
+structs where these would hold an account alone: that takes half as long again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ __all__ = [
 ]
 
 
+_ENCODER = msgspec.json.Encoder()
+
+
 def as_given(_accounts: Sequence[str], arguments: Sequence[Any], _options: object) -> object:
     """The one argument is the body."""
     (body,) = arguments
@@ -53,7 +57,13 @@ def to_accounts_with(*fields: str) -> Body:
 
 def user_ids(field: str) -> Body:
     """Make the body of a list of ``{"UserID": ...}``."""
-    return lambda accounts, _arguments, _options: {field: list(map(wire.UserItem, accounts))}
+    begin, between, end = (text.encode() for text in (f'{{"{field}":[{{"UserID":', '},{"UserID":', "}]}"))
+
+    def body(accounts: Sequence[str], _arguments: Sequence[None], _options: object) -> object:
+        # JSON has no bare line feed within a text, so each one ends an account.
+        return msgspec.Raw(begin + _ENCODER.encode_lines(accounts)[:-1].replace(b"\n", between) + end)
+
+    return body
 
 
 def account_list(accounts: Sequence[str], arguments: Sequence[Mapping[str, str]], _options: object) -> object:
