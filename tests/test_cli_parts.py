@@ -46,6 +46,26 @@ def test_the_parts_make_the_whole_and_a_part_that_is_done_is_not_done_again(
     assert not list(tmp_path.glob("*.job"))
 
 
+def test_outcomes_of_another_list_or_command_are_not_told_of_this_one(
+    emulator: Emulator, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = tmp_path / "others.csv"
+    others.write_text("account\nu1\nu2\n")
+    importing = ["accounts", "import-many", *command[3:], "--part", "0/1"]
+    assert run(importing) == 0
+    capsys.readouterr()
+    for words, told in (
+        ([*importing, "--from", str(others)], "is the journal of another input"),
+        ([*command, "--part", "0/1"], "is the journal of accounts.import_many, not of accounts.delete"),
+    ):
+        assert run(words) == 2
+        assert f"part-00000-of-00001.started {told}" in capsys.readouterr().err
+    assert len(emulator.accounts) == 400
+    (tmp_path / "gone" / "part-00000-of-00001.started").unlink()  # whoever tidies up is believed
+    assert run(importing) == 0
+    assert ", from an earlier start" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [

@@ -27,7 +27,7 @@ from tim_async.bulk.journal.opened import Job, check_same
 
 from .store import Store
 
-__all__ = ["Lease", "Mark", "take"]
+__all__ = ["Lease", "Mark", "check_mark", "take"]
 
 _LOOKS = 8  # at the mark of another one, within the time of its lease
 _RENEWALS = 4  # of one's own, in that time
@@ -154,6 +154,23 @@ class Lease:
 def _safe(lease: float) -> float:
     """How long a mark is good for its owner: what was sent in the last moment has an answer before the lease ends."""
     return lease * 0.8
+
+
+async def check_mark(store: Store, name: str, job: Job) -> None:
+    """Make sure that a partition was begun as a part of the same job, if it was begun.
+
+    Args:
+        store: where it stands.
+        name: of its first mark.
+        job: what is to be done.
+
+    Raises:
+        JournalUnlike: it was begun as a part of another job.
+        JournalError: the marks cannot be read.
+    """
+    found = await asyncio.to_thread(_newest, store, name)
+    if found.mark is not None:
+        check_same(Path(name), found.mark.job, job)
 
 
 async def take(store: Store, name: str, job: Job, *, lease: float) -> Lease:

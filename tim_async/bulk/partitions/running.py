@@ -20,7 +20,7 @@ from tim_async.bulk.running import Operation, Running, Task
 from tim_async.bulk.source import Source
 from tim_async.operations.command import Priority
 
-from .lease import Lease, take
+from .lease import Lease, check_mark, take
 from .outcomes import kind_of, mark_of, open_writer, read_records
 from .store import Store, store_of
 
@@ -90,6 +90,8 @@ async def run_partition(
     task = Task(operation, source, item, priority, None, on_progress, max_failures=max_failures)
     partition = _Partition(task, place)
     if (earlier := await asyncio.to_thread(partition.told)) is not None:
+        # Or what became of another list would be told of this one.
+        await check_mark(store, mark_of(name), job_of(operation, source, settings))
         return earlier
     held = await take(store, mark_of(name), job_of(operation, source, settings), lease=lease)
     if (earlier := await asyncio.to_thread(partition.told)) is not None:  # its end came while we looked at its mark
