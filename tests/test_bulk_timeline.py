@@ -2,6 +2,7 @@
 
 import math
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,7 @@ async def test_a_second_in_which_nothing_was_answered_is_written_too(tmp_path: P
     recording = recorder(path)
     watching, clock = timeline(10.0)
     recording.watch(watching.take)
+    watching.end()
     watching.begin(PATH, recording.stir)
     watching(PauseBegun(PATH, 9.0, "too many", whole_app=False))
     clock.now = 10.5
@@ -234,3 +236,19 @@ async def test_how_the_lane_stands_gives_the_limit() -> None:
     async with Puppet(yes) as puppet, client_of(puppet, hooks=[watching], limits={PATH: 50.0}) as tim:
         await tim.accounts.delete(["Mary"])
     assert [second.limit for _, second in watching.take() if second.limit] == [5_000]
+
+
+async def test_one_timeline_does_not_watch_two_runs_at_once(tmp_path: Path) -> None:
+    watching, other = bulk.Timeline(), tmp_path / "other.job"
+    async with Puppet(yes) as puppet, client_of(puppet, hooks=[watching]) as tim:
+
+        async def accounts() -> AsyncIterator[str]:
+            with pytest.raises(ValueError, match="the timeline watches another run"):
+                await bulk.run(tim.accounts.delete, ["Bob"], journal=other, timeline=watching)
+            yield "Mary"
+
+        assert (await bulk.run(tim.accounts.delete, accounts(), journal=tmp_path / "one.job", timeline=watching)).ok
+        assert bulk.standing_of(other).starts[-1].how == "refused before anything was sent"
+        assert (await bulk.run(tim.accounts.delete, ["Bob"], journal=other, timeline=watching)).ok
+    for path in (tmp_path / "one.job", other):
+        assert sum(second.calls for second in told(path).values()) == 1

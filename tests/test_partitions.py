@@ -165,6 +165,7 @@ async def test_what_cannot_be_a_partition_is_refused_in_a_line(
     assert "the items can be read only once" in await refused(tim, part, iter(NAMES))
     assert "ValueError: a lease lasts 0.5 s at least" in await refused(tim, part, lease=0.1)
     assert "ValueError: a lease lasts 0.5 s at least" in await refused(tim, part, lease=math.nan)
+    assert "ValueError: max_failures must not be negative: -1" in await refused(tim, part, max_failures=-1)
     assert "InputError: there is no folder" in await refused(tim, tmp_path / "no" / "part")
     assert "has no name" in await refused(tim, f"{tmp_path}/")
     assert "no place that fsspec knows" in await refused(tim, "nothing://part/x")

@@ -10,7 +10,26 @@ from tim_async.printable import sturdy
 
 from .sending import Placed
 
-__all__ = ["First", "TooManyFailures", "is_failure"]
+__all__ = ["First", "TooManyFailures", "check_rows", "is_failure"]
+
+
+def check_rows(**numbers: object) -> None:
+    """Refuse what is no number of rows, before anything is done: a guard that is misread guards nothing.
+
+    Args:
+        **numbers: by the names of the arguments; None is no guard.
+
+    Raises:
+        TypeError: one is no whole number.
+        ValueError: one is negative.
+    """
+    for name, number in numbers.items():
+        if number is None:
+            continue
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TypeError(f"{name} must be a whole number of rows, not {type(number).__name__}")
+        if number < 0:
+            raise ValueError(f"{name} must not be negative: {number}")
 
 
 class TooManyFailures(TIMError):

@@ -29,7 +29,8 @@ class Timeline(Watcher):
         async with Client.from_env(hooks=[timeline]) as tim:
             await bulk.run(tim.accounts.delete, users, journal="users.job", timeline=timeline)
 
-    It can be used for one run after the other; between them it keeps nothing.
+    It can be used for one run after the other; between them it keeps nothing. Runs at the same time need one each, and
+    two of the same command by one client count each other's calls too.
 
     Args:
         clock: wall time, seconds since 1970.
@@ -51,7 +52,12 @@ class Timeline(Watcher):
         Args:
             path: ``service/command``.
             changed: called whenever there is something that `take` may give.
+
+        Raises:
+            ValueError: it watches for another run.
         """
+        if self._path:
+            raise ValueError("the timeline watches another run: give each of those at the same time its own")
         self._path, self._changed = path, changed
         self._seconds, self._pauses = {}, set()
 

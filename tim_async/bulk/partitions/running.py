@@ -12,6 +12,7 @@ from typing import IO, Any, NamedTuple, cast
 from msgspec.structs import replace
 
 from tim_async.bulk.api import item_of, job_of
+from tim_async.bulk.guards import check_rows
 from tim_async.bulk.items import ItemSource
 from tim_async.bulk.journal.errors import JournalError
 from tim_async.bulk.report import Progress, Report, Tally
@@ -75,11 +76,13 @@ async def run_partition(
         JournalUnlike: it was begun as a part of another job.
         JournalError: the marks cannot be read or written. Nothing was sent, in all three cases.
         InputError: the source can be read only once, or there is no such place.
-        ValueError: the lease is too short.
+        ValueError: the lease is too short, or *max_failures* is negative.
+        TypeError: *max_failures* is no whole number.
         OSError: there is no room for the outcomes, not even for the first of them.
     """
     if not lease >= _SHORTEST:
         raise ValueError(f"a lease lasts {_SHORTEST} s at least, not {lease}")
+    check_rows(max_failures=max_failures)
     if not hasattr(type(source), "fingerprint"):
         source = ItemSource(cast("Iterable[Any]", source))
     source = cast("Source", source)
