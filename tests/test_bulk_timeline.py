@@ -252,3 +252,20 @@ async def test_one_timeline_does_not_watch_two_runs_at_once(tmp_path: Path) -> N
         assert (await bulk.run(tim.accounts.delete, ["Bob"], journal=other, timeline=watching)).ok
     for path in (tmp_path / "one.job", other):
         assert sum(second.calls for second in told(path).values()) == 1
+
+
+async def test_a_timeline_that_is_no_hook_is_told_once_a_call_was_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watching, journal = bulk.Timeline(), tmp_path / "it.job"
+    async with Puppet(yes) as puppet, client_of(puppet) as tim:
+        for accounts in ([""], ["Mary"]):
+            assert not caplog.records
+            await bulk.run(
+                tim.accounts.delete, accounts, journal=tmp_path / f"{len(accounts[0])}.job", timeline=watching
+            )
+    (record,) = caplog.records
+    assert record.getMessage().endswith("4.job will tell nothing of calls: the timeline is none of the client's hooks")
+    async with Puppet(yes) as puppet, client_of(puppet, hooks=[watching]) as tim:
+        await bulk.run(tim.accounts.delete, ["Mary"], journal=journal, timeline=watching)
+    assert len(caplog.records) == 1

@@ -40,6 +40,8 @@ class Timeline(Watcher):
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.heard = False
+        """Whether a client told it of anything, since `begin`."""
         self._path = ""
         self._changed: Callable[[], object] = _nothing
         self._seconds: dict[int, Second] = {}
@@ -58,7 +60,7 @@ class Timeline(Watcher):
         """
         if self._path:
             raise ValueError("the timeline watches another run: give each of those at the same time its own")
-        self._path, self._changed = path, changed
+        self._path, self._changed, self.heard = path, changed, False
         self._seconds, self._pauses = {}, set()
 
     def end(self) -> None:
@@ -74,6 +76,7 @@ class Timeline(Watcher):
     def __call__(self, event: Event, /) -> None:  # noqa: D102 - inherited
         if not self._path:
             return
+        self.heard = True
         match event:
             case CallEvent() if event.path == self._path:
                 self._count(event)
