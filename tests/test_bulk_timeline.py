@@ -94,6 +94,24 @@ def test_a_pause_is_spread_over_its_seconds_and_two_at_once_are_one() -> None:
     assert [(at, second.paused) for at, second in watching.take()] == [(12, 10)]
 
 
+def test_a_run_that_begins_in_a_pause_is_told_of_the_rest_of_it() -> None:
+    watching, clock = timeline()
+    watching.end()
+    for path, whole_app in (("another", False), ("another", True), ("a third", True), (PATH, False)):
+        watching(PauseBegun(path, 9.0, "too many", whole_app=whole_app))
+    clock.now = 20.5
+    watching.begin(PATH)
+    clock.now = 21.25
+    assert [(at, second.paused) for at, second in watching.take()] == [(20, 50), (21, 25)]
+    watching(PauseEnded(PATH, 11.5, whole_app=False))
+    watching(PauseEnded("another", 11.5, whole_app=True))  # that of another command lasts
+    clock.now = 21.5
+    watching.end()
+    clock.now = 30.0
+    assert [(at, second.paused) for at, second in watching.take()] == [(21, 25)]
+    assert watching.take() == []
+
+
 def test_a_machine_that_slept_through_a_pause_does_not_write_down_a_week() -> None:
     watching, clock = timeline()
     watching(PauseBegun(PATH, 1.0, "too many", whole_app=False))
