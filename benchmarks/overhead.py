@@ -4,10 +4,10 @@ Usage: python benchmarks/overhead.py [--rounds 15] [--calls 300] [--command get_
 
 The client sends `calls` calls of 100 accounts each through its ordinary operation, 16 in flight, to a server in another
 process. `bare` is the loop that one would write by hand if speed were all, with nothing around it; the others are what
-PyPI has for it (rivals.py says what each does). Rounds of all alternate, and who begins changes from round to round,
-since each finds the memory as the one before it left it; what counts is the median of the CPU time of this process.
-The server answers in the order of the question, or, with --shuffled, in any. Where uvloop is installed, get_tags is
-measured on it too. Prints a table, writes results/overhead.json and .png.
+others have published for it (rivals.py says what each does). Rounds of all alternate, and who begins changes from round
+to round, since each finds the memory as the one before it left it; what counts is the median of the CPU time of this
+process. The server answers in the order of the question, or, with --shuffled, in any. Where uvloop is installed,
+get_tags is measured on it too. Prints a table, writes results/overhead.json and .png.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The same calls made otherwise: by hand, and with what PyPI has for it, where that is installed.
+"""The same calls made otherwise: by hand, and with what others have published for it, where that is installed.
 
 All of them get it easier than the client: a signature made once, no retry, no limit, no outcomes. All but the last one
 share the session, the codec and the 16 calls in flight, so that what differs is the way to make many calls.

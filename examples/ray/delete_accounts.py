@@ -24,8 +24,8 @@ PATIENCE = 100  # starts of one file, a second apart while others have it
 class Deleter:
     """Has one client, opened in its own loop; Ray starts it anew when it died, with the file it was at."""
 
-    def __init__(self, redis: str, actors: int) -> None:
-        self._limiter = RedisLimiter(redis, processes=actors)
+    def __init__(self, redis: str, actors: int, margin: float) -> None:
+        self._limiter = RedisLimiter(redis, processes=actors, margin=margin)
         self._client: Client | None = None
 
     async def delete(self, users: Path, outcomes: Path) -> tuple[bool, str]:
@@ -40,10 +40,10 @@ class Deleter:
         return report.outcomes is not None, str(report.stopped_by or report.counts)
 
 
-def main(source: Path, outcomes: Path, *, redis: str, address: str, actors: int) -> None:
+def main(source: Path, outcomes: Path, *, redis: str, address: str, actors: int, margin: float) -> None:
     ray.init(address=address, log_to_driver=False, logging_level="warning")
     # Actors of a driver that was killed may live a few seconds longer: they are counted in the shares of the budget.
-    idle = [Deleter.remote(redis, 2 * actors) for _ in range(actors)]
+    idle = [Deleter.remote(redis, 2 * actors, margin) for _ in range(actors)]
     waiting = deque((users, 1) for users in sorted(source.glob("*.parquet")))
     running = {}
     while waiting or running:
@@ -70,4 +70,5 @@ if __name__ == "__main__":
     parser.add_argument("--redis", required=True)
     parser.add_argument("--address", default="auto", help="of the cluster; 'local' starts one on this machine")
     parser.add_argument("--actors", type=int, default=4)
+    parser.add_argument("--margin", type=float, default=0.98, help="share of the limit that is used at most")
     main(**vars(parser.parse_args()))

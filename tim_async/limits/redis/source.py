@@ -33,7 +33,8 @@ RUN_SECONDS: Final = 0.06
 PROBE: Final = 0.5
 """Most seconds between two tries to reach Redis again: a try is one small command, so that may be often."""
 RECHECK: Final = 0.1
-"""Seconds between two looks at the calls that were made without Redis and are still out."""
+"""Most seconds between two looks while somebody waits and has no slot, or calls made without Redis are still out: what
+they wait for may have changed between the look and the talk that it began."""
 
 
 class Share:
@@ -119,7 +120,7 @@ class SlotSource(Source):
         if not self.slots.booked:
             when = max(self._opens, self._book_at(now))
             when = when if when > now else math.inf
-        return min(when, now + RECHECK) if self.slots.elsewhere else when
+        return min(when, now + RECHECK) if self.slots.elsewhere or not self.slots.booked else when
 
     def end(self, permit: Permit, now: float, *, refused: bool) -> None:
         """The call is over; if it was refused for its frequency, all processes go slower."""
