@@ -38,17 +38,20 @@ class TooManyFailures(TIMError):
     Args:
         failed: rows that failed.
         most: how many may.
+        earlier: whether they failed in an earlier start, which did something, so that this one sent nothing.
     """
 
-    def __init__(self, failed: int, most: int) -> None:
-        super().__init__(failed, most)
+    def __init__(self, failed: int, most: int, earlier: bool = False) -> None:
+        super().__init__(failed, most, earlier)
         self.failed = failed
         self.most = most
+        self.earlier = earlier
 
     @sturdy
     def __str__(self) -> str:
         rows = "1 row" if self.failed == 1 else f"{self.failed:,} rows"
-        return f"{rows} failed, more than the {self.most:,} that may fail"
+        told = f"{rows} failed, more than the {self.most:,} that may fail"
+        return f"{told}; that was in an earlier start, so to go on allow more" if self.earlier else told
 
 
 def is_failure(outcome: Outcome[object]) -> bool:

@@ -157,7 +157,7 @@ class _Partition:
         failed, most = held.failed_before, self._task.max_failures
         if most is not None and failed > most:
             await held.end("stopped by the guard of an earlier start", sent=True, failed=failed)
-            return self._report(Tally(), stopped_by=TooManyFailures(failed, most))
+            return self._report(Tally(), stopped_by=TooManyFailures(failed, most, earlier=True))
         async with _kept(held):
             if held.sent_before:  # the calls of the predecessor still count at the service
                 await asyncio.sleep(max(1.0, 1.0 / endpoint.rate) + _MARGIN)
