@@ -471,6 +471,11 @@ async def forgotten(_: Any) -> None:
         ({"source": bulk.AccountFile("users.csv")}, "open users.csv first: with AccountFile"),
         ({"journal": ""}, "it is no name of a file"),
         ({"journal": "a\0b"}, "cannot be written: embedded null byte"),
+        ({"first": -1}, "first must not be negative: -1"),
+        ({"first": 1.5}, "first must be a whole number of rows, not float"),
+        ({"max_failures": "1%"}, "max_failures must be a whole number of rows, not str"),
+        ({"max_failures": True}, "not bool"),
+        ({"timeline": bulk.Timeline}, r"timeline must be a bulk.Timeline\(\), not <class"),
     ],
 )
 async def test_what_is_no_argument_of_a_run_is_told_before_anything_is_sent(
@@ -483,7 +488,7 @@ async def test_what_is_no_argument_of_a_run_is_told_before_anything_is_sent(
             "journal": tmp_path / "it.job",
             **change,
         }
-        with pytest.raises((TypeError, RuntimeError, bulk.JournalError), match=told):
+        with pytest.raises((TypeError, ValueError, RuntimeError, bulk.JournalError), match=told):
             await bulk.run(**said)
     assert (calls(emulator), list(tmp_path.iterdir())) == (0, [])  # noqa: ASYNC240 - a test may look
 

@@ -2,6 +2,7 @@
 
 import math
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,24 @@ def test_a_pause_is_spread_over_its_seconds_and_two_at_once_are_one() -> None:
     assert [(at, second.paused) for at, second in watching.take()] == [(12, 10)]
 
 
+def test_a_run_that_begins_in_a_pause_is_told_of_the_rest_of_it() -> None:
+    watching, clock = timeline()
+    watching.end()
+    for path, whole_app in (("another", False), ("another", True), ("a third", True), (PATH, False)):
+        watching(PauseBegun(path, 9.0, "too many", whole_app=whole_app))
+    clock.now = 20.5
+    watching.begin(PATH)
+    clock.now = 21.25
+    assert [(at, second.paused) for at, second in watching.take()] == [(20, 50), (21, 25)]
+    watching(PauseEnded(PATH, 11.5, whole_app=False))
+    watching(PauseEnded("another", 11.5, whole_app=True))  # that of another command lasts
+    clock.now = 21.5
+    watching.end()
+    clock.now = 30.0
+    assert [(at, second.paused) for at, second in watching.take()] == [(21, 25)]
+    assert watching.take() == []
+
+
 def test_a_machine_that_slept_through_a_pause_does_not_write_down_a_week() -> None:
     watching, clock = timeline()
     watching(PauseBegun(PATH, 1.0, "too many", whole_app=False))
@@ -172,6 +191,7 @@ async def test_a_second_in_which_nothing_was_answered_is_written_too(tmp_path: P
     recording = recorder(path)
     watching, clock = timeline(10.0)
     recording.watch(watching.take)
+    watching.end()
     watching.begin(PATH, recording.stir)
     watching(PauseBegun(PATH, 9.0, "too many", whole_app=False))
     clock.now = 10.5
@@ -234,3 +254,36 @@ async def test_how_the_lane_stands_gives_the_limit() -> None:
     async with Puppet(yes) as puppet, client_of(puppet, hooks=[watching], limits={PATH: 50.0}) as tim:
         await tim.accounts.delete(["Mary"])
     assert [second.limit for _, second in watching.take() if second.limit] == [5_000]
+
+
+async def test_one_timeline_does_not_watch_two_runs_at_once(tmp_path: Path) -> None:
+    watching, other = bulk.Timeline(), tmp_path / "other.job"
+    async with Puppet(yes) as puppet, client_of(puppet, hooks=[watching]) as tim:
+
+        async def accounts() -> AsyncIterator[str]:
+            with pytest.raises(ValueError, match="the timeline watches another run"):
+                await bulk.run(tim.accounts.delete, ["Bob"], journal=other, timeline=watching)
+            yield "Mary"
+
+        assert (await bulk.run(tim.accounts.delete, accounts(), journal=tmp_path / "one.job", timeline=watching)).ok
+        assert bulk.standing_of(other).starts[-1].how == "refused before anything was sent"
+        assert (await bulk.run(tim.accounts.delete, ["Bob"], journal=other, timeline=watching)).ok
+    for path in (tmp_path / "one.job", other):
+        assert sum(second.calls for second in told(path).values()) == 1
+
+
+async def test_a_timeline_that_is_no_hook_is_told_once_a_call_was_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watching, journal = bulk.Timeline(), tmp_path / "it.job"
+    async with Puppet(yes) as puppet, client_of(puppet) as tim:
+        for accounts in ([""], ["Mary"]):
+            assert not caplog.records
+            await bulk.run(
+                tim.accounts.delete, accounts, journal=tmp_path / f"{len(accounts[0])}.job", timeline=watching
+            )
+    (record,) = caplog.records
+    assert record.getMessage().endswith("4.job will tell nothing of calls: the timeline is none of the client's hooks")
+    async with Puppet(yes) as puppet, client_of(puppet, hooks=[watching]) as tim:
+        await bulk.run(tim.accounts.delete, ["Mary"], journal=journal, timeline=watching)
+    assert len(caplog.records) == 1

@@ -166,7 +166,7 @@ class Told:
     """What the journal of a deletion tells, held against the books."""
 
     def __init__(self, journal: Path) -> None:
-        with io.BytesIO() as sink, bulk.AccountFile(journal.with_suffix(".txt")) as accounts:
+        with io.BytesIO() as sink, bulk.AccountFile(journal.with_suffix(".jsonl")) as accounts:
             known = bulk.Known(journal)
             bulk.export_outcomes(known, accounts, sink)
             outcomes = [json.loads(line) for line in sink.getvalue().splitlines()]
@@ -293,3 +293,17 @@ async def test_what_the_service_says_no_to_is_an_http_status(tmp_path: Path) -> 
                 assert reply.status == 422
             it.stop()
             await it.ended()
+
+
+async def test_whatever_an_account_looks_like_it_is_that_one_which_is_deleted(tmp_path: Path) -> None:
+    lists = [['{"account": "Mary"}'], ['["Mary"]'], ["PAR1"], ['"Mary"', "Bob"], ["Mary,Bob"], ["account"], ["é😀"]]
+    wanted = [account for accounts in lists for account in accounts]
+    async with EmulatorProcess.open() as emulator:
+        await emulator.add(["Mary", *wanted])
+        async with web(emulator, tmp_path) as it:
+            for accounts in lists:
+                *_, last = await it.events(await it.delete(accounts))
+                assert (last["counts"]["Ok"], last["over"]) == (len(accounts), True)
+            it.stop()
+            await it.ended()
+        assert await emulator.accounts() == {"Mary"}

@@ -129,6 +129,34 @@ async def test_a_start_that_could_do_nothing_leaves_no_doubt(emulator: Emulator,
     assert report.counts["Ok"] == 300
 
 
+async def test_what_a_guard_stopped_stays_stopped_until_somebody_says_more(
+    emulator: Emulator, tim: Client, tmp_path: Path
+) -> None:
+    many = [*NAMES, *(f"nobody{number}" for number in range(3_000))]
+    first = await bulk.run_partition(tim.accounts.delete, many, tmp_path / "part", max_failures=50)
+    sent = calls(emulator)
+    assert isinstance(first.stopped_by, bulk.TooManyFailures)
+    assert first.counts["Rejected"] > 50
+    for _ in range(2):
+        again = await bulk.run_partition(tim.accounts.delete, many, tmp_path / "part", max_failures=50)
+        assert str(again.stopped_by) == f"{first.stopped_by}; that was in an earlier start, so to go on allow more"
+        assert (again.outcomes, again.open, again.resumable, calls(emulator)) == (None, 3_300, True, sent)
+    last = await bulk.run_partition(tim.accounts.delete, many, tmp_path / "part")
+    assert (last.counts["Ok"], last.open, calls(emulator)) == (3_300, 0, sent + 33)
+
+
+async def test_a_guard_that_stopped_what_had_no_effect_may_be_asked_again(
+    emulator: Emulator, tim: Client, tmp_path: Path
+) -> None:
+    nobody = [f"nobody{number}" for number in range(300)]
+    first = await bulk.run_partition(tim.accounts.delete, nobody, tmp_path / "part", max_failures=50)
+    assert isinstance(first.stopped_by, bulk.TooManyFailures)
+    sent = calls(emulator)
+    emulator.accounts.add(*nobody)
+    assert (await bulk.run_partition(tim.accounts.delete, nobody, tmp_path / "part", max_failures=50)).ok
+    assert calls(emulator) == sent + 3
+
+
 async def test_while_one_works_the_second_is_kept_out_however_often_it_tries(
     emulator: Emulator, tim: Client, tmp_path: Path
 ) -> None:
@@ -165,6 +193,7 @@ async def test_what_cannot_be_a_partition_is_refused_in_a_line(
     assert "the items can be read only once" in await refused(tim, part, iter(NAMES))
     assert "ValueError: a lease lasts 0.5 s at least" in await refused(tim, part, lease=0.1)
     assert "ValueError: a lease lasts 0.5 s at least" in await refused(tim, part, lease=math.nan)
+    assert "ValueError: max_failures must not be negative: -1" in await refused(tim, part, max_failures=-1)
     assert "InputError: there is no folder" in await refused(tim, tmp_path / "no" / "part")
     assert "has no name" in await refused(tim, f"{tmp_path}/")
     assert "no place that fsspec knows" in await refused(tim, "nothing://part/x")

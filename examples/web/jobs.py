@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -33,7 +34,7 @@ class Deletions:
 
     Args:
         tim: the client; when it is closed, the deletions end, and their journals know where.
-        folder: ``ID.txt`` holds the accounts, ``ID.job`` what became of them.
+        folder: ``ID.jsonl`` holds the accounts, ``ID.job`` what became of them.
     """
 
     def __init__(self, tim: Client, folder: Path) -> None:
@@ -50,13 +51,18 @@ class Deletions:
 
     def _keep(self, name: str, accounts: Sequence[str]) -> None:
         part = self._folder / f"{name}.part"
-        part.write_text("".join(f"{account}\n" for account in accounts))
-        part.rename(self._folder / f"{name}.txt")
+        # Not the bare accounts: a file of which the first one is `{"account": "Mary"}` would be a list of Mary.
+        lines = msgspec.json.Encoder().encode_lines({"account": account} for account in accounts)
+        with part.open("wb") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(self._folder / f"{name}.jsonl")
 
     async def go_on(self) -> None:
         """Run again whatever is in the folder; what is done already sends nothing."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(self._folder.glob("*.txt")):
+        for path in sorted(self._folder.glob("*.jsonl")):
             self._run(path.stem)
 
     def _run(self, name: str) -> None:
@@ -64,7 +70,7 @@ class Deletions:
 
     async def _delete(self, name: str) -> None:
         try:
-            with bulk.AccountFile(self._folder / f"{name}.txt") as accounts:
+            with bulk.AccountFile(self._folder / f"{name}.jsonl") as accounts:
                 await bulk.run(self._tim.accounts.delete, accounts, journal=self._journal(name), rested_ok=True)
         except bulk.JournalHeld:
             return  # another process has it
@@ -79,10 +85,10 @@ class Deletions:
         return await asyncio.to_thread(self._look, name)
 
     def _look(self, name: str) -> Standing | None:
-        if not name.isalnum() or not (self._folder / f"{name}.txt").exists():
+        if not name.isalnum() or not (self._folder / f"{name}.jsonl").exists():
             return None
         if not self._journal(name).exists():
-            with bulk.AccountFile(self._folder / f"{name}.txt") as accounts:
+            with bulk.AccountFile(self._folder / f"{name}.jsonl") as accounts:
                 return Standing(accounts.count, {}, over=not accounts.count)
         told = bulk.standing_of(self._journal(name))
         given = told.source["count"]
@@ -106,7 +112,7 @@ class Deletions:
     def _export(self, name: str) -> Iterator[bytes]:
         file = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115 - whoever reads it to its end drops it
         if self._journal(name).exists():
-            with bulk.AccountFile(self._folder / f"{name}.txt") as accounts:
+            with bulk.AccountFile(self._folder / f"{name}.jsonl") as accounts:
                 bulk.export_outcomes(bulk.Known(self._journal(name)), accounts, file)
         file.seek(0)
         return iter(partial(file.read, BLOCK), b"")  # line by line, each would be a trip to a thread

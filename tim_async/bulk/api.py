@@ -13,6 +13,7 @@ import msgspec
 
 from tim_async.operations.command import Priority
 
+from .guards import check_rows
 from .items import ItemSource
 from .journal.opened import Job, Opened, open_journal
 from .journal.patience import to_its_end
@@ -87,8 +88,12 @@ async def run(
         JournalError: the journal cannot be used: `JournalHeld` by another process, `JournalBroken`, `JournalUnlike` for
             another job, `JournalRested` if somebody has to say yes first, `JournalFull`. Nothing was sent.
         TypeError: the source's items have not the form that the operation takes, or an argument is none of its kind.
+        ValueError: a number of rows is negative, or the timeline watches another run at this moment.
     """
     _check(operation, item=item, sink=sink, on_progress=on_progress)
+    check_rows(first=first, max_failures=max_failures)
+    if timeline is not None and not isinstance(timeline, Timeline):
+        raise TypeError(f"timeline must be a bulk.Timeline(), not {timeline!r}")
     if not hasattr(type(source), "fingerprint"):
         source = ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", source))
     source = cast("Source", source)
@@ -104,7 +109,13 @@ async def run(
         rested_ok=rested_ok,
         deletes=operation.endpoint.method.startswith(_DELETES),
     )
-    return await Running(task, await _opened(opening)).go()
+    opened = await _opened(opening)
+    try:
+        running = Running(task, opened)
+    except BaseException:
+        opened.close("refused before anything was sent")
+        raise
+    return await running.go()
 
 
 def _check(operation: Any, *, item: Any, **functions: Any) -> None:

@@ -10,7 +10,26 @@ from tim_async.printable import sturdy
 
 from .sending import Placed
 
-__all__ = ["First", "TooManyFailures", "is_failure"]
+__all__ = ["First", "TooManyFailures", "check_rows", "is_failure"]
+
+
+def check_rows(**numbers: object) -> None:
+    """Refuse what is no number of rows, before anything is done: a guard that is misread guards nothing.
+
+    Args:
+        **numbers: by the names of the arguments; None is no guard.
+
+    Raises:
+        TypeError: one is no whole number.
+        ValueError: one is negative.
+    """
+    for name, number in numbers.items():
+        if number is None:
+            continue
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TypeError(f"{name} must be a whole number of rows, not {type(number).__name__}")
+        if number < 0:
+            raise ValueError(f"{name} must not be negative: {number}")
 
 
 class TooManyFailures(TIMError):
@@ -19,17 +38,20 @@ class TooManyFailures(TIMError):
     Args:
         failed: rows that failed.
         most: how many may.
+        earlier: whether they failed in an earlier start, which did something, so that this one sent nothing.
     """
 
-    def __init__(self, failed: int, most: int) -> None:
-        super().__init__(failed, most)
+    def __init__(self, failed: int, most: int, earlier: bool = False) -> None:
+        super().__init__(failed, most, earlier)
         self.failed = failed
         self.most = most
+        self.earlier = earlier
 
     @sturdy
     def __str__(self) -> str:
         rows = "1 row" if self.failed == 1 else f"{self.failed:,} rows"
-        return f"{rows} failed, more than the {self.most:,} that may fail"
+        told = f"{rows} failed, more than the {self.most:,} that may fail"
+        return f"{told}; that was in an earlier start, so to go on allow more" if self.earlier else told
 
 
 def is_failure(outcome: Outcome[object]) -> bool:

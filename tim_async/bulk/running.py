@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -26,6 +27,8 @@ from .timeline import Timeline
 from .writing import Record, record
 
 __all__ = ["Operation", "Running", "Task"]
+
+log = logging.getLogger("tim_async")
 
 _EVERY = 0.1  # seconds between two tellings of the progress
 
@@ -118,6 +121,7 @@ class Running:
             try:
                 self._tell(always=True)
                 await self._send_all()
+                self._look_for_a_deaf_timeline()
                 self._tell(always=True)
                 how, stopped_by = self._end(), self._guard()
             except (TIMError, InputError, OSError) as exc:
@@ -130,6 +134,13 @@ class Running:
         if stopped_by is None and self._journal is not None:
             stopped_by = self._journal[1].failure
         return self._report(stopped_by)
+
+    def _look_for_a_deaf_timeline(self) -> None:
+        timeline, journal = self._task.timeline, self._journal
+        if timeline is not None and journal is not None and journal[1].asked and not timeline.heard:
+            log.warning(
+                "%s will tell nothing of calls: the timeline is none of the client's hooks", journal[0].store.path
+            )
 
     def _end(self) -> str:
         if self._held_back:

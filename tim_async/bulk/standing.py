@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from .journal.lock import holder_of, is_held
+from .journal.glance import look
 from .journal.opened import Job
 from .journal.runs import MAYBE, NOTHING, Ending, States
 from .journal.store import Result, Start, Store
 from .report import KINDS, WHOLE
 
-__all__ = ["Known", "Standing", "holder", "standing_from", "standing_of"]
+__all__ = ["Known", "Standing", "standing_from", "standing_of"]
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,12 +80,12 @@ class Known:
     """
 
     def __init__(self, path: str | Path) -> None:
-        path = Path(path)
-        held_by = holder(path)
-        with closing(Store(path, writes=False)) as store, store.still():
-            self._endings, self._states = store.load()
-            self._results = list(store.results())
-            self.standing = standing_from(store, self._states, held_by)
+        look(Path(path), self._read)
+
+    def _read(self, store: Store, held_by: str) -> None:
+        self._endings, self._states = store.load()
+        self._results = list(store.results())
+        self.standing = standing_from(store, self._states, held_by)
 
     def rows(self) -> Iterator[tuple[Ending | None, str | None]]:
         """Of each row in order: how it ended, and what was read of it as JSON. None where there is no such thing.
@@ -110,11 +109,6 @@ def _spread(results: list[Result]) -> Iterator[tuple[int, str | None]]:
     for first, rows, value in results:
         for place in range(first, first + rows):
             yield place, value
-
-
-def holder(path: Path) -> str:
-    """Which process works with a journal at this moment; empty if none does."""
-    return str(holder_of(path) or "another process") if is_held(path) else ""
 
 
 def standing_from(store: Store, states: States, held_by: str) -> Standing:
@@ -152,7 +146,4 @@ def standing_of(journal: str | Path) -> Standing:
     Raises:
         JournalError: it cannot be read, or is no journal.
     """
-    path = Path(journal)
-    held_by = holder(path)
-    with closing(Store(path, writes=False)) as store, store.still():
-        return standing_from(store, store.load()[1], held_by)
+    return look(Path(journal), lambda store, held_by: standing_from(store, store.load()[1], held_by))

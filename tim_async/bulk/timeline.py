@@ -29,7 +29,8 @@ class Timeline(Watcher):
         async with Client.from_env(hooks=[timeline]) as tim:
             await bulk.run(tim.accounts.delete, users, journal="users.job", timeline=timeline)
 
-    It can be used for one run after the other; between them it keeps nothing.
+    It can be used for one run after the other; between them it counts nothing. Runs at the same time need one each, and
+    two of the same command by one client count each other's calls too.
 
     Args:
         clock: wall time, seconds since 1970.
@@ -39,10 +40,12 @@ class Timeline(Watcher):
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.heard = False
+        """Whether a client told it of anything, since `begin`."""
         self._path = ""
         self._changed: Callable[[], object] = _nothing
         self._seconds: dict[int, Second] = {}
-        self._pauses: set[bool] = set()  # of the command, of the whole app
+        self._pauses: set[tuple[str, bool]] = set()  # that last: the command, and whether it is the whole app's
         self._paused_since = 0.0
 
     def begin(self, path: str, changed: Callable[[], object] = _nothing) -> None:
@@ -51,12 +54,18 @@ class Timeline(Watcher):
         Args:
             path: ``service/command``.
             changed: called whenever there is something that `take` may give.
+
+        Raises:
+            ValueError: it watches for another run.
         """
-        self._path, self._changed = path, changed
-        self._seconds, self._pauses = {}, set()
+        if self._path:
+            raise ValueError("the timeline watches another run: give each of those at the same time its own")
+        self._path, self._changed, self.heard = path, changed, False
+        self._seconds, self._paused_since = {}, self._clock()  # a pause may have begun before
 
     def end(self) -> None:
-        """Watch no more."""
+        """Watch no more; what was gathered until now can still be taken."""
+        self._pause_until(self._clock())
         self._path, self._changed = "", _nothing
 
     def take(self) -> list[tuple[int, Second]]:
@@ -66,27 +75,28 @@ class Timeline(Watcher):
         return taken
 
     def __call__(self, event: Event, /) -> None:  # noqa: D102 - inherited
+        if isinstance(event, PauseBegun | PauseEnded):
+            self._note_pause(event)
         if not self._path:
             return
+        self.heard = True
         match event:
-            case CallEvent() if event.path == self._path:
+            case CallEvent(path=self._path):
                 self._count(event)
             case LaneEvent(path=self._path, statistics=told):
                 self._second(self._clock()).limit = round(told.limit * told.share * _HUNDREDTHS)
             case LaneSlowed(path=self._path, rate=rate):
                 self._second(self._clock()).limit = round(rate * _HUNDREDTHS)
-            case PauseBegun() if self._is_ours(event):
-                self._pause_until(self._clock())
-                self._pauses.add(event.whole_app)
-            case PauseEnded() if self._is_ours(event):
-                self._pause_until(self._clock())
-                self._pauses.discard(event.whole_app)
+            case PauseBegun() | PauseEnded() if event.whole_app or event.path == self._path:
+                pass
             case _:
                 return
         self._changed()
 
-    def _is_ours(self, event: PauseBegun | PauseEnded) -> bool:
-        return event.whole_app or event.path == self._path
+    def _note_pause(self, event: PauseBegun | PauseEnded) -> None:
+        self._pause_until(self._clock())
+        change = self._pauses.add if isinstance(event, PauseBegun) else self._pauses.discard
+        change((event.path, event.whole_app))
 
     def _second(self, at: float) -> Second:
         return self._seconds.setdefault(int(at), Second())
@@ -105,7 +115,8 @@ class Timeline(Watcher):
     def _pause_until(self, now: float) -> None:
         """Write down the pause that there was until now, if there was one."""
         at, self._paused_since = max(self._paused_since, now - _ASLEEP), now
-        while self._pauses and at < now:
+        pauses = self._path and any(whole_app or path == self._path for path, whole_app in self._pauses)
+        while pauses and at < now:
             end = min(math.floor(at) + 1.0, now)
             self._second(at).paused += round((end - at) * _HUNDREDTHS)
             at = end

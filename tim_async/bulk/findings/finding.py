@@ -6,16 +6,16 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tim_async import __version__
+from tim_async.bulk.journal.glance import look
 from tim_async.bulk.journal.runs import MAYBE, NOTHING
 from tim_async.bulk.journal.store import Store
 from tim_async.bulk.report import WHOLE
 from tim_async.bulk.rows import InputError
-from tim_async.bulk.standing import Standing, holder, standing_from
+from tim_async.bulk.standing import Standing, standing_from
 from tim_async.service.endpoints import ENDPOINTS, Endpoint
 from tim_async.transport.hosts import REGIONS
 
@@ -43,7 +43,7 @@ def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
         JournalError: the journal cannot be read, or is none.
         InputError: accounts are wanted, and the input is not there, or is not the one of then.
     """
-    standing, replay, moments, latencies = read = _read(Path(journal))
+    standing, replay, moments, latencies = read = look(Path(journal), _read)
     endpoint = next((row for row in ENDPOINTS if f"{row.group}.{row.method}" == standing.job.command), None)
     kinds, numbered = _numbered(read, endpoint, accounts=accounts)
     state, runs, asked = _state(standing), list(_runs(standing, replay)), list(_asked(replay, endpoint))
@@ -82,13 +82,12 @@ class _Read(NamedTuple):
     latencies: Counter[int]
 
 
-def _read(path: Path) -> _Read:
-    held_by, latencies = holder(path), Counter[int]()
-    with closing(Store(path, writes=False)) as store, store.still():
-        replay = Replay(store)
-        standing = standing_from(store, replay.states, held_by)
-        moments = list(_moments(store, latencies))
-        return _Read(standing, replay, moments, latencies)
+def _read(store: Store, held_by: str) -> _Read:
+    latencies = Counter[int]()
+    replay = Replay(store)
+    standing = standing_from(store, replay.states, held_by)
+    moments = list(_moments(store, latencies))
+    return _Read(standing, replay, moments, latencies)
 
 
 def _moments(store: Store, latencies: Counter[int]) -> Iterator[Moment]:

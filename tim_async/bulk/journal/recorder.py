@@ -71,6 +71,8 @@ class Recorder:
         self._thread = ThreadPoolExecutor(1, "tim_async journal")
         self._timer: asyncio.TimerHandle | None = None
         self._last: asyncio.Future[None] | None = None
+        self.asked = False
+        """Whether a call was to be sent."""
         self.failure: Exception | None = None
         """Why it cannot be written any more."""
 
@@ -96,6 +98,7 @@ class Recorder:
         Raises:
             JournalError: it cannot be written, so they must not be sent.
         """
+        self.asked = True
         if self.failure is None and self._promise(places):
             self._commit()
         # Also when nothing is new: what covers these rows may still be on its way to the disk.

@@ -49,6 +49,8 @@ class Mark(msgspec.Struct, frozen=True):
     renewed: int = 0
     ended: str = ""
     """How it ended; empty while it goes on, and for one that was killed."""
+    failed: int = 0
+    """How many rows failed when a guard ended it, or the one before it; 0 if none did."""
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.since}"
@@ -75,6 +77,8 @@ class Lease:
     def __init__(self, store: Store, name: str, after: str, mark: Mark, taken: float) -> None:
         self.sent_before = mark.sent
         """Whether an earlier start may have sent something."""
+        self.failed_before = mark.failed
+        """How many rows had failed when a guard ended the earlier start; 0 if none did."""
         self._store = store
         self._name = name
         self._after = after
@@ -115,16 +119,17 @@ class Lease:
         """
         await self._write()
 
-    async def end(self, how: str, *, sent: bool) -> None:
+    async def end(self, how: str, *, sent: bool, failed: int = 0) -> None:
         """Let others have it at once.
 
         Args:
             how: this start ended.
             sent: whether it sent something that counts; where it surely did not, the next one need not know of it.
+            failed: how many rows had failed when a guard ended it.
         """
         self._stop.set()
         with suppress(JournalError):  # then the next one has to wait for the end of the lease
-            await self._write(ended=how, sent=self.sent_before or sent)
+            await self._write(ended=how, sent=self.sent_before or sent, failed=failed)
 
     def _is_good(self) -> bool:
         return self._lost is None and self._mark.sent and self._now() < self._until
@@ -195,7 +200,8 @@ async def take(store: Store, name: str, job: Job, *, lease: float) -> Lease:
     sent = bool(found.number and (found.mark is None or found.mark.sent))
     began = asyncio.get_running_loop().time()
     pid, host, since = os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S")
-    mark = Mark(uuid4().hex, pid, host, since, lease, job, sent)
+    failed = found.mark.failed if found.mark else 0
+    mark = Mark(uuid4().hex, pid, host, since, lease, job, sent, failed=failed)
     mine, after = (_named(name, found.number + more) for more in (1, 2))
     data = msgspec.json.encode(mark)
     if not await asyncio.to_thread(store.create, mine, data):

@@ -12,6 +12,7 @@ from typing import IO, Any, NamedTuple, cast
 from msgspec.structs import replace
 
 from tim_async.bulk.api import item_of, job_of
+from tim_async.bulk.guards import TooManyFailures, check_rows
 from tim_async.bulk.items import ItemSource
 from tim_async.bulk.journal.errors import JournalError
 from tim_async.bulk.report import Progress, Report, Tally
@@ -63,7 +64,9 @@ async def run_partition(
         on_progress: the same.
         priority: the same.
         settings: the same.
-        max_failures: the same; the partition is then to be run again.
+        max_failures: the same. Where something was done, the partition stays stopped, so that no automatic retry goes
+            past the guard: begun anew, what failed could not be told from what was done. To go on, say a higher number
+            than failed, or None.
         lease: seconds after which the partition of a process that is gone is free for others.
         storage_options: what fsspec's driver takes.
 
@@ -75,11 +78,13 @@ async def run_partition(
         JournalUnlike: it was begun as a part of another job.
         JournalError: the marks cannot be read or written. Nothing was sent, in all three cases.
         InputError: the source can be read only once, or there is no such place.
-        ValueError: the lease is too short.
+        ValueError: the lease is too short, or *max_failures* is negative.
+        TypeError: *max_failures* is no whole number.
         OSError: there is no room for the outcomes, not even for the first of them.
     """
     if not lease >= _SHORTEST:
         raise ValueError(f"a lease lasts {_SHORTEST} s at least, not {lease}")
+    check_rows(max_failures=max_failures)
     if not hasattr(type(source), "fingerprint"):
         source = ItemSource(cast("Iterable[Any]", source))
     source = cast("Source", source)
@@ -125,25 +130,36 @@ class _Partition:
             for record in read_records(file, kind_of(name)):
                 tally.add(record)
                 last = max(last, record.row)
+        return self._report(tally, last_row=last, outcomes=whole)
+
+    def _report(
+        self, tally: Tally, *, last_row: int = 0, outcomes: str | None = None, stopped_by: Exception | None = None
+    ) -> Report:
+        """What is told where nothing was sent in this start."""
         return Report(
             command=job_of(self._task.operation, self._task.source).command,
             source=self._task.source.name,
             total=self._task.source.count,
             counts=dict(tally.counts),
             assumed=tally.assumed,
-            open=0,
+            open=0 if outcomes else self._task.source.count or 0,
             troubles=tally.troubles(),
-            last_row=last,
-            unread=False,
-            stopped_by=None,
+            last_row=last_row,
+            unread=not outcomes,
+            stopped_by=stopped_by,
             journal=None,
-            outcomes=whole,
+            partition=None if outcomes else self._place.whole,
+            outcomes=outcomes,
             held_back=False,
-            earlier=True,
+            earlier=bool(outcomes),
         )
 
     async def run(self, held: Lease) -> Report:
         endpoint = self._task.operation.endpoint
+        failed, most = held.failed_before, self._task.max_failures
+        if most is not None and failed > most:
+            await held.end("stopped by the guard of an earlier start", sent=True, failed=failed)
+            return self._report(Tally(), stopped_by=TooManyFailures(failed, most, earlier=True))
         async with _kept(held):
             if held.sent_before:  # the calls of the predecessor still count at the service
                 await asyncio.sleep(max(1.0, 1.0 / endpoint.rate) + _MARGIN)
@@ -151,8 +167,9 @@ class _Partition:
                 file = opened.enter_context(_Scratch(self._place))
                 report = await self._send(held, file)
                 report = await self._put(held, report, file)
-            how = "all rows told" if report.outcomes else "stopped"
-            await held.end(how, sent=_applied(report))
+            how, applied = "all rows told" if report.outcomes else "stopped", _applied(report)
+            guard = report.stopped_by if applied and isinstance(report.stopped_by, TooManyFailures) else None
+            await held.end(how, sent=applied, failed=0 if guard is None else guard.failed)
             return report
 
     async def _send(self, held: Lease, file: IO[bytes]) -> Report:
