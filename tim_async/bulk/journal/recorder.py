@@ -146,7 +146,8 @@ class Recorder:
                 self._keep(place, _encode(outcome.value).decode())
         else:
             self._runs.add(self._endings.number_of(outcome), place)
-        self.stir()
+        if self._timer is None:
+            self.stir()
 
     def watch(self, seconds: Seconds) -> None:
         """Keep also what the calls did.
