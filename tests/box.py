@@ -124,7 +124,7 @@ def at_a_terminal(
     try:
         with running_process([sys.executable, "-c", AT_A_TERMINAL, *arguments], theirs) as process:
             os.close(theirs)
-            while block := _read(ours):
+            while block := read_terminal(ours):
                 seen += block
                 if answer and b"[y/N]" in seen:
                     meanwhile()
@@ -135,9 +135,14 @@ def at_a_terminal(
     return process.returncode, seen.decode().replace("\r\n", "\n")
 
 
-def _read(terminal: int) -> bytes:
+def read_terminal(terminal: int) -> bytes:
     """What is written to a terminal; nothing when nobody has it open any more, which Linux calls an error."""
     try:
         return os.read(terminal, 10_000)
     except OSError:
         return b""
+
+
+def rest_of(terminal: int) -> bytes:
+    """All that is written to a terminal until nobody has it open any more."""
+    return b"".join(iter(lambda: read_terminal(terminal), b""))
