@@ -12,6 +12,7 @@ from glob import escape
 from pathlib import Path
 from typing import IO
 
+from .durable import sync_folder
 from .rows import InputError
 
 __all__ = ["copied_for_a_while", "copied_to"]
@@ -88,11 +89,7 @@ def _give_name(part: Path, path: Path) -> None:
                 f"the input is another one than that of an earlier start, which {path} holds; "
                 "go on with that one, or remove it to begin anew"
             ) from None
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folder(path.parent)
 
 
 def _no_room(directory: str, exc: OSError, cure: str) -> InputError:

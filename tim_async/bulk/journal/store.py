@@ -23,6 +23,7 @@ from uuid import uuid4
 
 import msgspec
 
+from tim_async.bulk.durable import sync_folder
 from tim_async.bulk.paths import from_json, to_json
 
 from .errors import JournalBroken, JournalError, JournalFull
@@ -111,19 +112,11 @@ def create(path: Path, meta: dict[str, Any]) -> None:
             database.execute("COMMIT")
             database.execute("PRAGMA journal_mode = WAL")
         new.rename(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except (OSError, sqlite3.Error) as exc:
         with suppress(OSError):
             new.unlink(missing_ok=True)
         raise JournalFull(f"the journal {path} cannot be written: {_words(exc)}") from None
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _row(number: int, ending: Ending) -> tuple[Any, ...]:

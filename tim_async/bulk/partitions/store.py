@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 from urllib.request import url2pathname
 
+from tim_async.bulk.durable import sync_folder
 from tim_async.bulk.journal.errors import JournalError, JournalFull
 from tim_async.bulk.rows import InputError
 
@@ -105,7 +106,7 @@ class _Folder:
         try:
             with (self._folder / name).open("xb") as file:
                 _write(file, data)
-            _sync(self._folder)
+            sync_folder(self._folder)
         except FileExistsError:
             return False
         except OSError as exc:
@@ -126,7 +127,7 @@ class _Folder:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
             path.replace(self._folder / name)
-            _sync(self._folder)
+            sync_folder(self._folder)
         except OSError as exc:
             raise JournalFull(f"{self._folder / name} cannot be written: {exc.strerror}") from None
 
@@ -143,15 +144,6 @@ def _write(file: IO[bytes], data: bytes) -> None:
     file.write(data)
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """A name is on the disk when its folder is."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 class _Remote:
