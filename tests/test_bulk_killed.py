@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,8 +16,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from box import running
+from doomed import main as resume
 
 from tim_async import bulk
+from tim_async.bulk import JournalError
 from tim_async.emulator import Emulator
 
 DOOMED = Path(__file__).with_name("doomed.py")
@@ -222,17 +225,28 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def _killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a deletion was killed."""
+    folder = tmp_path_factory.mktemp("killed")
+    with running(Emulator()) as emulator:
+        assert few(emulator, folder).start("delete", 5) is None
+    return folder
+
+
+@pytest.fixture
+def killed(_killed: Path, tmp_path: Path) -> Path:
+    """The same folder, to spoil what is in it."""
+    return Path(shutil.copytree(_killed, tmp_path, dirs_exist_ok=True))
+
+
 @pytest.mark.parametrize("told", DAMAGES)
-def test_a_part_of_a_journal_is_told_in_one_line_and_nothing_is_sent(
-    emulator: Emulator, tmp_path: Path, told: str
-) -> None:
-    job = few(emulator, tmp_path)
-    assert job.start("delete", 5) is None
-    DAMAGES[told](job.journal)
-    with running(Emulator()) as another:  # the one of before may still be at work on what the killed process sent
-        job.emulator = another
-        done = subprocess.run(job.words("delete", 0), check=False, capture_output=True)
-        last = done.stderr.decode().splitlines()[-1]
-        assert last.startswith("tim_async.bulk.journal.errors.Journal")
-        assert told in last
+async def test_a_part_of_a_journal_is_told_in_one_line_and_nothing_is_sent(killed: Path, told: str) -> None:
+    journal, source = killed / "it.job", killed / "users.csv"
+    DAMAGES[told](journal)
+    async with Emulator() as another:
+        with pytest.raises(JournalError) as caught:
+            await resume(another.url, "delete", str(source), str(journal), 0, 0, resource.RLIM_INFINITY)
+        assert told in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
         assert not another.books.calls
