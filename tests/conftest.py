@@ -19,6 +19,7 @@ import gc
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,8 @@ import aioresponses.core
 import pytest
 import thorough
 from aiohttp import ClientResponse
+from coverage import Coverage
+from coverage.exceptions import CoverageWarning
 from servers import Puppet, client_of
 from virtual_time import PatientLoop, VirtualLoop
 
@@ -44,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all tests are collected: nothing of what is made for them is garbage
     thorough.load()
     config.addinivalue_line("markers", "clock(name): the loop's clock: real, patient or virtual (virtual_time.py)")
+    config.addinivalue_line("markers", "uncounted: the gate does not count what it runs: plainer tests run it too")
 
 
 def pytest_collection_finish() -> None:
@@ -51,6 +55,21 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Thousands of runs through lines that other tests run too take three times as long where somebody counts lines."""
+    measured = Coverage.current()
+    if measured is None or item.get_closest_marker("uncounted") is None:
+        return (yield)
+    measured.stop()
+    try:
+        return (yield)
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CoverageWarning)  # of modules that were imported before: they were counted
+            measured.start()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -93,6 +112,26 @@ def fake_replies() -> Iterator[aioresponses.aioresponses]:
     with pytest.MonkeyPatch.context() as patch, aioresponses.aioresponses() as fake:
         patch.setattr(aioresponses.core, "ClientResponse", _Response)
         yield fake
+
+
+MEASURING = "COVERAGE_PROCESS_CONFIG"
+MEASURED = os.environ.get(MEASURING)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_processes() -> Iterator[None]:
+    """What tests start begins quicker: nobody counts its lines, and it reads no roots of trust, for it calls nobody."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(MEASURING, raising=False)
+        patch.setenv("SSL_CERT_FILE", os.devnull)
+        yield
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate counts the lines that processes of this test run: for lines that no test runs in its own process."""
+    if MEASURED is not None:
+        monkeypatch.setenv(MEASURING, MEASURED)
 
 
 @pytest.fixture

@@ -156,6 +156,7 @@ def test_a_path_that_no_file_can_have_is_told() -> None:
         pass
 
 
+@pytest.mark.usefixtures("counted")
 def test_closed_standard_input_is_told() -> None:
     program = "from tim_async.bulk.files import AccountFile\nwith AccountFile('-'): pass"
     command = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(program)} <&-"
@@ -163,6 +164,7 @@ def test_closed_standard_input_is_told() -> None:
     assert done.stderr.endswith("InputError: standard input is closed\n")
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_full_directory_for_copies_is_told_by_its_name(tmp_path: Path) -> None:
     program = """
 import resource

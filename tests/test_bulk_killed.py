@@ -76,6 +76,7 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.mark.usefixtures("counted")
 def test_what_was_deleted_before_a_kill_is_deleted_and_every_row_has_one_outcome(
     emulator: Emulator, tmp_path: Path
 ) -> None:

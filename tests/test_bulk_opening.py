@@ -130,6 +130,7 @@ with AccountFile("-", copy=sys.argv[1]):
 """
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize(("name", "why"), [("copy", "File too large"), ("nowhere/copy", "No such file or directory")])
 def test_no_room_for_the_copy_is_told_with_its_directory_and_leaves_nothing(
     tmp_path: Path, name: str, why: str

@@ -60,6 +60,7 @@ def test_a_file_of_such_a_name_goes_all_the_way(emulator: Emulator, tmp_path: Pa
     assert "\\udcc3" in page.read_text()
 
 
+@pytest.mark.usefixtures("counted")
 def test_what_each_row_gets_is_text_or_nothing_is_sent(emulator: Emulator, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_text("account\nMary\n")

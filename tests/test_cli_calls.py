@@ -164,6 +164,7 @@ def wait_for_a_call(emulator: Emulator) -> None:
         os.sched_yield()
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("arguments", [NAMES, ("commands",)])
 def test_a_disk_that_is_full_is_one_line(emulator: Emulator, options: list[str], arguments: tuple[str, ...]) -> None:
     words = [*arguments, *options] if arguments == NAMES else arguments

@@ -163,6 +163,7 @@ def address_in(lines: Iterator[bytes] | IO[bytes]) -> str:
     return first.split()[-1].decode().removeprefix("http://")
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_signal_finishes_the_calls_in_flight_and_ends_the_emulator(tmp_path: Path) -> None:
     with start("demo", "--rows", "300", "--latency", "1s", "--folder", str(tmp_path / "demo")) as process:
         assert process.stdout is not None
@@ -180,6 +181,7 @@ def test_a_signal_finishes_the_calls_in_flight_and_ends_the_emulator(tmp_path: P
         statistics(address)
 
 
+@pytest.mark.usefixtures("counted")
 def test_ctrl_c_at_a_terminal_reaches_a_command_once(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     words = ["demo", "--rows", "1000", "--latency", "1s", "--folder", str(tmp_path / "demo")]

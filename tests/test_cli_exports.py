@@ -62,6 +62,7 @@ def test_nowhere_takes_all(job: str) -> None:
     assert run(["job", job, "--outcomes", os.devnull, "--failures", os.devnull]) == 0
 
 
+@pytest.mark.usefixtures("counted")
 def test_standard_output_gets_the_outcomes_and_nothing_else(job: str) -> None:
     with start("job", job, "--outcomes", "-") as process:
         out, err = process.communicate()
@@ -82,6 +83,7 @@ def test_what_stands_there_is_told_by_the_name_of_its_own_option(
     assert (tmp_path / "dear").read_text() == "dear to somebody\n"
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("words", [["job", "--outcomes"], ["resume", "--to"]])
 @pytest.mark.parametrize(("place", "name"), [("/dev/full", "/dev/full"), ("-", "standard output")])
 def test_a_full_disk_is_75_and_told_by_its_name(
@@ -98,6 +100,7 @@ def test_a_full_disk_is_75_and_told_by_its_name(
     assert err.decode().splitlines()[-1] == told
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_reader_that_goes_away_is_no_full_disk(job: str, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     with start("job", job, "--outcomes", "-", out=writing) as process:

@@ -172,6 +172,7 @@ def rested(job: str) -> None:
         database.commit()
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_deletion_that_rested_asks_and_where_nobody_is_there_it_is_4(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,6 +210,7 @@ def test_standard_input_is_kept_beside_the_journal(
     assert [line["account"] for line in lines((tmp_path / "mend.jsonl").read_text())] == ["nobody"]
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_copy_of_cut_input_does_not_bar_the_whole_one(emulator: Emulator, options: list[str], tmp_path: Path) -> None:
     emulator.accounts.add("Mary", "John")
     command = ("accounts", "delete", "--yes", "--from", "-", "--journal", str(tmp_path / "it.job"), *options)
@@ -287,6 +289,7 @@ def test_a_reader_that_goes_away_leaves_a_job_that_can_be_resumed(
     assert len(lines((tmp_path / "out.jsonl").read_text())) == 3
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_last_line_without_its_end_is_asked_about_before_anything_is_deleted(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

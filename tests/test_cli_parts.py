@@ -122,6 +122,7 @@ def test_a_full_disk_under_the_outcomes_is_75_for_the_part_is_to_be_done_again(
     assert "400 rows: 400 Ok; the outcomes are in" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("json", [False, True])
 @pytest.mark.parametrize("signals", [1, 2])
 def test_ctrl_c_is_told_and_the_part_goes_on_later(

@@ -33,6 +33,7 @@ def options(emulator: Emulator, tmp_path: Path) -> list[str]:
     return connection(emulator, tmp_path)
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize(
     "more", [["--plan"], ["--dry-run", "--json"], ["--plan", "--limiter", "redis://:hush@nowhere"]]
 )
@@ -171,6 +172,7 @@ def test_a_shared_limit_and_a_lower_one(
     assert capsys.readouterr().err == "300 rows: 300 Ok\n" * 2
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_limit_in_redis_without_its_package_is_one_line(
     emulator: Emulator, options: list[str], tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_accounts_are_there_only_where_somebody_asks(tmp_path: Path, capsys: pyt
     assert text(page) == before
 
 
+@pytest.mark.usefixtures("counted")
 def test_standard_output_gets_the_json_and_nothing_else(tmp_path: Path) -> None:
     with start("job", str(journal(tmp_path)), "--report-json", "-") as process:
         out, err = process.communicate()
@@ -160,6 +161,7 @@ def test_what_cannot_be_made_at_all_is_told_too(tmp_path: Path) -> None:
     assert not (tmp_path / "it.html").exists()
 
 
+@pytest.mark.usefixtures("counted")
 def test_without_jinja2_one_line_says_what_to_install(tmp_path: Path) -> None:
     program = "import sys; sys.modules['jinja2'] = None; from tim_async.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", program, "job", str(journal(tmp_path)), "--report", str(tmp_path / "it.html")]

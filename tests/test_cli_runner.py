@@ -228,6 +228,7 @@ def test_a_second_signal_does_not_wait_and_what_was_on_its_way_is_unknown(tmp_pa
     assert err.count(b"\n") == 1
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.usefixtures("hangups")
 def test_a_terminal_that_is_closed_ends_the_job_with_what_is_known_written(emulator: Emulator, tmp_path: Path) -> None:
     source = table(tmp_path, emulator, 20_000)

@@ -212,6 +212,7 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.mark.usefixtures("counted")
 def test_after_ctrl_z_it_goes_on_below(emulator: Emulator, tmp_path: Path) -> None:
     arguments = ["accounts", "delete", "--yes", "--column", "account", *connection(emulator, tmp_path), "--rate", "20"]
     ours, theirs = pty.openpty()

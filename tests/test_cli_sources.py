@@ -167,6 +167,7 @@ def test_the_question_says_what_is_left_out(emulator: Emulator, options: list[st
 CHANGED = "accounts.csv was changed after it had been looked through"
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("keep_time", [True, False])
 def test_a_file_that_changes_before_the_answer_is_not_sent(
     emulator: Emulator, options: list[str], tmp_path: Path, *, keep_time: bool

@@ -28,6 +28,8 @@ from tim_async.limits.local import Command, Limiter, LocalLimiter
 from tim_async.limits.permits import Permit
 from tim_async.limits.redis import RedisLimiter
 
+pytestmark = pytest.mark.uncounted
+
 RATES = 5, 20, 100
 ON_ITS_WAY = 1e-3
 """Seconds between a permit and its call, at most."""
