@@ -21,6 +21,7 @@ import os
 import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,7 @@ import aioresponses.core
 import pytest
 import thorough
 from aiohttp import ClientResponse
+from box import connection
 from coverage import Coverage
 from coverage.exceptions import CoverageWarning
 from servers import Puppet, client_of
@@ -155,6 +157,12 @@ async def emulator() -> AsyncIterator[Emulator]:
     """The service in a box, empty."""
     async with Emulator(seed=1) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def options(emulator: Emulator, tmp_path: Path) -> list[str]:
+    """Those with which a command line reaches the emulator of the test, which is one apart (box.py)."""
+    return connection(emulator, tmp_path)
 
 
 @pytest.fixture

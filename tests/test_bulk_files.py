@@ -114,6 +114,7 @@ def test_what_is_no_text_is_told(tmp_path: Path) -> None:
     assert told(path) == "accounts.xlsx is ORC; write its accounts as CSV, and say --column NAME"
 
 
+@pytest.mark.uncounted
 def test_a_wrong_byte_in_what_was_compressed_is_counted_in_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "accounts.gz"
     path.write_bytes(gzip.compress(b"account\n" + b"Mary\n" * 300_000 + b"Jos\xe9\n"))

@@ -9,13 +9,13 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from box import running
+from box import emulator_apart, running
 from doomed import main as resume
 
 from tim_async import bulk
@@ -70,10 +70,7 @@ class Job:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.02)) as emulator:
-        yield emulator
+emulator = emulator_apart(latency=0.02)
 
 
 @pytest.mark.usefixtures("counted")

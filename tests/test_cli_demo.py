@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from box import AT_A_TERMINAL, rest_of, running_process, start
+from box import AT_A_TERMINAL, rest_of, running_process, start, until
 from rich.console import Console
 
 from tim_async.bulk.reading import InputError
@@ -153,8 +153,7 @@ def statistics(address: str) -> dict[str, Any]:
 
 
 def until_a_call_came(address: str, path: str) -> None:
-    while path not in statistics(address):
-        os.sched_yield()
+    until(lambda: path in statistics(address))
 
 
 def address_in(lines: Iterator[bytes] | IO[bytes]) -> str:

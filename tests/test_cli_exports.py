@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import connection, lines, running, start, table
+from box import connection, emulator_apart, lines, start, table
 from journals import MEMO, Journal
 
 from tim_async import NotSent
@@ -16,10 +15,7 @@ from tim_async.emulator import Emulator
 JOB = "accounts.csv.accounts-delete.job"
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator()) as emulator:
-        yield emulator
+emulator = emulator_apart()
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 import resource
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import connection, lines, running, start, table
+from box import connection, emulator_apart, lines, running, start, table
 
 from tim_async.cli.app import run
 from tim_async.emulator import Emulator
@@ -16,10 +15,7 @@ TICK = threading.Event()  # never set: other processes ring no bell
 DELETE = ("accounts", "delete", "--yes", "--column", "account")
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.005)) as emulator:
-        yield emulator
+emulator = emulator_apart(latency=0.005)
 
 
 @pytest.fixture

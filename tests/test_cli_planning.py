@@ -2,11 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import at_a_terminal, connection, lines, running, running_process, table
+from box import at_a_terminal, emulator_apart, lines, running_process, table
 from redis_server import RedisServer
 
 from tim_async.cli.app import run
@@ -22,15 +21,7 @@ NO_SOCKETS = (
 )
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.005)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def options(emulator: Emulator, tmp_path: Path) -> list[str]:
-    return connection(emulator, tmp_path)
+emulator = emulator_apart(latency=0.005)
 
 
 @pytest.mark.usefixtures("counted")

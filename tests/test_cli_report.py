@@ -5,11 +5,10 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import connection, running, start, table
+from box import connection, emulator_apart, start, table
 from journals import MEMO, Journal, made_for
 
 from tim_async import NotSent, Rejected, Unknown
@@ -25,10 +24,7 @@ LONG = NotSent(0, "", 70402, "", "the account is 35 bytes long, and 32 are allow
 NEVER = Unknown(0, "", None, "", "it must not be sent twice", final=True)
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator()) as emulator:
-        yield emulator
+emulator = emulator_apart()
 
 
 def text(path: Path) -> str:

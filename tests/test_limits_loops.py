@@ -143,6 +143,7 @@ def assert_never_over(emulator: Emulator, calls: int) -> None:
     assert most_in_a_second([at for at, _ in emulator.arrivals(PATH)]) <= 100
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def test_one_loop_after_the_other_is_never_over_the_limit(box: Emulator, run: Callable[..., None]) -> None:
     for _ in range(5):
@@ -150,6 +151,7 @@ def test_one_loop_after_the_other_is_never_over_the_limit(box: Emulator, run: Ca
     assert_never_over(box, 130)
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("runs", [[asyncio.run] * 4, [asyncio.run, uvloop.run]], ids=["threads", "both kinds"])
 def test_loops_in_several_threads_are_never_over_the_limit_together(runs: list[Callable[..., None]]) -> None:
     limiter = Noting()
