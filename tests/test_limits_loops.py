@@ -1,6 +1,7 @@
 """The limiter of the process in several event loops, one after the other and at once in threads; and in forks."""
 
 import asyncio
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -34,6 +35,7 @@ COMMAND = Command(7, PATH, 100)
 
 left_behind: list[object] = []
 """What a dead thread was doing: never collected, for a coroutine that ends without its loop complains."""
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(left_behind))  # nor when the interpreter ends, which takes all else apart
 
 
 class Loop:
