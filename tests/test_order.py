@@ -200,7 +200,6 @@ class Reads(AnyOrder):
     writes = False
 
 
-@pytest.mark.uncounted
 @pytest.mark.parametrize("machine", [Writes, Reads])
 def test_in_any_order_of_events_each_account_has_one_head_and_its_items_follow_in_the_order_given(
     machine: type[AnyOrder],

@@ -44,7 +44,6 @@ def outcomes_of(owner: CallOwner | StreamOwner) -> list[Outcome[Any]]:
 # Both kinds of book
 
 
-@pytest.mark.uncounted
 @any_owner
 @given(data=st.data(), size=st.integers(0, 30))
 def test_every_place_has_its_outcome_in_the_end_however_they_come(
@@ -158,7 +157,6 @@ def test_a_source_may_fill_up_to_1000_waiting_items_and_is_asked_again_at_500(
     assert owner.wants_items == (1_000 - ready if ready <= 500 else 0)
 
 
-@pytest.mark.uncounted
 @given(st.data(), st.integers(100, 1_500))
 def test_a_stream_never_holds_more_than_it_may(data: st.DataObject, most: int) -> None:
     owner = StreamOwner(BULK, None, now=0.0, most_open=most)

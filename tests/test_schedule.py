@@ -374,6 +374,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert not self.waiting
 
 
-@pytest.mark.uncounted
 def test_in_any_order_of_events_who_waits_is_handed_out_once_and_in_lawful_company() -> None:
     run_state_machine_as_test(AnyOrder, settings=examples(60, steps=40))
