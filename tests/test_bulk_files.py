@@ -114,11 +114,10 @@ def test_what_is_no_text_is_told(tmp_path: Path) -> None:
     assert told(path) == "accounts.xlsx is ORC; write its accounts as CSV, and say --column NAME"
 
 
-@pytest.mark.uncounted
 def test_a_wrong_byte_in_what_was_compressed_is_counted_in_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "accounts.gz"
-    path.write_bytes(gzip.compress(b"account\n" + b"Mary\n" * 300_000 + b"Jos\xe9\n"))
-    assert told(path).startswith("accounts.gz is not UTF-8: line 300002 has the byte 0xe9; ")
+    path.write_bytes(gzip.compress(b"account\n" + b"Mary\n" * 100_000 + b"Jos\xe9\n"))
+    assert told(path).startswith("accounts.gz is not UTF-8: line 100002 has the byte 0xe9; ")
 
 
 def test_a_cut_at_any_place_gives_no_rows(tmp_path: Path) -> None:
