@@ -149,6 +149,16 @@ class Recorder:
         if self._timer is None:
             self.stir()
 
+    def note_fine(self, first: int, count: int) -> None:
+        """Rows side by side are `Ok`, and there is nothing more to say of them: as `note` for each of them in its turn.
+
+        Args:
+            first: where the first of them stands.
+            count: how many they are.
+        """
+        self._runs.add(FINE, first, count)
+        self.stir()
+
     def watch(self, seconds: Seconds) -> None:
         """Keep also what the calls did.
 
