@@ -125,7 +125,7 @@ def standing_from(store: Store, states: States, held_by: str) -> Standing:
     return Standing(
         path=store.path,
         id=store.meta["id"],
-        job=msgspec.convert(store.meta["job"], Job),
+        job=store.job,
         source=store.meta["source"],
         memo=store.meta["memo"],
         starts=store.starts(),
