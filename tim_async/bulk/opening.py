@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from .files import AccountFile
+from .recognising import check_encoding
 from .rows import InputError
 
 __all__ = ["open_source"]
@@ -40,4 +41,5 @@ def open_source(description: Mapping[str, Any]) -> AccountFile:
         file = msgspec.convert(description, _File)
     except msgspec.ValidationError as exc:
         raise InputError(f"no source can be opened by this description: {exc}") from None
+    check_encoding(file.encoding)
     return AccountFile(file.path, column=file.column, needs=file.needs, encoding=file.encoding, argument=file.argument)

@@ -95,10 +95,11 @@ def said_again(told: Mapping[str, Any]) -> Said:
 
     Args:
         told: what `written` gave, perhaps to another process.
+
+    Raises:
+        msgspec.ValidationError: it is something else.
     """
-    fields = tuple(_Field(*field) for field in told.get("fields", ()))
-    fixed = tuple((name, value) for name, value in told.get("fixed", ()))
-    return {"names": tuple(told.get("names", ())), "fields": fields, "fixed": fixed}
+    return msgspec.structs.asdict(msgspec.convert(told, _Said))
 
 
 def _missing(how: str) -> str:
@@ -140,6 +141,12 @@ class _Field(NamedTuple):
     def of(self, text: str) -> Any:
         """The value that a text stands for."""
         return msgspec.json.decode(text) if self.is_json else text
+
+
+class _Said(msgspec.Struct):
+    names: tuple[str, ...] = ()
+    fields: tuple[_Field, ...] = ()
+    fixed: tuple[tuple[str, Any], ...] = ()
 
 
 def _field(text: str) -> _Field:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from tim_async.bulk.journal.errors import JournalBroken
 from tim_async.bulk.reading import InputError
+from tim_async.bulk.writing import Format
+from tim_async.operations.command import Priority
 from tim_async.printable import one_line
-from tim_async.service.endpoints import ENDPOINTS
+from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 from .arguments import Told, account_of, argument_of, said_again
 from .exports import EXPORTS, Exports, check_places
@@ -39,41 +43,65 @@ _TO: tuple[click.Option, ...] = (
 )
 
 
+class _Whom(msgspec.Struct):
+    sdk_app_id: int
+    identifier: str
+    region: str
+    base_url: str | None
+
+
+class _Memo(msgspec.Struct):
+    """What the first start left for this: see `carrying`."""
+
+    shared: dict[str, Any]
+    said: dict[str, Any]
+    encoding: str
+    priority: Priority
+    connection: _Whom
+    to: str | None = None
+    to_format: Format = "jsonl"
+
+
 def _resume(journal: str, **said: Any) -> int:
     from tim_async.bulk.standing import standing_of
 
     from .runner import run_file
 
     standing = standing_of(journal)
-    return run_file(_command(standing), _options(standing, journal, said))
+    row = next((row for row in ENDPOINTS if [row.group, row.method] == standing.memo.get("command")), None)
+    if row is None or "path" not in standing.source["description"]:
+        raise InputError(f"{standing.path} was not made by this command line: its own program goes on with it")
+    try:
+        memo = msgspec.convert(standing.memo, _Memo)
+        command = _command(row, memo)
+    except msgspec.ValidationError as exc:
+        raise JournalBroken(f"{standing.path} is damaged: memo: {exc}") from None
+    return run_file(command, _options(standing, memo, journal, said))
 
 
-def _command(standing: Standing) -> Command:
+def _command(row: Endpoint[Any, Any], memo: _Memo) -> Command:
     from .carrying import Care, Command
 
-    memo = standing.memo
-    row = next((row for row in ENDPOINTS if [row.group, row.method] == memo.get("command")), None)
-    if row is None:
-        raise InputError(f"{standing.path} was not made by this command line: its own program goes on with it")
     argument = argument_of(row)
-    told = Told(account_of) if argument is None else argument.tell(said_again(memo["said"]))
-    return Command(row, told, memo["said"], memo["shared"], Care(asks=True, skips=True, whole=True))
+    told = Told(account_of) if argument is None else argument.tell(said_again(memo.said))
+    return Command(row, told, memo.said, memo.shared, Care(asks=True, skips=True, whole=True))
 
 
-def _options(standing: Standing, journal: str, said: dict[str, Any]) -> Options:
-    memo = standing.memo
-    to = said["to"] or memo.get("to")
+def _options(standing: Standing, memo: _Memo, journal: str, said: dict[str, Any]) -> Options:
+    to = said["to"] or memo.to
     return Options(
         source=standing.source["description"]["path"],
         column=standing.source["column"],
         to=to,
-        to_format=said["to_format"] or memo.get("to_format", "jsonl"),
-        priority=memo["priority"],
+        to_format=said["to_format"] or memo.to_format,
+        priority=memo.priority,
         timeout=said["timeout"],
         connection=Connection(
-            **memo["connection"], secret_key=secret_key_from(said["secret_key_file"]), proxy=said["proxy"]
+            **msgspec.structs.asdict(memo.connection),
+            secret_key=secret_key_from(said["secret_key_file"]),
+            proxy=said["proxy"],
         ),
-        encoding=memo["encoding"],
+        encoding=memo.encoding,
         journal=journal,
         force=said["force"],
         tells_outcomes=to is not None,

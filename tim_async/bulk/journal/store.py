@@ -130,7 +130,7 @@ class Store:
             raise JournalBroken(f"{path} is a journal of version {version}, and this tim-async reads version {VERSION}")
         if (found := get("PRAGMA quick_check")) != "ok":
             raise JournalBroken(f"{path} is damaged, or only a part of a journal: {' '.join(found.split())}")
-        with self._making_sense():
+        with self._making_sense("meta: "):
             self.meta = {name: from_json(str(value)) for name, value in self._database.execute("SELECT * FROM meta")}
             self.job = job_from(self.meta)
         self.commits: int = get("SELECT coalesce(max(number), 0) FROM log")

@@ -100,10 +100,14 @@ class SecondRow(NamedTuple):
     numbers: bytes
 
 
+class _Description(msgspec.Struct):
+    path: Annotated[str, msgspec.Meta(pattern=r"^[^\0]+$")] = "-"
+
+
 class _Source(msgspec.Struct):
     name: str
     count: _Count | None
-    description: dict[str, Any]
+    description: _Description
     columns: list[str]
     column: str | None
 
@@ -124,7 +128,10 @@ def job_from(meta: dict[str, Any]) -> Job:
     Raises:
         ValueError: it is something else.
     """
-    return msgspec.convert(meta, _Meta).job
+    job = msgspec.convert(meta, _Meta).job
+    if (job.size is None) != (job.digest is None):
+        raise ValueError("the input has a size without a digest, or a digest without a size")
+    return job
 
 
 def row_from(row: tuple[Any, ...], kind: type[T]) -> T:
@@ -143,4 +150,4 @@ def row_from(row: tuple[Any, ...], kind: type[T]) -> T:
         what, _, place = str(exc).partition(" - at `$[")
         columns: tuple[str, ...] = getattr(kind, "_fields", ())
         column = f".{columns[int(place.split(']')[0])]}" if place else ""
-        raise ValueError(f"{kind.__name__.lower()}{column}: {what}") from None
+        raise ValueError(f"{kind.__name__.lower().removesuffix('row')}{column}: {what}") from None
