@@ -1,14 +1,4 @@
-"""The file of a journal: SQLite in WAL mode, ``synchronous = FULL``, so what is committed survives all but the disk.
-
-| table | holds |
-|---|---|
-| ``meta`` | name -> JSON: the job, and what its caller wants to be remembered |
-| ``starts`` | a line for each start: when, where, when it ended, and how; the last has no end if it was killed |
-| ``endings`` | number -> kind of outcome, code, words, whether it is final |
-| ``log`` | a line for each commit: its wall time, and runs of places (see `runs`), in the order of completion |
-| ``results`` | what reads gave: first place, how many rows have the same, the value as JSON |
-| ``seconds`` | a line for each second of the run in which something was to be done: see `seconds.Second` |
-"""
+"""The file of a journal: SQLite in WAL mode, ``synchronous = FULL``, so what is committed survives all but the disk."""
 
 from __future__ import annotations
 
@@ -29,26 +19,15 @@ from tim_async.bulk.paths import from_json, to_json
 from .errors import JournalBroken, JournalError, JournalFull
 from .lock import Holder, holder_of
 from .runs import ENDINGS, Ending, Endings, Run, States, runs_of
+from .schema import APPLICATION, SCHEMA, VERSION, wrong_table
 from .seconds import Second
 from .tables import Batch, Commit, EndingRow, Result, SecondRow, Start, job_from, row_from
 
 __all__ = ["Batch", "Result", "Start", "Store", "create"]
 
-VERSION = 1
-_APPLICATION = 0x74696D6A  # "timj"
 _MAGIC = b"SQLite format 3\0"
 _CHECKPOINT = 100  # pages of the WAL, 400 KB, that are gathered before they go into the file
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE starts (number INTEGER PRIMARY KEY, began REAL NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL,
-    ended REAL, how TEXT);
-CREATE TABLE endings (number INTEGER PRIMARY KEY, outcome TEXT NOT NULL, code INTEGER, info TEXT NOT NULL,
-    reason TEXT NOT NULL, final INTEGER NOT NULL, assumed INTEGER NOT NULL);
-CREATE TABLE log (number INTEGER PRIMARY KEY, at REAL NOT NULL, runs BLOB NOT NULL);
-CREATE TABLE results (first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, value TEXT NOT NULL);
-CREATE TABLE seconds (at INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
-"""
 T = TypeVar("T")
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,7 +53,7 @@ def create(path: Path, meta: dict[str, Any]) -> None:
             left.unlink(missing_ok=True)
         os.close(os.open(new, os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(new, isolation_level=None)) as database:
-            script = f"BEGIN;{_SCHEMA}PRAGMA application_id = {_APPLICATION};PRAGMA user_version = {VERSION};"
+            script = f"BEGIN;{SCHEMA}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {VERSION};"
             database.executescript(script)
             database.executemany("INSERT INTO meta VALUES (?, ?)", values)
             database.executemany(_ADD_ENDING, [_row(*each) for each in ENDINGS.items()])
@@ -124,12 +103,15 @@ class Store:
 
     def _check(self, before: Holder | None, *, had_wal: bool) -> None:
         path, get = self.path, self._get
-        if get("PRAGMA application_id") != _APPLICATION:
+        if get("PRAGMA application_id") != APPLICATION:
             raise JournalBroken(f"{path} is a database, but no journal of tim-async")
         if (version := get("PRAGMA user_version")) != VERSION:
             raise JournalBroken(f"{path} is a journal of version {version}, and this tim-async reads version {VERSION}")
         if (found := get("PRAGMA quick_check")) != "ok":
             raise JournalBroken(f"{path} is damaged, or only a part of a journal: {' '.join(found.split())}")
+        with self._making_sense():
+            if wrong := wrong_table(self._database):
+                raise ValueError(f"the table {wrong} is not there, or has other columns")
         with self._making_sense("meta: "):
             self.meta = {name: from_json(str(value)) for name, value in self._database.execute("SELECT * FROM meta")}
             self.job = job_from(self.meta)
