@@ -1,7 +1,7 @@
 """Outcomes that come together are noted together, and the journal is the same as if each had been noted by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -180,7 +180,7 @@ async def test_what_is_no_stream_of_ours_is_told_one_by_one() -> None:
     told: list[int] = []
 
     @asynccontextmanager
-    async def stream(source: Iterator[str], **_options: Any) -> AsyncIterator[AsyncIterator[Outcome[Any]]]:
+    async def stream(source: Iterator[str], **_options: Any) -> AsyncGenerator[AsyncIterator[Outcome[Any]]]:
         async def outcomes() -> AsyncIterator[Outcome[Any]]:
             for index, account in enumerate(source):
                 yield Ok(index, account, None)

@@ -105,6 +105,7 @@ def told_in_a_line(damaged: Damaged, capsys: pytest.CaptureFixture[str]) -> list
         ("UPDATE results SET rows = ?", 0.5, "result.rows: Expected `int`, got `float`"),
         ("UPDATE seconds SET numbers = ?", b"\x91\xff", "Expected `int` >= 0 - at `$[0]`"),
         ("UPDATE meta SET value = ? WHERE name = 'job'", "{}", "meta: Object missing required field `command`"),
+        ("UPDATE meta SET value = json_set(value, '$.size', NULL) WHERE name = 'job'", None, "a size without a digest"),
         ("UPDATE meta SET value = ? WHERE name = 'id'", "x", "meta: Expecting value: line 1"),
         ("DELETE FROM meta WHERE name = ?", "memo", "meta: Object missing required field `memo`"),
         ("ALTER TABLE endings DROP COLUMN info", None, "the table endings is not there, or has other columns"),

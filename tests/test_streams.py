@@ -140,9 +140,11 @@ async def another() -> AsyncIterator[Outcome[Any]]:
     yield Ok(0, "a", None)
 
 
-def test_nothing_is_at_hand_before_a_stream_is_entered_and_of_another_iterator(client: Client) -> None:
+async def test_nothing_is_at_hand_before_a_stream_is_entered_and_of_another_iterator(client: Client) -> None:
     assert at_hand(client.accounts.delete.stream(["a"])) == []
-    assert at_hand(aiter(another())) == []
+    other = another()
+    assert at_hand(other) == []
+    assert [outcome async for outcome in other] == [Ok(0, "a", None)]
 
 
 async def test_a_paused_stream_pauses_nobody_else(puppet: Puppet) -> None:

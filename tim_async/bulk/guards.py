@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 from tim_async.errors import TIMError
 from tim_async.outcomes import NotSent, Ok, Outcome
 from tim_async.printable import sturdy
 
-from .sending import Placed
+if TYPE_CHECKING:
+    from .sending import Placed  # which waits, and so loads asyncio: --help has no time for it
 
 __all__ = ["First", "TooManyFailures", "check_rows", "is_failure"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
@@ -10,7 +10,6 @@ import msgspec
 from tim_async.bulk.journal.errors import JournalBroken
 from tim_async.bulk.reading import InputError
 from tim_async.bulk.writing import Format
-from tim_async.operations.command import Priority
 from tim_async.printable import one_line
 from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
@@ -56,7 +55,7 @@ class _Memo(msgspec.Struct):
     shared: dict[str, Any]
     said: dict[str, Any]
     encoding: str
-    priority: Priority
+    priority: Literal["interactive", "normal", "bulk"]
     connection: _Whom
     to: str | None = None
     to_format: Format = "jsonl"
