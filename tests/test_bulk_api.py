@@ -475,6 +475,9 @@ async def forgotten(_: Any) -> None:
         ({"first": 1.5}, "first must be a whole number of rows, not float"),
         ({"max_failures": "1%"}, "max_failures must be a whole number of rows, not str"),
         ({"max_failures": True}, "not bool"),
+        ({"priority": "high"}, "priority must be"),
+        ({"memo": {"a": object()}}, "object"),
+        ({"settings": {"a": object()}}, "object"),
         ({"timeline": bulk.Timeline}, r"timeline must be a bulk.Timeline\(\), not <class"),
     ],
 )

@@ -180,6 +180,26 @@ async def test_while_one_works_the_second_is_kept_out_however_often_it_tries(
     assert (report.counts["Ok"], report.assumed, calls(emulator)) == (300, 0, 3)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"operation": "delete"}, "the operation is one of a client, .* not str"),
+        ({"item": None}, "item must be a function, not NoneType"),
+        ({"on_progress": "x"}, "on_progress must be a function, not str"),
+        ({"source": "part.csv"}, "a str is no list of accounts"),
+        ({"max_failures": 0.5}, "max_failures must be a whole number of rows, not float"),
+        ({"priority": "high"}, "priority must be"),
+    ],
+)
+async def test_what_is_no_argument_of_a_partition_is_told_before_its_start_is_marked(
+    emulator: Emulator, tim: Client, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    said = {"operation": tim.accounts.delete, "source": NAMES, "outcomes": tmp_path / "part", **change}
+    with pytest.raises((TypeError, ValueError), match=told):
+        await bulk.run_partition(**said)
+    assert (calls(emulator), names(tmp_path)) == (0, set())
+
+
 async def refused(tim: Client, place: Any, items: Any = NAMES, **more: Any) -> str:
     with pytest.raises((bulk.JournalError, bulk.InputError, ValueError)) as told:
         await bulk.run_partition(tim.accounts.delete, items, place, **more)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from functools import partial
-from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from tim_async.operations.command import Priority
 
+from .checking import check_call, source_of
 from .guards import check_rows
-from .items import ItemSource
 from .journal.opened import Job, Opened, open_journal
 from .journal.patience import to_its_end
 from .report import Progress, Report
@@ -88,15 +87,13 @@ async def run(
         JournalError: the journal cannot be used: `JournalHeld` by another process, `JournalBroken`, `JournalUnlike` for
             another job, `JournalRested` if somebody has to say yes first, `JournalFull`. Nothing was sent.
         TypeError: the source's items have not the form that the operation takes, or an argument is none of its kind.
-        ValueError: a number of rows is negative, or the timeline watches another run at this moment.
+        ValueError: a number of rows is negative, there is no such priority, or the timeline watches another run at this moment.
     """
-    _check(operation, item=item, sink=sink, on_progress=on_progress)
+    check_call(operation, item=item, priority=priority, sink=sink, on_progress=on_progress)
     check_rows(first=first, max_failures=max_failures)
     if timeline is not None and not isinstance(timeline, Timeline):
         raise TypeError(f"timeline must be a bulk.Timeline(), not {timeline!r}")
-    if not hasattr(type(source), "fingerprint"):
-        source = ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", source))
-    source = cast("Source", source)
+    source = source_of(source)
     task = Task(operation, source, item, priority, sink, on_progress, first, max_failures, timeline=timeline)
     if journal is None:
         return await Running(task, None).go()
@@ -104,7 +101,10 @@ async def run(
         open_journal,
         Path(journal),
         job_of(operation, source, settings),
-        {"source": {"name": source.name, "count": source.count, **_opening(source)}, "memo": dict(memo or {})},
+        {
+            "source": {"name": source.name, "count": source.count, **_opening(source)},
+            "memo": msgspec.to_builtins(dict(memo or {})),
+        },
         window=max(1.0, 1.0 / operation.endpoint.rate),
         rested_ok=rested_ok,
         deletes=operation.endpoint.method.startswith(_DELETES),
@@ -116,20 +116,6 @@ async def run(
         opened.close("refused before anything was sent")
         raise
     return await running.go()
-
-
-def _check(operation: Any, *, item: Any, **functions: Any) -> None:
-    """What is no operation, or cannot be called, is told before anything is done."""
-    if not isinstance(operation, Operation):
-        raise TypeError(
-            "the operation is one of a client, bound to its options if it needs some, such as tim.accounts.delete or "
-            f"tim.push.send_to.of(...), not {type(operation).__name__}"
-        )
-    for name, function in (("item", item), *functions.items()):
-        if not callable(function) and (name == "item" or function is not None):
-            raise TypeError(f"{name} must be a function, not {type(function).__name__}")
-        if iscoroutinefunction(function):
-            raise TypeError(f"{name} must be a plain function: nobody would await what this one gives")
 
 
 async def _opened(opening: Callable[[], Opened]) -> Opened:

@@ -12,6 +12,8 @@ from tim_async.service.checks import Problems, check_accounts, prepare
 from tim_async.service.endpoints import Endpoint
 
 from .api import item_of
+from .checking import check_call
+from .guards import check_rows
 from .report import Tally, Trouble
 from .rows import InputError, Row, RowError, bare
 from .running import Operation
@@ -80,7 +82,11 @@ def plan_of(
 
     Raises:
         InputError: the source can be read only once, or was changed.
+        TypeError: an argument is none of its kind.
+        ValueError: *first* is negative.
     """
+    check_call(operation, item=item)
+    check_rows(first=first)
     if source.fingerprint is None:
         raise InputError(f"{source.name} can be read only once, so there is no plan for it; give a list, or a file")
     endpoint = operation.endpoint

@@ -12,8 +12,8 @@ from typing import IO, Any, NamedTuple, cast
 from msgspec.structs import replace
 
 from tim_async.bulk.api import item_of, job_of
+from tim_async.bulk.checking import check_call, source_of
 from tim_async.bulk.guards import TooManyFailures, check_rows
-from tim_async.bulk.items import ItemSource
 from tim_async.bulk.journal.errors import JournalError
 from tim_async.bulk.report import Progress, Report, Tally
 from tim_async.bulk.rows import InputError, Row
@@ -78,16 +78,15 @@ async def run_partition(
         JournalUnlike: it was begun as a part of another job.
         JournalError: the marks cannot be read or written. Nothing was sent, in all three cases.
         InputError: the source can be read only once, or there is no such place.
-        ValueError: the lease is too short, or *max_failures* is negative.
-        TypeError: *max_failures* is no whole number.
+        ValueError: the lease is too short, *max_failures* is negative, or there is no such priority.
+        TypeError: the source's items have not the form that the operation takes, or an argument is none of its kind.
         OSError: there is no room for the outcomes, not even for the first of them.
     """
+    check_call(operation, item=item, priority=priority, on_progress=on_progress)
     if not lease >= _SHORTEST:
         raise ValueError(f"a lease lasts {_SHORTEST} s at least, not {lease}")
     check_rows(max_failures=max_failures)
-    if not hasattr(type(source), "fingerprint"):
-        source = ItemSource(cast("Iterable[Any]", source))
-    source = cast("Source", source)
+    source = source_of(source)
     if source.fingerprint is None:
         raise InputError(f"{source.name} can be read only once, so it is no partition; give a list, or a file")
     store, name = await asyncio.to_thread(store_of, outcomes, storage_options)
