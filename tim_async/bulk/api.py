@@ -87,7 +87,8 @@ async def run(
         JournalError: the journal cannot be used: `JournalHeld` by another process, `JournalBroken`, `JournalUnlike` for
             another job, `JournalRested` if somebody has to say yes first, `JournalFull`. Nothing was sent.
         TypeError: the source's items have not the form that the operation takes, or an argument is none of its kind.
-        ValueError: a number of rows is negative, there is no such priority, or the timeline watches another run at this moment.
+        ValueError: a number of rows is negative, there is no such priority, or the timeline watches another run at
+            this moment.
     """
     check_call(operation, item=item, priority=priority, sink=sink, on_progress=on_progress)
     check_rows(first=first, max_failures=max_failures)
@@ -101,10 +102,7 @@ async def run(
         open_journal,
         Path(journal),
         job_of(operation, source, settings),
-        {
-            "source": {"name": source.name, "count": source.count, **_opening(source)},
-            "memo": msgspec.to_builtins(dict(memo or {})),
-        },
+        _opening(source, memo),
         window=max(1.0, 1.0 / operation.endpoint.rate),
         rested_ok=rested_ok,
         deletes=operation.endpoint.method.startswith(_DELETES),
@@ -128,8 +126,13 @@ async def _opened(opening: Callable[[], Opened]) -> Opened:
         raise
 
 
-def _opening(source: Source) -> dict[str, Any]:
-    return {"description": dict(source.description), "columns": list(source.columns), "column": source.column}
+def _opening(source: Source, memo: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a journal begins with, beside its job."""
+    read = {"name": source.name, "count": source.count, "description": dict(source.description)}
+    return {
+        "source": {**read, "columns": list(source.columns), "column": source.column},
+        "memo": msgspec.to_builtins(dict(memo or {})),
+    }
 
 
 def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | None = None) -> Job:

@@ -93,5 +93,5 @@ class Shell:
         tell("")
         tell(f"$ tim-async {shlex.join(words)}")
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tim_async", *words), cwd=self._folder, env=self._environment, stdout=2
+            *(sys.executable, "-P", "-m", "tim_async", *words), cwd=self._folder, env=self._environment, stdout=2
         )
