@@ -104,6 +104,9 @@ def _what_now(end: Ending) -> Iterator[str]:
         yield f"what failed, to be mended:  tim-async job {journal} --failures FILE"
     if end.report is None or end.report.resumable:
         yield go_on(end.journal)
+    elif isinstance(end.report.stopped_by, OSError):
+        journal = shlex.quote(os.path.relpath(end.journal))
+        yield f"the outcomes are in the journal:  tim-async job {journal} --outcomes FILE"
 
 
 def _has_failed(end: Ending) -> bool:

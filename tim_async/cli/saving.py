@@ -12,7 +12,7 @@ from typing import IO
 
 from tim_async.bulk.rows import InputError
 
-__all__ = ["NoRoom", "check_place", "not_written", "save", "try_place", "whole"]
+__all__ = ["NoRoom", "check_place", "is_full", "not_written", "save", "try_place", "whole"]
 
 _HEAD = 4096  # bytes in which a file of ours says what it is
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -125,8 +125,13 @@ def not_written(place: object, error: OSError) -> InputError:
         place: where to.
         error: why not.
     """
-    kind = NoRoom if error.errno in _FULL else InputError
+    kind = NoRoom if is_full(error) else InputError
     return kind(f"{place} cannot be written: {error.strerror}; nothing of the job is lost")
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room for what was to be written."""
+    return error.errno in _FULL
 
 
 def _beside(path: Path) -> Path | None:
