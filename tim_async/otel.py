@@ -166,11 +166,9 @@ class Metrics(Watcher):
                 pass
 
 
-def _book(
-    create: Callable[..., object], name: str, unit: str, what: str, *more: str
-) -> defaultdict[tuple[str, ...], float]:
+def _book(create: Callable[..., object], name: str, unit: str, what: str, *more: str) -> Book:
     """Numbers by the command and what else tells them apart, which are read when somebody collects them."""
-    book: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    book: Book = defaultdict(float)
 
     def read(_: CallbackOptions) -> list[Observation]:
         # By any thread: a list of a dict is made in one go.
