@@ -29,6 +29,7 @@ from tim_async.service.endpoints.values import AttributeNames, Friend, Presence,
 
 if TYPE_CHECKING:
     from tim_async.lane.items import Chunk, Item
+    from tim_async.lane.judging import Lane
     from tim_async.limits.local import Limiter
     from tim_async.limits.permits import Permit
 
@@ -238,6 +239,8 @@ class _Desk(Dispatcher):
 class _Desks(Dispatchers):
     """Those of a fake client."""
 
+    kind = _Desk
+
     def __init__(self, client: FakeClient, hooks: Sequence[Hook]) -> None:
         transport, rates = client._transport, client._rates  # noqa: SLF001 - a part of it
         app, most = client.sdk_app_id, client.max_in_flight
@@ -245,19 +248,12 @@ class _Desks(Dispatchers):
         self._client = client
 
     def add(self, endpoint: Endpoint[Any, Any], limiter: Limiter | None) -> Dispatcher:
+        """As in `Dispatchers`, without a limit."""
+        return super().add(endpoint, None)
+
+    def lane(self, endpoint: Endpoint[Any, Any]) -> Lane:
         """As in `Dispatchers`."""
-        desk = self[endpoint.lane] = _Desk(
-            _Answering(endpoint, self._health, self._client),
-            self._transport,
-            None,
-            self._rates,
-            sdk_app_id=self._sdk_app_id,
-            max_in_flight=self._max_in_flight,
-            hooks=self._hooks,
-            stop_all=self._stop_all,
-            wake_all=self._wake_all,
-        )
-        return desk
+        return _Answering(endpoint, self._health, self._client)
 
 
 class _Answering(WatchedLane):
