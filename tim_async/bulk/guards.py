@@ -8,6 +8,7 @@ from tim_async.errors import TIMError
 from tim_async.outcomes import NotSent, Ok, Outcome
 from tim_async.printable import sturdy
 
+from .report import counted
 from .sending import Placed
 
 __all__ = ["First", "TooManyFailures", "check_rows", "is_failure"]
@@ -49,8 +50,7 @@ class TooManyFailures(TIMError):
 
     @sturdy
     def __str__(self) -> str:
-        rows = "1 row" if self.failed == 1 else f"{self.failed:,} rows"
-        told = f"{rows} failed, more than the {self.most:,} that may fail"
+        told = f"{counted(self.failed)} failed, more than the {self.most:,} that may fail"
         return f"{told}; that was in an earlier start, so to go on allow more" if self.earlier else told
 
 

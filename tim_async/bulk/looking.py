@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from tim_async.printable import shown
+
 from .repeats import Repeat, Repeats
-from .report import shown, some_rows, tell_repeats
+from .report import some_rows, tell_repeats
 from .rows import Row, start_of
 
 __all__ = ["Look"]

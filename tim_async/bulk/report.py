@@ -15,7 +15,18 @@ from tim_async.printable import shown
 from .repeats import Repeat
 from .writing import Record
 
-__all__ = ["KINDS", "WHOLE", "Progress", "Report", "Tally", "Trouble", "alike", "shown", "some_rows", "tell_repeats"]
+__all__ = [
+    "KINDS",
+    "WHOLE",
+    "Progress",
+    "Report",
+    "Tally",
+    "Trouble",
+    "alike",
+    "counted",
+    "some_rows",
+    "tell_repeats",
+]
 
 KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
 WHOLE = "all rows sent"
@@ -93,7 +104,7 @@ class Tally:
 
     def __str__(self) -> str:
         parts = [f"{count:,} {kind}" for kind, count in self.counts.items() if count or kind == "Ok"]
-        return f"{_count(self.done)}: {', '.join(parts)}"
+        return f"{counted(self.done)}: {', '.join(parts)}"
 
 
 class Progress:
@@ -173,21 +184,22 @@ def tell_repeats(repeats: Iterable[Repeat]) -> Iterator[str]:
     """
     count = 0
 
-    def counted() -> Iterator[Repeat]:
+    def passing() -> Iterator[Repeat]:
         nonlocal count
         for repeat in repeats:
             count += 1
             yield repeat
 
-    first = heapq.nsmallest(_MOST_ROWS, counted())
+    first = heapq.nsmallest(_MOST_ROWS, passing())
     if first:
         pairs = ", ".join(f"{repeat.number} as {repeat.first}" for repeat in first)
         more = ", …" if count > len(first) else ""
-        yield f"{_count(count)} with the account of an earlier row: {pairs}{more}"
+        yield f"{counted(count)} with the account of an earlier row: {pairs}{more}"
 
 
-def _count(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows:,} rows"
+def counted(count: int, what: str = "row") -> str:
+    """So many of something, in words: ``1 row``, ``2,000 rows``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def some_rows(first: list[int], count: int) -> str:

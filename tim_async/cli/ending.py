@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from tim_async.errors import APIError, ClientClosed, TIMError
 from tim_async.lane.waiting import CLOSED
 
 from .exits import code_of
-from .journals import go_on
+from .journals import go_on, in_a_shell
 from .outcomes import Outcomes
 from .telling import AS_JSON, in_one_line, tell, tell_object
 
@@ -100,13 +99,11 @@ def _what_now(end: Ending) -> Iterator[str]:
         return
     # Scripts know that, and count the lines.
     if (AS_JSON.get() or os.isatty(2)) and _has_failed(end):
-        journal = shlex.quote(os.path.relpath(end.journal))
-        yield f"what failed, to be mended:  tim-async job {journal} --failures FILE"
+        yield f"what failed, to be mended:  tim-async job {in_a_shell(end.journal)} --failures FILE"
     if end.report is None or end.report.resumable:
         yield go_on(end.journal)
     elif isinstance(end.report.stopped_by, OSError):
-        journal = shlex.quote(os.path.relpath(end.journal))
-        yield f"the outcomes are in the journal:  tim-async job {journal} --outcomes FILE"
+        yield f"the outcomes are in the journal:  tim-async job {in_a_shell(end.journal)} --outcomes FILE"
 
 
 def _has_failed(end: Ending) -> bool:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from tim_async.bulk.report import counted
+
 from .asking import Forbidden
 
 __all__ = ["EXPECTED", "GOING_ON", "PLAN", "Guards", "check_expected", "guards_from", "most_failures"]
@@ -93,7 +95,7 @@ def check_expected(guards: Guards, name: str, rows: int) -> None:
     Raises:
         Forbidden: it has another number of rows, or more than it may have, or none.
     """
-    has = f"{name} has {rows:,} row{'' if rows == 1 else 's'}"
+    has = f"{name} has {counted(rows)}"
     if guards.expect is not None and rows != guards.expect:
         raise Forbidden(
             f"{has}, and --expect says {guards.expect:,}; nothing was sent; look at the list, or the number"

@@ -14,7 +14,7 @@ from .arguments import Told, account_of, argument_of, said_again
 from .exports import EXPORTS, Exports, check_places
 from .guards import GOING_ON, PLAN, guards_from
 from .limiters import SPEED, speed_from
-from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, look_from, secret_key_from
+from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, format_option, look_from, secret_key_from
 from .reports import REPORTS, Reports
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ _TO: tuple[click.Option, ...] = (
         help="A file for the outcomes of all rows, once they are done.  [default: the one of the first start, if any]",
     ),
     click.Option(["--force"], is_flag=True, help="Overwrite what stands there, whoever wrote it."),
-    click.Option(
-        ["--format", "to_format"],
-        type=click.Choice(["jsonl", "csv"]),
-        help="One JSON object per line, or CSV.  [default: as at the first start]",
-    ),
+    format_option("One JSON object per line, or CSV.  [default: as at the first start]", None),
 )
 
 

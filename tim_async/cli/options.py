@@ -35,6 +35,7 @@ __all__ = [
     "Connection",
     "Options",
     "connection_from",
+    "format_option",
     "look_from",
     "options_from",
     "seconds",
@@ -132,16 +133,24 @@ SOURCE: tuple[click.Option, ...] = (
     ),
 )
 
+
+def format_option(text: str, default: str | None = "jsonl") -> click.Option:
+    """How outcomes are written.
+
+    Args:
+        text: its help.
+        default: None, if that says where it comes from.
+    """
+    choice = click.Choice(["jsonl", "csv"])
+    return click.Option(
+        ["--format", "to_format"], type=choice, default=default, show_default=default is not None, help=text
+    )
+
+
 OUTCOMES: tuple[click.Option, ...] = (
     click.Option(["--to"], metavar="FILE", help="A new file for the outcomes; - is standard output.  [default: -]"),
     click.Option(["--force"], is_flag=True, help="Overwrite what stands there."),
-    click.Option(
-        ["--format", "to_format"],
-        type=click.Choice(["jsonl", "csv"]),
-        default="jsonl",
-        show_default=True,
-        help="One JSON object per line, or CSV.",
-    ),
+    format_option("One JSON object per line, or CSV."),
     click.Option(
         ["--priority"],
         type=click.Choice(list(PRIORITIES)),

@@ -12,8 +12,9 @@ from rich.console import Console
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.partitions.part import Part
 from tim_async.bulk.partitions.running import run_partition
-from tim_async.bulk.report import Progress, Report, Tally, shown
+from tim_async.bulk.report import Progress, Report, Tally
 from tim_async.errors import ClientClosed, TIMError
+from tim_async.printable import shown
 
 from .asking import check_somebody_is_there
 from .carrying import Command, settings_of

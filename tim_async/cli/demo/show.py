@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tim_async.bulk.report import shown
 from tim_async.cli.exits import NOT_ALL_OK
 from tim_async.cli.telling import tell
 from tim_async.emulator import DEMO_KEY
+from tim_async.printable import shown
 
 from .apart import Apart, emulator_apart
 from .shell import Shell
