@@ -17,7 +17,7 @@ from .journals import go_on, in_a_shell
 from .outcomes import Outcomes
 from .telling import AS_JSON, in_one_line, tell, tell_object
 
-__all__ = ["Ending", "end_as_json", "tell_end"]
+__all__ = ["Ending", "end_as_json", "tell_end", "why_stopped"]
 
 
 class Ending(NamedTuple):
@@ -67,13 +67,23 @@ def tell_end(end: Ending, outcomes: Outcomes) -> None:
 
 def _why(end: Ending, outcomes: Outcomes) -> str:
     """What ended it early; empty if nothing did."""
-    error = None if end.report is None else end.report.stopped_by
-    if end.interrupted:
+    if end.report is None or end.interrupted:
         return "interrupted"
+    return why_stopped(end.report, outcomes)
+
+
+def why_stopped(report: Report, place: object) -> str:
+    """What ended a run early; empty if nothing did, or somebody who wanted it.
+
+    Args:
+        report: how it went.
+        place: of the outcomes.
+    """
+    error = report.stopped_by
     if error is None or isinstance(error, ClientClosed):
         return ""
     if isinstance(error, OSError):
-        return f"the outcomes cannot be written to {outcomes}: {error.strerror}"
+        return f"the outcomes cannot be written to {place}: {error.strerror or error}"
     return in_one_line(error) if isinstance(error, TIMError) else str(error)
 
 
