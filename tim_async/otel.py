@@ -1,7 +1,7 @@
 """Spans and metrics for OpenTelemetry: ``Client(hooks=[tim_async.otel.Tracing(), tim_async.otel.Metrics()])``.
 
 Names of HTTP client spans and metrics as in https://opentelemetry.io/docs/specs/semconv/http/; what only this library
-has begins with ``tim``. Nothing holds a query, so neither the usersig nor the administrator account is told. Only
+has begins with ``tim``. Nothing holds a query, so neither the usersig nor the administrator account is shown. Only
 opentelemetry-api is needed (``pip install 'tim-async[otel]'``); the application brings an SDK, and without one all of
 this does nothing.
 """
@@ -62,7 +62,7 @@ class Tracing(Watcher):
         self._tracer = trace.get_tracer("tim_async", __version__, tracer_provider)
 
     def asker(self) -> SpanContext | None:
-        """The span in which somebody asks."""
+        """The current span, for whoever asks for an item."""
         current = trace.get_current_span().get_span_context()
         return current if current.is_valid else None
 

@@ -30,7 +30,7 @@ _BY_CHANCE = {"msg_random"}  # another one at each start
 
 
 def item_of(row: Row) -> Any:
-    """What an operation takes of a row: the account, or the pair with its argument if the row brings one."""
+    """What an operation takes for a row: the account, or an (account, argument) pair if the row has an argument."""
     return row.account if row.argument is None else (row.account, row.argument)
 
 
@@ -52,9 +52,9 @@ async def run(
 ) -> Report:
     """Send every row of a source through an operation.
 
-    With a journal a run can be stopped and killed at any moment: the same call with the same journal goes on. What may
-    have been sent is asked again first, as such; what must not be sent twice is not, and ends `Unknown`. Where all rows
-    are done already, nothing is sent.
+    With a journal a run can be stopped or killed at any moment: the same call with the same journal resumes it. Rows
+    that may have been sent are sent again first, and their answers are judged as those to a repeat; what must not be
+    sent twice is not, and ends `Unknown`. If all rows are done already, nothing is sent.
 
         async with Client.from_env() as tim:
             with AccountFile("users.csv", column="account") as users:
@@ -62,31 +62,32 @@ async def run(
         print(report.counts, report.open)
 
     Args:
-        operation: of an open client; one with options is bound before: ``tim.push.send_to.of(...)``.
-        source: the accounts: an `AccountFile` inside of its ``with``, or whatever a program iterates, see `ItemSource`.
-        journal: where to write down what becomes of each row, on a local disk. None: nowhere, and nothing is resumed.
-        item: makes of a row what the operation takes: an account, or an (account, argument) pair; raises `RowError` for
-            a row of which nothing can be made, which ends `NotSent`.
-        sink: called with the `Record` of every row whose outcome comes in this start; what it raises ends the run.
-        on_progress: called ten times a second while outcomes come, and at the end.
+        operation: of an open client; one that has options is bound to them first: ``tim.push.send_to.of(...)``.
+        source: the accounts: an `AccountFile` inside its ``with`` block, or any iterable, see `ItemSource`.
+        journal: the file that records the outcome of each row, on a local disk. None: there is none, and the run cannot
+            be resumed.
+        item: turns a row into what the operation takes: an account, or an (account, argument) pair; raises `RowError`
+            for a row that cannot be used, which ends `NotSent`.
+        sink: called with the `Record` of every row that gets its outcome in this start; what it raises ends the run.
+        on_progress: called up to ten times a second while outcomes come, and at the end.
         priority: who goes first when several want the same command.
-        settings: what else decides what is sent for a row, as JSON; a resume with others is refused.
-        memo: what else the journal keeps, as JSON, for whoever reads it.
-        rested_ok: go on with a deletion whose journal rested for more than an hour.
-        first: send so many rows and hold the others back; the journal knows what is left. Rows that may have been sent
-            by an earlier start go beside them.
-        max_failures: stop as soon as more rows than these have failed in this start, see `TooManyFailures`. Calls
-            that are out are finished.
+        settings: what else decides what is sent for a row, as JSON; a resume with different ones is refused.
+        memo: what else the journal keeps, as JSON, for its readers.
+        rested_ok: resume a deletion whose journal has rested for more than an hour.
+        first: send only so many rows and hold the others back; the journal knows what is left. Rows that may have been
+            sent by an earlier start do not count.
+        max_failures: stop as soon as more rows than this have failed in this start, see `TooManyFailures`. Calls in
+            flight are finished.
         timeline: one of the hooks of the operation's client: then the journal keeps what the calls did, second by
             second, for the report.
 
     Returns:
-        What became of the rows. Also after a stop: see `Report.stopped_by`.
+        What became of the rows; also after a stop, see `Report.stopped_by`.
 
     Raises:
         JournalError: the journal cannot be used: `JournalHeld` by another process, `JournalBroken`, `JournalUnlike` for
-            another job, `JournalRested` if somebody has to say yes first, `JournalFull`. Nothing was sent.
-        TypeError: the source's items have not the form that the operation takes, or an argument is none of its kind.
+            another job, `JournalRested` if somebody has to confirm first, `JournalFull`. Nothing was sent.
+        TypeError: the source's items do not have the form that the operation takes, or an argument has the wrong type.
         ValueError: a number of rows is negative, there is no such priority, or the timeline watches another run at
             this moment.
     """
@@ -136,7 +137,7 @@ def _opening(source: Source, memo: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | None = None) -> Job:
-    """What a run would do to what: a journal belongs to one such job.
+    """What a run would do, and to which rows: a journal belongs to one such job.
 
     Args:
         operation: see `run`.
@@ -144,7 +145,7 @@ def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | N
         settings: see `run`.
 
     Raises:
-        InputError: what decides what is sent is no text for JSON, and so can be neither sent nor kept.
+        InputError: an option or a setting holds text that JSON cannot hold, so it can be neither sent nor kept.
     """
     endpoint, mark = operation.endpoint, source.fingerprint
     options = {name: value for name, value in operation.options.items() if name not in _BY_CHANCE}

@@ -15,13 +15,13 @@ __all__ = ["First", "TooManyFailures", "check_rows", "is_failure"]
 
 
 def check_rows(**numbers: object) -> None:
-    """Refuse what is no number of rows, before anything is done: a guard that is misread guards nothing.
+    """Refuse what is not a number of rows, before anything is done: a guard that is misread guards nothing.
 
     Args:
-        **numbers: by the names of the arguments; None is no guard.
+        **numbers: by the names of the arguments; None for no guard.
 
     Raises:
-        TypeError: one is no whole number.
+        TypeError: one is not a whole number.
         ValueError: one is negative.
     """
     for name, number in numbers.items():
@@ -34,7 +34,7 @@ def check_rows(**numbers: object) -> None:
 
 
 class TooManyFailures(TIMError):
-    """More rows failed than ``max_failures`` allows; calls that were out were finished, and nothing more was sent.
+    """More rows failed than ``max_failures`` allows; calls in flight were finished, and nothing more was sent.
 
     Args:
         failed: rows that failed.

@@ -56,7 +56,7 @@ def list_rows(head: Sequence[str], lines: Iterable[str], *, name: str) -> Iterat
         name: what error messages call the file.
 
     Raises:
-        InputError: while iterating: it is no list of accounts.
+        InputError: while iterating: it is not a list of accounts.
     """
     _check(head, name)
     for number, line in enumerate(chain(head, lines), 1):

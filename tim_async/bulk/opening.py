@@ -32,7 +32,7 @@ def open_source(description: Mapping[str, Any]) -> AccountFile:
         description: what `AccountFile.description` said, perhaps to another process.
 
     Raises:
-        InputError: nothing can be opened by it: the program must give the accounts once more.
+        InputError: there is nothing to open: the program must provide the accounts again.
     """
     if not description:
         raise InputError("the accounts did not come from a file, so only the program that gave them can go on")

@@ -69,20 +69,20 @@ def plan_of(
     first: int | None = None,
     rate: float | None = None,
 ) -> Plan:
-    """Find out what `run` would do. It reads every row, checks it as `run` does, and opens no connection.
+    """Find out what `run` would do: reads every row and checks it as `run` does, and opens no connection.
 
     Args:
         operation: see `run`; its client need not be open.
         source: one that can be read again.
         item: see `run`.
-        known: what a journal knows of the rows; None for a new job.
+        known: what a journal knows about the rows; None for a new job.
         first: see `run`.
         rate: calls a second (of accounts where the service counts those) that are allowed; None for the documented
             limit.
 
     Raises:
         InputError: the source can be read only once, or was changed.
-        TypeError: an argument is none of its kind.
+        TypeError: an argument has the wrong type.
         ValueError: *first* is negative.
     """
     check_call(operation, item=item)

@@ -124,7 +124,7 @@ def _zstd(name: str) -> ModuleType:
 
 
 def check_encoding(encoding: str) -> None:
-    """Refuse what is no encoding of text.
+    """Refuse what is not an encoding of text.
 
     Raises:
         InputError: nobody knows it.
@@ -141,7 +141,7 @@ def check_encoding(encoding: str) -> None:
 
 
 def check_bytes(head: bytes, encoding: str, name: str) -> None:
-    """Refuse what is no text, or not in this encoding, as far as the first bytes tell.
+    """Refuse what is not text, or not in this encoding, as far as the first bytes tell.
 
     Args:
         head: the first bytes.
@@ -194,7 +194,7 @@ def _is_plain(text: str) -> bool:
 def line_end(head: bytes, encoding: str) -> str:
     """What ends the first line of a file: a line feed, perhaps behind a carriage return, or that alone, as it once was.
 
-    Where another line ends in another way, nobody can tell what it is; so that is no line end.
+    Where another line ends in another way, nobody can tell what it is; so that is not a line end.
 
     Args:
         head: its first bytes.

@@ -111,7 +111,7 @@ class Progress:
     """How a run stands; it changes while the run goes on.
 
     Args:
-        total: rows of the source; None where nobody knows.
+        total: rows of the source; None if that is not known.
     """
 
     def __init__(self, total: int | None) -> None:
@@ -132,7 +132,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """What the source is called."""
     total: int | None
-    """Rows of the source; None where nobody knows."""
+    """Rows of the source; None if that is not known."""
     counts: dict[str, int]
     """``Ok``, ``Rejected``, ``Unknown``, ``NotSent`` -> rows."""
     assumed: int
@@ -146,18 +146,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unread: bool
     """Whether there may be rows after that."""
     held_back: bool
-    """Whether rows were left for later because only the ``first`` ones were to be sent."""
+    """Whether rows were left for later because ``first`` was given."""
     stopped_by: Exception | None
     """What ended it early: `ClientClosed`, an `APIError`, a `JournalFull`, `TooManyFailures`, an `InputError` about the
     source, or an `OSError` of the sink. None: every row was taken, and has an outcome."""
     journal: Path | None
     """Where its journal is; None for a run without one."""
     partition: str | None = None
-    """Where the outcomes of a partition are put at its end; None for what is none."""
+    """Where the outcomes of a partition are put at its end; None if it is not a partition."""
     outcomes: str | None = None
-    """Where they stand; None for a partition that is to be run again."""
+    """Where they are; None if the partition has to be run again."""
     earlier: bool = False
-    """Whether an earlier start of the partition did all, so that this one sent nothing."""
+    """Whether an earlier start of the partition did everything, so that this one sent nothing."""
 
     @property
     def ok(self) -> bool:
@@ -177,7 +177,7 @@ def alike(reason: str) -> str:
 
 
 def tell_repeats(repeats: Iterable[Repeat]) -> Iterator[str]:
-    """A line about the rows that name an account for the second time, if there are any.
+    """A line about the rows whose account is in an earlier row too, if there are any.
 
     Args:
         repeats: all of them, in any order and any number.

@@ -71,7 +71,7 @@ class Row(NamedTuple):
     account: str
     """Exactly as it stands in the file: spaces around it may belong to it. Empty if it could not be read."""
     columns: Mapping[str, str]
-    """The other columns by name; empty where the file is no CSV."""
+    """The other columns by name; empty where the file is not CSV."""
     problem: str = ""
     """Why the row cannot be used; empty when it is sound."""
     argument: Any = None

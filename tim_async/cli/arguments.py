@@ -41,7 +41,7 @@ class Told(NamedTuple):
         """Refuse what makes no sense without a table.
 
         Raises:
-            click.UsageError: columns are named, and the file is no CSV.
+            click.UsageError: columns are named, and the file is not CSV.
         """
         if self.needs and column is None:
             raise click.UsageError("columns are only in CSV: say --column NAME for that of the accounts too")

@@ -60,7 +60,7 @@ class Journal:
 
     Raises:
         JournalHeld: another process works with it.
-        JournalError: what stands there is no journal.
+        JournalError: what stands there is not a journal.
     """
 
     def __init__(self, options: Options, endpoint: Endpoint[Any, Any]) -> None:

@@ -56,7 +56,7 @@ def whole(path: Path) -> Generator[IO[bytes], None, None]:
     """A file that is written first beside its place, with ``.new`` at its end: what stands there is always whole.
 
     Args:
-        path: its place. What is no file, such as a device or a pipe, is written as it is.
+        path: its place. What is not a file, such as a device or a pipe, is written as it is.
 
     Yields:
         A stream for all of it. What is raised inside of the block leaves the place as it was.
@@ -135,5 +135,5 @@ def is_full(error: OSError) -> bool:
 
 
 def _beside(path: Path) -> Path | None:
-    """Where a file is written before it has its name; None for what is no file, and has to be written as it is."""
+    """Where a file is written before it has its name; None for what is not a file, and has to be written as it is."""
     return path.with_name(f"{path.name}.new") if path.is_file() or not path.exists() else None

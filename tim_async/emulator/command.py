@@ -114,7 +114,7 @@ def entry(command: Command, value: object, key: str) -> tuple[str, JSON]:
     """The account that an entry of a batch field is about, and the entry.
 
     Raises:
-        Refusal: The entry is no object, or its account no account id.
+        Refusal: The entry is not an object, or its account not an account id.
     """
     if not isinstance(value, dict):
         raise Refusal(command.family.malformed)

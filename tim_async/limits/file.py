@@ -53,19 +53,19 @@ class FileLimiter(SharedLimiter):
         async with FileLimiter("/run/myapp/tim.limit") as limiter, Client(..., limiter=limiter) as tim:
             ...
 
-    No second sees more calls than the service allows, by the evidence of `tim_async.permits`: whoever comes, goes or is
-    killed, also with the file in its hands. What a killed process had is back after 15 s. While a process stands still
-    with the file in its hands, the others send nothing, and a warning says so; their event loops go on. One that stands
-    still for 15 s between its permit and its call makes that call beside those of others.
+    No second sees more calls than the service allows (see `tim_async.limits.permits` for the proof), whatever process
+    comes, goes or is killed, even while it holds the file. The permits of a killed process are back after 15 s. While a
+    process is suspended that holds the file, the others send nothing, and a warning says so; their event loops go on. A
+    process that is suspended for 15 s between its permit and its call makes that call in addition to those of others.
 
-    The file must not be on a network share, its directory must be writable, and all processes should go by the same
-    rates; in one process the lowest holds, and the urgent go first. A limiter belongs to one event loop.
+    The file must not be on a network share, its directory must be writable, and all processes should use the same
+    rates; within one process the lowest holds, and urgent calls go first. A limiter belongs to one event loop.
 
     Args:
-        path: of the file, which is made if there is none; its directory must exist.
+        path: of the file, which is created if there is none; its directory must exist.
 
     Raises:
-        TypeError: *path* is no path.
+        TypeError: *path* is not a path.
         ValueError: *path* is empty.
         OSError: the file cannot be used: its directory is missing or not writable, or it is something else.
     """
@@ -81,7 +81,7 @@ class FileLimiter(SharedLimiter):
             pass
 
     async def aclose(self) -> None:
-        """Let go of the file, after the clients are closed: who still waits gets a `RuntimeError`."""
+        """Close the file, after the clients: whoever is still waiting gets a `RuntimeError`."""
         await super().aclose()
         self._file.close()
 

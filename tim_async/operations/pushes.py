@@ -47,11 +47,11 @@ class SendTo:
             data_id: handed to the app's webhooks, at most 64 bytes.
 
         Returns:
-            An operation that gives the id of the push task; a call holds up to 500 accounts, each call is a task.
+            An operation whose value is the id of the push task. A call holds up to 500 accounts; each call is a task.
 
         Raises:
-            TypeError: something is not of its type, or cannot be written as JSON.
-            ValueError: something is too long or out of range.
+            TypeError: an argument has the wrong type, or cannot be written as JSON.
+            ValueError: an argument is too long or out of range.
         """
         return AccountsOperation(
             self._host,
@@ -84,15 +84,15 @@ class SendTo:
             from_account: see `of`.
             msg_random: see `of`.
             data_id: see `of`.
-            priority: as of every operation.
+            priority: as for every operation.
             timeout: seconds for the whole batch.
-            maybe_sent: as of every operation: nothing is sent, and each account is `Unknown`.
+            maybe_sent: as for every operation: nothing is sent, and each account is `Unknown`.
 
         Returns:
             One outcome for every account, in the order of the batch; its value is the id of the push task.
 
         Raises:
-            Exception: as `of`, and as every operation.
+            Exception: what `of` raises, and every operation.
         """
         operation = self.of(
             offline_push_info=offline_push_info, from_account=from_account, msg_random=msg_random, data_id=data_id
@@ -147,8 +147,8 @@ class Send(PlainCommand[str]):
             The id of the push task.
 
         Raises:
-            TypeError: something is not of its type, or cannot be written as JSON.
-            ValueError: there is nothing to send, tags and attributes are mixed, or something is out of range.
+            TypeError: an argument has the wrong type, or cannot be written as JSON.
+            ValueError: there is nothing to send, tags and attributes are mixed, or an argument is out of range.
             APIError: the service said no.
             RequestError: no trustworthy answer came. It is not sent again: it may have been pushed.
         """
@@ -186,7 +186,7 @@ class Revoke(PlainCommand[None]):
             timeout: seconds until the answer.
 
         Raises:
-            TypeError: *task_id* is no str.
+            TypeError: *task_id* is not a str.
             ValueError: it is empty.
             APIError: the service said no.
             RequestError: no trustworthy answer came. It is not sent again: it may have been applied.

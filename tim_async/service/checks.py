@@ -116,7 +116,7 @@ def check_text(what: str, text: object, code: int, most: int = MOST_VALUE_BYTES)
         most: the greatest length in bytes.
 
     Raises:
-        Unfit: it is no str, too long, or no Unicode.
+        Unfit: it is not a str, too long, or no Unicode.
     """
     if not isinstance(text, str):
         raise Unfit(code, f"{what} must be a str, not {type(text).__name__}")

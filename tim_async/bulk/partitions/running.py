@@ -46,10 +46,10 @@ async def run_partition(
 ) -> Report:
     """Send every row of a partition through an operation, and put the outcomes where all machines see them.
 
-    Before its first call ``part.started`` stands beside ``part.outcomes``, and that comes whole, at the end. Where it
-    is already, nothing is sent. A partition with a start and no end is done anew, all of it, as rows that may have been
-    sent; what must not be sent twice is not, and ends `Unknown`. Two processes never work on one partition at once: the
-    mark is a lease, which its owner renews.
+    Before the first call a mark, ``part.started``, is written beside ``part.outcomes``, which appears at the end,
+    complete. If it is there already, nothing is sent. A partition that was started and not finished is done again from
+    the beginning, as rows that may have been sent; what must not be sent twice is not, and ends `Unknown`. Two
+    processes never work on one partition at once: the mark is a lease, which its owner renews.
 
         async with Client.from_env(limiter=RedisLimiter(url)) as tim:
             with AccountFile("s/00003.parquet", column="account") as users:
@@ -58,28 +58,29 @@ async def run_partition(
     Args:
         operation: see `tim_async.bulk.run`.
         source: the rows of the partition, the same ones at each start; fifty thousand are a good number. See `Part`.
-        outcomes: a path in a folder that all processes see, or a URL for fsspec (extra ``remote``). Its end says how
-            they are written: ``.jsonl`` (so are all others), ``.csv`` or ``.parquet``.
+        outcomes: a path in a folder that all processes see, or a URL for fsspec (extra ``remote``). Its suffix decides
+            the format: ``.csv``, ``.parquet``, or JSON lines for ``.jsonl`` and anything else.
         item: see `tim_async.bulk.run`.
         on_progress: the same.
         priority: the same.
         settings: the same.
-        max_failures: the same. Where something was done, the partition stays stopped, so that no automatic retry goes
-            past the guard: begun anew, what failed could not be told from what was done. To go on, say a higher number
-            than failed, or None.
-        lease: seconds after which the partition of a process that is gone is free for others.
+        max_failures: the same. If anything was done, the partition stays stopped, so that no automatic retry gets past
+            the guard: in a new start, what failed could not be told from what was done. To go on, pass a number that is
+            higher than the failures so far, or None.
+        lease: seconds after which others may take over the partition of a process that is gone.
         storage_options: what fsspec's driver takes.
 
     Returns:
-        What became of the rows. `Report.outcomes` says where they stand; None: it is not done, and to be run again.
+        What became of the rows. `Report.outcomes` says where the outcomes are; if it is None, the partition is not
+        done: run it again.
 
     Raises:
-        JournalHeld: another process works on it at this moment.
+        JournalHeld: another process is working on it.
         JournalUnlike: it was begun as a part of another job.
         JournalError: the marks cannot be read or written. Nothing was sent, in all three cases.
         InputError: the source can be read only once, or there is no such place.
         ValueError: the lease is too short, *max_failures* is negative, or there is no such priority.
-        TypeError: the source's items have not the form that the operation takes, or an argument is none of its kind.
+        TypeError: the source's items do not have the form that the operation takes, or an argument has the wrong type.
         OSError: there is no room for the outcomes, not even for the first of them.
     """
     check_call(operation, item=item, priority=priority, on_progress=on_progress)

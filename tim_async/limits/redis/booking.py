@@ -158,7 +158,7 @@ class Books:
         processes: that share the budget.
         margin: the share of the limit that is used.
         prefix: of all keys.
-        timeout: seconds for one question.
+        timeout: seconds to wait for one answer.
 
     Attributes:
         without: the commands that cannot reach it.

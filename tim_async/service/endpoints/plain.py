@@ -41,7 +41,7 @@ def decode_any(body: bytes) -> Answer:
     """The whole reply of a command that is not in the table.
 
     Raises:
-        Unreadable: it is no JSON object with an ``ErrorCode``.
+        Unreadable: it is not a JSON object with an ``ErrorCode``.
     """
     try:
         reply, fields = _REPLY.decode(body), _ANY.decode(body)
