@@ -230,7 +230,7 @@ class Client:
             TypeError: *body* is not a mapping, or cannot be written as JSON.
             ValueError: *path* is not a ``service/command``, or *priority* or *timeout* is impossible.
             APIError: the service said no; ``.reply`` is its whole reply.
-            RequestError: no trustworthy answer came; ``.may_have_happened`` tells whether it may have been applied.
+            RequestError: no trustworthy answer came; ``.may_have_happened`` says whether it may have been applied.
             ClientClosed: the client has been closed.
         """
         return await AnyCommand(self, path, repeat=repeat)(body, priority=priority, timeout=timeout)

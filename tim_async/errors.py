@@ -150,7 +150,7 @@ class APIError(TIMError):
         info: the service's ``ErrorInfo``; may be empty.
         path: the command.
         result: what became of every item of the batch that was stopped, where there was one.
-        reply: the whole reply of a bare call, decoded; of a few commands it tells more than the code.
+        reply: the whole reply of a bare call, decoded; for a few commands it says more than the code.
     """
 
     def __init__(

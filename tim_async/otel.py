@@ -167,7 +167,7 @@ class Metrics(Watcher):
 
 
 def _book(create: Callable[..., object], name: str, unit: str, what: str, *more: str) -> Book:
-    """Numbers by the command and what else tells them apart, which are read when somebody collects them."""
+    """Numbers by the command and other attributes, which are read when they are collected."""
     book: Book = defaultdict(float)
 
     def read(_: CallbackOptions) -> list[Observation]:

@@ -187,7 +187,7 @@ class Stats(msgspec.Struct, frozen=True):
 
 
 class Result(Protocol):
-    """What an error tells of its batch. It is always a `tim_async.BatchResult`, which stands above the errors."""
+    """What an error says about its batch. It is always a `tim_async.BatchResult`, which stands above the errors."""
 
     stats: Stats
     unread: bool

@@ -38,7 +38,7 @@ class Retryable(list[Any]):
     def __init__(self, items: list[Any], maybe_sent: frozenset[str]) -> None:
         super().__init__(items)
         self.maybe_sent = maybe_sent
-        """The accounts of which a call may have been applied."""
+        """The accounts for which a call may have been applied."""
 
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> Any: ...
@@ -125,7 +125,7 @@ class BatchResult(Generic[V]):
 
         Args:
             outcomes: account -> its value, or its outcome (the place in it is not looked at), or its error.
-            arguments: account -> what was to be written, for an operation that takes pairs: `retryable` gives pairs.
+            arguments: account -> its argument, for an operation that takes pairs: `retryable` gives pairs.
             unread: whether the source may hold more items.
 
         Raises:

@@ -1,6 +1,6 @@
 """What a journal knows, row by row, beside the rows themselves: all outcomes, or the failures ready to be mended.
 
-A journal holds no accounts. So its input is read once more, and must be the one of then.
+A journal holds no accounts, so its input is read again, and must not have changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ADDED = ("code", "reason")
 
 
 def export_outcomes(known: Known, source: Source, sink: Sink, to_format: Format = "jsonl") -> int:
-    """Write the outcome of every row that has one, in the order of the input, as `run` tells a sink.
+    """Write the outcome of every row that has one, in the order of the input, as `run` passes them to a sink.
 
     Args:
         known: what the journal knows.
@@ -90,7 +90,7 @@ def _failed(known: Known, source: Source) -> Iterator[tuple[Row, Ending]]:
 
 
 class _Text(UTF8):
-    """Lines in the encoding of the input; what is not of the input and has no place in it is escaped."""
+    """Lines in the encoding of the input; what the encoding cannot hold is escaped."""
 
     def __init__(self, sink: Sink, encoding: str) -> None:
         super().__init__(sink)

@@ -147,16 +147,16 @@ class AccountFile:
 
     @contextmanager
     def as_it_was(self, then: Fingerprint) -> Generator[Iterator[Row], None, None]:
-        """Its rows without a first pass, for whoever knows from an earlier one what it holds.
+        """Its rows without a first pass, for those who know from an earlier one what it holds.
 
         Args:
             then: what the earlier one saw.
 
         Yields:
-            The rows; they may lack the columns that nobody needs.
+            The rows; they may lack columns that are not needed.
 
         Raises:
-            InputError: also while iterating: it cannot be read, or it is not the input of then.
+            InputError: also while iterating: it cannot be read, or it has changed.
         """
         with ExitStack() as opened:
             self._sealed = SealedFile(self._again(self._open(opened), opened), self.name)
@@ -187,7 +187,7 @@ class AccountFile:
         return partial(read_text, encoding=self._encoding)
 
     def repeats(self) -> Iterator[Repeat]:
-        """The rows whose account stands in an earlier row too, in no particular order."""
+        """The rows whose account is in an earlier row too, in no particular order."""
         return iter(self._repeats)
 
     def _open(self, opened: ExitStack) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""What ends a run early because somebody said so before: too many failures, or enough rows for now."""
+"""What ends a run early because its caller asked for it: too many failures, or enough rows for now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the first pass over a file finds: how many rows there are, and what to tell before they are sent."""
+"""What the first pass over a file finds: how many rows there are, and what to say before they are sent."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Look:
 
     Args:
         rows: they are taken at once.
-        repeats: is told of every sound row.
+        repeats: gets every sound row.
     """
 
     def __init__(self, rows: Iterable[Row], repeats: Repeats) -> None:

@@ -26,7 +26,7 @@ class _File(msgspec.Struct, tag_field="kind", tag="file", forbid_unknown_fields=
 def open_source(description: Mapping[str, Any]) -> AccountFile:
     """The file that was described, to be opened with ``with``.
 
-    Whether it is still the same file, its `AccountFile.fingerprint` tells.
+    Its `AccountFile.fingerprint` shows whether it is still the same file.
 
     Args:
         description: what `AccountFile.description` said, perhaps to another process.

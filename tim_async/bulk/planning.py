@@ -44,9 +44,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sent: int
     """Rows that would be sent."""
     held_back: int
-    """Rows that could be sent, and wait for a later start, because only the ``first`` ones are to be sent."""
+    """Rows that could be sent, but wait for a later start because of ``first``."""
     calls: int
-    """The least number of calls; those that go out again come on top."""
+    """The least number of calls; retries are not included."""
     rate: float
     """Calls a second that are allowed; accounts a second if `rate_of_accounts`."""
     rate_of_accounts: bool

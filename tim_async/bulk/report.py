@@ -30,7 +30,7 @@ __all__ = [
 
 KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
 WHOLE = "all rows sent"
-"""How a start ended that came to the end of the rows."""
+"""How a start ended that reached the end of the rows."""
 _MOST_ROWS = 5  # named in one line
 _MOST_TROUBLES = 20
 

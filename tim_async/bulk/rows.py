@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 RECORD_MOST = 4 * 1024 * 1024
-"""Bytes of one record: whoever writes more into it has forgotten a quote or a line end."""
+"""Bytes of one record: a longer one is missing a quote or a line end."""
 
 NO_COLUMNS: Mapping[str, str] = {}
 
@@ -41,7 +41,7 @@ class RowError(ValueError):
 
 
 class Problem(str):
-    """Why a row cannot be used, and how it begins, for whoever is about to send it.
+    """Why a row cannot be used, and how it begins, for the person who is about to send it.
 
     Args:
         why: it cannot be used.
@@ -93,7 +93,7 @@ class Reading(NamedTuple):
 
 
 def unseen(text: str) -> str:
-    """The first character in a text that nobody sees and nobody types, by its name in Unicode; empty if there is none.
+    """The first invisible character in a text that nobody would type, by its name in Unicode; empty if there is none.
 
     Control characters, line ends of all kinds, and the byte-order mark.
     """

@@ -88,9 +88,9 @@ class Known:
         self.standing = standing_from(store, self._states, held_by)
 
     def rows(self) -> Iterator[tuple[Ending | None, str | None]]:
-        """Of each row in order: how it ended, and what was read of it as JSON. None where there is no such thing.
+        """For each row in order: how it ended, and the value that was read, as JSON; None if there is none.
 
-        It ends with the last row of which something is known.
+        It ends with the last row about which something is known.
         """
         values = _spread(self._results)
         at, value = next(values, (-1, None))

@@ -41,7 +41,7 @@ class Timeline(Watcher):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self.heard = False
-        """Whether a client told it of anything, since `begin`."""
+        """Whether a client has passed it any event since `begin`."""
         self._path = ""
         self._changed: Callable[[], object] = _nothing
         self._seconds: dict[int, Second] = {}
@@ -64,7 +64,7 @@ class Timeline(Watcher):
         self._seconds, self._paused_since = {}, self._clock()  # a pause may have begun before
 
     def end(self) -> None:
-        """Watch no more; what was gathered until now can still be taken."""
+        """Stop watching; what was gathered until now can still be taken."""
         self._pause_until(self._clock())
         self._path, self._changed = "", _nothing
 

@@ -28,11 +28,11 @@ __all__ = ["FileLimiter"]
 log = logging.getLogger("tim_async")
 
 LEASE: Final = 15.0
-"""Seconds after which a permit is free of which nobody has said that its call is over; who is busy renews it."""
+"""Seconds after which a permit is free although its call was not reported as over; a process at work renews it."""
 RETRY: Final = 0.002
-"""Seconds between two tries to get at a file that somebody else holds."""
+"""Seconds between two attempts to open a file that another process holds."""
 PATIENCE: Final = 500
-"""Tries after which a warning says that the file is held by somebody who stands still: a second, and hardly more."""
+"""Attempts after which a warning says that a suspended process holds the file: after little more than a second."""
 LOOK_AGAIN: Final = 0.25
 """Most seconds between two looks at the file while somebody waits: a call elsewhere may never have been sent."""
 HELD: Final = 0, RETRY
@@ -121,12 +121,12 @@ class _Source(Source):
             asyncio.get_running_loop().call_later(RETRY, self._flush_again)
 
     async def aclose(self) -> None:
-        """Writes down what is over, unless somebody holds the file: then the lease ends it."""
+        """Writes down what is over, unless another process holds the file: then the lease ends it."""
         self._flush(clock_of(asyncio.get_running_loop())())
         self._back.clear()
 
     def _flush(self, now: float) -> bool:
-        """Writes down what is over; False if somebody else holds the file."""
+        """Writes down what is over; False if another process holds the file."""
         with contextlib.suppress(OSError):  # who asks next sees it
             if self._back:
                 self._exchange(now, 0)
@@ -167,7 +167,7 @@ class _File:
 
     @contextlib.contextmanager
     def transaction(self) -> Generator[sqlite3.Connection, None, None]:
-        """Raises a `BlockingIOError` while somebody else holds the file, and an `OSError` if it cannot be used."""
+        """Raises a `BlockingIOError` while another process holds the file, and an `OSError` if it cannot be used."""
         try:
             self._database = self._database or sqlite3.connect(self.path, 0, isolation_level=None)
             self._inode = self._inode or self.path.stat().st_ino

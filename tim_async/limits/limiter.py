@@ -58,7 +58,7 @@ class Limiter(Protocol):
 
 @runtime_checkable
 class Observable(Limiter, Protocol):
-    """A limiter that can tell how it stands."""
+    """A limiter that knows how many permits it has."""
 
     def statistics(self, command: Command) -> PermitStatistics:
         """The permits of a command at this moment."""

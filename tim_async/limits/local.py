@@ -143,7 +143,7 @@ class BaseLimiter:
         self._agree(gate)
 
     def _agree(self, gate: Gate) -> None:
-        """Sets the rate on which those who are there agree; if nobody is, the last one stays."""
+        """Sets the rate on which the present users agree; without any, the last rate stays."""
         with self._lock:
             rate = math.inf
             for claim in list(self._claims.values()):

@@ -59,7 +59,7 @@ class Rates:
         self._last_words.add(path)
 
     def is_last_word(self, path: str) -> bool:
-        """Whether somebody has told the rate since the client was made."""
+        """Whether the rate was set since the client was made."""
         return path in self._last_words
 
     def alarm(self, path: str, limit: float, until: float, now: float) -> None:

@@ -247,7 +247,7 @@ class PairsOperation(
 
         Args:
             account: the account.
-            argument: what is to be written.
+            argument: what to write.
             priority: who goes first when the limit is reached.
             timeout: seconds until the answer.
             max_wait: most seconds to wait for its turn; raises at once if it is known to take longer.
@@ -292,7 +292,7 @@ async def _run(pump: Pump, dispatcher: Dispatcher, owner: CallOwner, timeout: fl
 
 
 def _mark(owner: BatchOwner, batch: object, *, maybe_sent: bool) -> None:
-    """Note of which accounts of a batch a call may have been applied before."""
+    """Note for which accounts of a batch a call may have been applied before."""
     if maybe_sent:
         owner.maybe_sent = EVERY_ACCOUNT
     elif isinstance(batch, Retryable):
@@ -300,5 +300,5 @@ def _mark(owner: BatchOwner, batch: object, *, maybe_sent: bool) -> None:
 
 
 def result_of(owner: CallOwner) -> BatchResult[Any]:
-    """The merged result of a batch of which every place has its outcome."""
+    """The merged result of a batch, all of whose places have their outcomes."""
     return BatchResult(owner.accounts, owner.values, owner.stats(), unread=not owner.exhausted, pairs=owner.pairs)

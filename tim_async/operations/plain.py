@@ -112,7 +112,7 @@ class SetNames(PlainCommand[None]):
             TypeError: a name is not a str.
             ValueError: there is no such slot or type, no name is given, or one is empty or too long.
             APIError: the service said no.
-            RequestError: no trustworthy answer came; ``.may_have_happened`` tells whether it may have been applied.
+            RequestError: no trustworthy answer came; ``.may_have_happened`` says whether it may have been applied.
             ClientClosed: the client has been closed.
         """
         body: dict[str, object] = {

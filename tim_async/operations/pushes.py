@@ -76,7 +76,7 @@ class SendTo:
     ) -> BatchResult[str]:
         """Push one message to every account of a batch, once.
 
-        An account whose answer was lost ends `Unknown`, and is not pushed to again.
+        An account whose answer was lost ends `Unknown`, and gets no second push.
 
         Args:
             batch: accounts, any number of them; RegistrationIDs too.

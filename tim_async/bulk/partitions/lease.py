@@ -1,6 +1,6 @@
-"""Who works on a partition: a mark that its owner renews, and behind which nobody else begins.
+"""Who works on a partition: a mark that its owner renews, and that keeps all others out.
 
-Beside the outcomes stands ``part.started``. Only its owner writes to it, again and again; whoever finds it unchanged
+``part.started`` stands beside the outcomes. Only its owner writes to it, again and again; who finds it unchanged
 for as long as the lease lasts may create ``part.started-2``, and only one can, because it is created exclusively. The
 owner renews by writing his own mark, then looking for the next one; the other one creates the next mark, then looks
 once more at the first. So one of them sees the other, whatever the moment. Nobody compares the clocks of two machines.
@@ -179,7 +179,7 @@ async def check_mark(store: Store, name: str, job: Job) -> None:
 
 
 async def take(store: Store, name: str, job: Job, *, lease: float) -> Lease:
-    """Take a partition, as soon as nobody works on it.
+    """Take a partition, as soon as nobody else works on it.
 
     Args:
         store: where it stands.

@@ -1,4 +1,4 @@
-"""A partition through an operation, on whatever machine: all of it is done and told, or it is done again."""
+"""A partition through an operation, on any machine: all of its outcomes are there, or it is done again."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class _Partition:
         self._place = place
 
     def told(self) -> Report | None:
-        """What became of it in an earlier start; None if nobody has told it yet."""
+        """What became of it in an earlier start; None if its outcomes are not there yet."""
         store, name, whole = self._place
         try:
             file = store.open(name)
@@ -135,7 +135,7 @@ class _Partition:
     def _report(
         self, tally: Tally, *, last_row: int = 0, outcomes: str | None = None, stopped_by: Exception | None = None
     ) -> Report:
-        """What is told where nothing was sent in this start."""
+        """The report of a start that sent nothing."""
         return Report(
             command=job_of(self._task.operation, self._task.source).command,
             source=self._task.source.name,

@@ -28,12 +28,12 @@ class Store(Protocol):
         """What stands there; None if nothing does.
 
         Raises:
-            JournalError: nobody can tell.
+            JournalError: that cannot be found out.
         """
         ...
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write what nobody has written yet; False if somebody has.
+        """Write what is not there yet; False if it is.
 
         Raises:
             JournalError: it cannot be written.
