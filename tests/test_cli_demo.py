@@ -105,7 +105,7 @@ def test_an_encoding_that_there_is_not_is_told(tmp_path: Path, capfd: pytest.Cap
     path = tmp_path / "mine.csv"
     path.write_text("account\nMary\n")
     assert demo(tmp_path, "--accounts", str(path), "--encoding", "gkb") == 2
-    assert capfd.readouterr().err == "tim-async: 'gkb' is no encoding of text; did you mean gbk?\n"
+    assert capfd.readouterr().err == "tim-async: 'gkb' is not an encoding of text; did you mean gbk?\n"
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ class AccountFile:
         with ExitStack() as opened:
             self._sealed = SealedFile(self._again(self._open(opened), opened), self.name)
             if self._sealed.fingerprint != then:
-                raise InputError(f"{self.name} is not the input of then, byte for byte")
+                raise InputError(f"{self.name} is not the same input as before, byte for byte")
             yield opened.enter_context(closing(self._read(accounts_only=True)))
 
     def _first_pass_done(self) -> SealedFile:

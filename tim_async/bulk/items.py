@@ -38,7 +38,9 @@ class ItemSource:
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any], *, name: str = "the items") -> None:
         if isinstance(items, str | bytes | PurePath):
-            raise TypeError(f"a {type(items).__name__} is no list of accounts; a file is opened by AccountFile(path)")
+            raise TypeError(
+                f"a {type(items).__name__} is not a list of accounts; a file is opened by AccountFile(path)"
+            )
         if not isinstance(items, Iterable | AsyncIterable):
             raise TypeError(f"accounts come from something that can be iterated, not {type(items).__name__}")
         self.name = name

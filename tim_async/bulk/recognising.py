@@ -137,7 +137,7 @@ def check_encoding(encoding: str) -> None:
     if not known:
         near = difflib.get_close_matches(encoding.casefold(), _USUAL, n=1)
         hint = f"did you mean {near[0]}?" if near else "known are for example utf-16, gbk and windows-1252"
-        raise InputError(f"{encoding!r} is no encoding of text; {hint}")
+        raise InputError(f"{encoding!r} is not an encoding of text; {hint}")
 
 
 def check_bytes(head: bytes, encoding: str, name: str) -> None:
@@ -175,7 +175,7 @@ def _check_nul(head: bytes, said: str, name: str) -> None:
         return
     wide = {encoding: text for encoding in _WIDE if (text := _decoded(head[:_BLOCK], encoding)) and _is_plain(text)}
     if not wide:
-        raise InputError(f"{name} has NUL bytes, so it is no text; write its accounts as text, one per line")
+        raise InputError(f"{name} has NUL bytes, so it is not text; write its accounts as text, one per line")
     best = max(wide, key=lambda encoding: sum(map(str.isascii, wide[encoding])) / len(wide[encoding]))
     raise InputError(f"{name} looks like {best.upper()}, not {said.upper()}; say --encoding {best}")
 

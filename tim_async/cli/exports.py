@@ -56,7 +56,7 @@ class Exports(NamedTuple):
             known: what the journal knows.
 
         Raises:
-            JournalError: the input is not the one of then.
+            JournalError: the input has changed.
             InputError: the input cannot be read again, or a place cannot be written.
         """
         from tim_async.bulk.exporting import export_failures, export_outcomes

@@ -44,7 +44,7 @@ def _rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 0 < rate < 1e6:
-        raise click.BadParameter(f"{text!r} is no number of calls a second, such as 50 or 0.5")
+        raise click.BadParameter(f"{text!r} is not a number of calls a second, such as 50 or 0.5")
     return rate
 
 

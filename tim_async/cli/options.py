@@ -55,7 +55,7 @@ def seconds(text: str) -> float:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+) ?(ms|s|m|h|)", text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no length of time such as 20ms, 1.5s or 2m")
+        raise click.BadParameter(f"{text!r} is not a length of time such as 20ms, 1.5s or 2m")
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -67,7 +67,7 @@ def part(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no part such as 3/16")
+        raise click.BadParameter(f"{text!r} is not a part such as 3/16")
     index, of = int(match[1]), int(match[2])
     if index >= of:
         raise click.BadParameter(f"there is no part {text}; parts are counted from 0" + (f" to {of - 1}" if of else ""))

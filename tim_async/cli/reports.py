@@ -77,7 +77,7 @@ class Reports(NamedTuple):
 
         Raises:
             JournalError: it cannot be read.
-            InputError: a report cannot be written, or accounts are wanted and the input is not the one of then.
+            InputError: a report cannot be written, or accounts are wanted and the input has changed.
         """
         if not self.places:
             return

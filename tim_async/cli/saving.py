@@ -48,7 +48,9 @@ def check_place(path: Path, option: str, mark: str) -> None:
     except OSError as exc:
         raise InputError(f"{path} cannot be written: {exc.strerror}") from None
     if not is_ours:
-        raise InputError(f"{option} {path} exists already, and is no earlier report of this job; give it another name")
+        raise InputError(
+            f"{option} {path} exists already, and is not an earlier report of this job; give it another name"
+        )
 
 
 @contextmanager

@@ -174,7 +174,7 @@ class Signer:
         return self._usersig
 
     def renew(self, now: float) -> bool:
-        """Sign anew because the service refused the usersig.
+        """Sign again because the service refused the usersig.
 
         Args:
             now: Unix seconds.

@@ -89,7 +89,7 @@ async def run_partition(
     check_rows(max_failures=max_failures)
     source = source_of(source)
     if source.fingerprint is None:
-        raise InputError(f"{source.name} can be read only once, so it is no partition; give a list, or a file")
+        raise InputError(f"{source.name} can be read only once, so it is not a partition; give a list, or a file")
     store, name = await asyncio.to_thread(store_of, outcomes, storage_options)
     place = _Place(store, name, str(outcomes))
     task = Task(operation, source, item, priority, None, on_progress, max_failures=max_failures)
