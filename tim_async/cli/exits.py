@@ -29,8 +29,8 @@ INTERRUPTED: Final = 130
 TABLE: Final = (
     "Exit codes: 0 all is well. 1 done, and some accounts did not end Ok. 2 the command or the input is wrong, or a "
     "single call failed. 3 the credentials are wrong, or the service refuses the whole app. 4 a guard forbade it. "
-    "75 it can be resumed: the disk was full, the journal is in use, no answers came. 129, 130, 143 a lost terminal, "
-    "Ctrl-C, the signal TERM."
+    "75 the same command can go on: the disk was full, the journal is in use, no answers came. 129, 130, 143 a lost "
+    "terminal, Ctrl-C, the signal TERM."
 )
 
 

@@ -30,7 +30,7 @@ EXPORTS = (
         [_FAILURES],
         metavar="FILE",
         help="A new file for the rows that failed for good, as they were in the input, with code and reason: "
-        "to be mended and fed in again. CSV for a table, else JSON lines.",
+        "mend them and feed them in again. CSV for a table, else JSON lines.",
     ),
     format_option(f"Of {_OUTCOMES}: one JSON object per line, or CSV."),
 )

@@ -43,8 +43,8 @@ class SendTo:
         Args:
             offline_push_info: ``OfflinePushInfo`` in the service's spelling, such as ``{"Title": ..., "Desc": ...}``.
             from_account: the sender; None: the administrator who signs.
-            msg_random: where the ``MsgRandom`` of each call comes from, 0 to 4294967295; None: chance.
-            data_id: handed to the app's webhooks, at most 64 bytes.
+            msg_random: where the ``MsgRandom`` of each call comes from, 0 to 4294967295; None: a random one.
+            data_id: passed to the app's webhooks, at most 64 bytes.
 
         Returns:
             An operation whose value is the id of the push task. A call holds up to 500 accounts; each call is a task.
@@ -137,10 +137,10 @@ class Send(PlainCommand[str]):
             attrs_or: users who have one of these attributes.
             attrs_and: users who have all of these attributes.
             from_account: the sender; None: the administrator who signs.
-            msg_random: ``MsgRandom``, by which the service drops repeats within a second; None: chance.
+            msg_random: ``MsgRandom``, by which the service drops repeats within a second; None: a random one.
             message_lifetime: seconds for which a message is kept for those who are offline, at most 604800.
             online_only: reach only those who are online, and keep nothing.
-            data_id: handed to the app's webhooks, at most 64 bytes.
+            data_id: passed to the app's webhooks, at most 64 bytes.
             timeout: seconds until the answer.
 
         Returns:

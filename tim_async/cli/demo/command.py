@@ -17,10 +17,12 @@ from .made import COLUMN
 __all__ = ["demo"]
 
 
-@click.command(short_help="See it all at work, against an emulator.")
-@click.option("--accounts", "source", metavar="FILE", help="The accounts.  [default: as many as --rows says, made up]")
+@click.command(short_help="See everything at work, against an emulator.")
+@click.option("--accounts", "source", metavar="FILE", help="The accounts.  [default: made up, as many as --rows says]")
 @click.option("--column", metavar="NAME", help=f"The column that holds them.  [default: {COLUMN}, if there is one]")
-@click.option("--encoding", default="utf-8", show_default=True, metavar="NAME", help="Of the accounts, such as gbk.")
+@click.option(
+    "--encoding", default="utf-8", show_default=True, metavar="NAME", help="The encoding of the accounts, such as gbk."
+)
 @click.option(
     "--rows",
     type=click.IntRange(min=1),
@@ -49,9 +51,9 @@ def demo(
 ) -> int:
     """Import accounts, change them and delete them, against an emulator of the service.
 
-    The deletion is killed with -9 on its way, and goes on by its journal. The emulator runs in a process of its own,
-    judges the rate limit, and at the end its books are compared with what was told of each account. The exit code is 0
-    only if every row got exactly one outcome in every step, all of it is true, and no call was over the limit.
+    The deletion is killed with -9 halfway, and resumed from its journal. The emulator runs in a process of its own and
+    judges the rate limit; at the end its books are compared with what was reported for each account. The exit code is 0
+    only if every row got exactly one outcome in every step, all outcomes are true, and no call was over the limit.
     """
     import asyncio
 
