@@ -73,7 +73,7 @@ def test_arguments_are_checked_too_and_rates_of_accounts_are_counted_in_accounts
 )
 def test_what_is_no_argument_of_a_plan_is_told(change: dict[str, Any], told: str) -> None:
     tim = Client(sdk_app_id=1400000000, secret_key=DEMO_KEY)
-    said = {"operation": tim.accounts.delete, "source": bulk.ItemSource(["a"]), **change}
+    said: dict[str, Any] = {"operation": tim.accounts.delete, "source": bulk.ItemSource(["a"]), **change}
     with pytest.raises((TypeError, ValueError), match=told):
         bulk.plan_of(**said)
 

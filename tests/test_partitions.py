@@ -194,7 +194,8 @@ async def test_while_one_works_the_second_is_kept_out_however_often_it_tries(
 async def test_what_is_no_argument_of_a_partition_is_told_before_its_start_is_marked(
     emulator: Emulator, tim: Client, tmp_path: Path, change: dict[str, Any], told: str
 ) -> None:
-    said = {"operation": tim.accounts.delete, "source": NAMES, "outcomes": tmp_path / "part", **change}
+    base = {"operation": tim.accounts.delete, "source": NAMES, "outcomes": tmp_path / "part"}
+    said: dict[str, Any] = {**base, **change}
     with pytest.raises((TypeError, ValueError), match=told):
         await bulk.run_partition(**said)
     assert (calls(emulator), names(tmp_path)) == (0, set())
