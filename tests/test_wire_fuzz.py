@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from thorough import examples
 
 from tim_async.service import wire
 from tim_async.service.endpoints import ENDPOINTS, Answer, Endpoint, Unreadable, any_command
+from tim_async.service.endpoints.base import reading
+from tim_async.service.endpoints.readers import read_tags
 from tim_async.service.endpoints.values import FRIEND_FIELDS, PROFILE_FIELDS
 
 # All rows, and what a bare call of any other command is decoded with. Each example goes through every one of them: to
@@ -128,6 +131,25 @@ def test_what_looks_like_some_reply_of_the_service_is_an_answer_or_an_invalid_re
     body = json.dumps(data.draw(REPLIES[kind])).encode()
     for endpoint in ROWS:
         judge(endpoint, body)
+
+
+def tags_in(decode: Callable[[bytes], Answer], body: bytes) -> object:
+    """All that is read of an answer with tags."""
+    try:
+        answer = decode(body)
+    except Unreadable:
+        return Unreadable
+    return answer._replace(values=dict(answer.values or {}))
+
+
+@examples(300)
+@given(st.one_of(REPLIES["TagsReply"], REPLIES["RawTagsReply"]))
+def test_tags_that_are_known_already_are_what_reading_them_would_give(reply: object) -> None:
+    body = json.dumps(reply).encode()
+    (row,) = [row for row in ENDPOINTS if row.path == "timpush/get_tag"]
+    expected = tags_in(reading(wire.TagsReply, read_tags), body)
+    assert tags_in(row.decode, body) == expected
+    assert tags_in(row.decode, body) == expected  # known now
 
 
 @many
