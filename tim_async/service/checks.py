@@ -6,9 +6,12 @@ Lengths are counted in bytes of UTF-8, as the service counts them, not in charac
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain, repeat
 from operator import is_
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeGuard
+
+import msgspec
 
 __all__ = [
     "Problem",
@@ -23,6 +26,7 @@ __all__ = [
     "prepare_tags",
 ]
 
+_STRICT = msgspec.json.Encoder()
 MOST_VALUE_BYTES = 50  # attribute values, names and tags: https://trtc.io/document/60565
 
 
@@ -68,16 +72,30 @@ def check_accounts(accounts: list[Any], most: int | None, code: int) -> tuple[li
     Returns:
         The accounts as plain ``str``, whatever they were; and place -> problem, empty when all is well.
     """
-    # One look at all of them by C code: plain ASCII of the right length, as nearly all lists are, needs no more.
-    plain = bool(_are_str(accounts))
-    if plain and all(accounts) and (most is None or max(map(len, accounts)) <= most) and "".join(accounts).isascii():
+    if _are_plain(accounts, most):
         return accounts, {}
     problems = {
         place: Problem(code, reason)
         for place, account in enumerate(accounts)
         if (reason := _account_problem(account, most)) is not None
     }
-    return accounts if plain else [_as_text(account) for account in accounts], problems
+    return [_as_text(account) for account in accounts], problems
+
+
+def _are_plain(accounts: list[Any], most: int | None) -> bool:
+    """Whether all are plain ASCII of the right length, as nearly all lists are: two looks at all of them by C code."""
+    try:
+        msgspec.convert(accounts, _fitting(most))
+        # With nothing to help it, the encoder refuses a str of a class of its own.
+        return _STRICT.encode(accounts).isascii()
+    except (msgspec.ValidationError, TypeError, UnicodeEncodeError):
+        return False
+
+
+@cache
+def _fitting(most: int | None) -> Any:
+    """The type of lists of accounts that are short enough, whatever class of str they are."""
+    return list[Annotated[str, msgspec.Meta(min_length=1, max_length=most)]]
 
 
 def check_account(account: object, most: int | None, code: int) -> tuple[str, Problem | None]:
