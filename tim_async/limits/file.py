@@ -169,7 +169,7 @@ class _File:
     def transaction(self) -> Generator[sqlite3.Connection, None, None]:
         """Raises a `BlockingIOError` while another process holds the file, and an `OSError` if it cannot be used."""
         try:
-            self._database = self._database or sqlite3.connect(self.path, 0, isolation_level=None)
+            self._database = self._database or sqlite3.connect(self.path, timeout=0, isolation_level=None)
             self._inode = self._inode or self.path.stat().st_ino
             if not self.path.exists() or self.path.stat().st_ino != self._inode:
                 raise OSError(f"the limit cannot be shared: {self.path} was removed or replaced while it was in use")

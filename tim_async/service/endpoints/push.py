@@ -12,7 +12,7 @@ from tim_async.service.checks import prepare_attributes, prepare_names, prepare_
 
 from .base import Endpoint, reading
 from .bodies import push_batch, to_accounts, user_attrs, user_tags, user_tags_replacing
-from .readers import read_attrs, read_failures, read_tags, read_task
+from .readers import read_attrs, read_failures, read_raw_tags, read_tags, read_task
 
 __all__ = [
     "PUSH_ADD_TAGS",
@@ -114,7 +114,7 @@ PUSH_GET_TAGS: Endpoint[None, tuple[str, ...]] = Endpoint(
     summary="Read the tags of accounts.",
     gives="tuple[str, ...]",
     body=to_accounts,
-    decode=reading(wire.TagsReply, read_tags),
+    decode=reading(wire.TagsReply, read_tags, (wire.RawTagsReply, read_raw_tags)),
     silence_is_ok=False,
     writes=False,
     account_bytes=None,
