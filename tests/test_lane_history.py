@@ -1,10 +1,14 @@
 """What an item met in its earlier calls counts when it ends: its kind, its reason, and whether it may try again."""
 
+from typing import Any
+
 import pytest
 from desk import (
+    FINE,
     LOST,
     NO_CONNECTION,
     all_sealed,
+    errors,
     fine,
     give,
     kinds,
@@ -18,8 +22,10 @@ from desk import (
 )
 
 from tim_async.errors import BadStatus, CredentialsError, RequestError
+from tim_async.lane.items import EVERY_ACCOUNT, NORMAL
 from tim_async.lane.judging import Effect
-from tim_async.service.endpoints import Answer
+from tim_async.lane.owners import CallOwner
+from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_SEND_TO, PUSH_SET_ATTRIBUTES, Answer
 
 FORBIDDEN = BadStatus("sim", 404)
 BUSY = refusal(91000)
@@ -173,3 +179,77 @@ def test_a_gateway_that_refuses_at_the_very_end_of_a_pause_sets_the_pace_anew() 
     resume = lane.pause.until
     assert len(all_sealed(lane, resume)) == 1  # one came through in the last second: so does one now
     assert lane.seal(resume) is None
+
+
+# Given in a block, or alone
+
+
+@pytest.mark.parametrize("count", [1, 2, 150])
+def test_what_must_not_be_sent_twice_is_not_sent_again_however_many_are_given(count: int) -> None:
+    lane = lane_of(PUSH_SEND_TO)
+    owner = CallOwner(NORMAL, None, now=0.0)
+    owner.maybe_sent = EVERY_ACCOUNT
+    owner.exhausted = True
+    lane.add(owner, users(count), None, 0.0)
+    assert lane.seal(0.0) is None
+    assert kinds(owner) == ["Unknown"] * count
+
+
+def test_what_was_never_sent_goes_out_in_whole_calls_though_it_must_not_be_sent_twice() -> None:
+    lane = lane_of(PUSH_SEND_TO)
+    give(lane, users(2))
+    assert sealed(lane).accounts == users(2)
+
+
+class Asker:
+    """Who waits for a single request."""
+
+    def __init__(self) -> None:
+        self.results: list[Any] = []
+
+    def done(self) -> bool:
+        return bool(self.results)
+
+    def set_result(self, result: Any, /) -> None:
+        self.results.append(result)
+
+
+def test_a_single_write_carries_its_argument_and_ends_with_its_answer() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    asker = Asker()
+    lane.ask(lane.singles(NORMAL, None, patient=False), asker, "Mary", {"city": "NewYork"}, 0.0)
+    chunk = sealed(lane)
+    assert (chunk.accounts, chunk.arguments) == (["Mary"], [{"city": "NewYork"}])
+    settle(lane, chunk, FINE)
+    assert asker.results == [None]
+
+
+# A "no" to the whole call that names its items, and an answer in doubt
+
+
+@pytest.mark.parametrize("names", [["Mary"], ["Mary", "Zhang"]], ids=["one", "two"])
+def test_where_a_no_to_the_whole_call_names_all_of_it_nobody_else_is_blamed(names: list[str]) -> None:
+    lane = lane_of()
+    owner = give(lane, names)
+    settle(lane, sealed(lane), Answer(90033, "no", None, dict.fromkeys(names, (70107, "gone"))))
+    assert kinds(owner) == ["Rejected"] * len(names)
+    assert (lane.idle, len(lane.bisections)) == (True, 0)
+
+
+def test_an_account_of_which_something_unreadable_was_said_is_asked_again_where_silence_is_yes() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    owner = give(lane, ["Mary", "Zhang"], [{"city": "x"}] * 2)
+    settle(lane, sealed(lane), Answer(0, "", None, {}, doubted={"Mary"}))
+    chunk = sealed(lane, 10.0)
+    assert chunk.accounts == ["Mary"]
+    settle(lane, chunk, FINE, 10.0)
+    assert kinds(owner) == ["Ok", "Ok"]
+
+
+def test_a_repeat_that_meets_its_own_effect_is_ok_and_not_sent_again() -> None:
+    lane = lane_of(ACCOUNTS_DELETE)
+    owner = give(lane, ["Mary", "Zhang"])
+    settle(lane, sealed(lane), LOST)
+    settle(lane, sealed(lane, 10.0), errors(Mary=70107, Zhang=70107), 10.0)
+    assert kinds(owner) == ["Ok", "Ok"]
+    assert lane.idle
