@@ -26,13 +26,13 @@ class _File(msgspec.Struct, tag_field="kind", tag="file", forbid_unknown_fields=
 def open_source(description: Mapping[str, Any]) -> AccountFile:
     """The file that was described, to be opened with ``with``.
 
-    Whether it is still the same file, its `AccountFile.fingerprint` tells.
+    Its `AccountFile.fingerprint` shows whether it is still the same file.
 
     Args:
         description: what `AccountFile.description` said, perhaps to another process.
 
     Raises:
-        InputError: nothing can be opened by it: the program must give the accounts once more.
+        InputError: there is nothing to open: the program must provide the accounts again.
     """
     if not description:
         raise InputError("the accounts did not come from a file, so only the program that gave them can go on")

@@ -14,7 +14,7 @@ from .arguments import Told, account_of, argument_of, said_again
 from .exports import EXPORTS, Exports, check_places
 from .guards import GOING_ON, PLAN, guards_from
 from .limiters import SPEED, speed_from
-from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, look_from, secret_key_from
+from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, format_option, look_from, secret_key_from
 from .reports import REPORTS, Reports
 
 if TYPE_CHECKING:
@@ -30,12 +30,8 @@ _TO: tuple[click.Option, ...] = (
         metavar="FILE",
         help="A file for the outcomes of all rows, once they are done.  [default: the one of the first start, if any]",
     ),
-    click.Option(["--force"], is_flag=True, help="Overwrite what stands there, whoever wrote it."),
-    click.Option(
-        ["--format", "to_format"],
-        type=click.Choice(["jsonl", "csv"]),
-        help="One JSON object per line, or CSV.  [default: as at the first start]",
-    ),
+    click.Option(["--force"], is_flag=True, help="Overwrite any existing file."),
+    format_option("One JSON object per line, or CSV.  [default: as at the first start]", None),
 )
 
 
@@ -89,7 +85,7 @@ resume = click.Command(
     params=[
         click.Argument(["journal"], metavar="JOURNAL"),
         *_TO,
-        click.Option(["--yes"], is_flag=True, help="Do not ask first, however long a deletion rested."),
+        click.Option(["--yes"], is_flag=True, help="Do not ask first, however long a deletion has rested."),
         PLAN,
         *GOING_ON,
         *DISPLAY,
@@ -99,9 +95,9 @@ resume = click.Command(
         PROXY,
     ],
     callback=_resume,
-    help="Go on with a job that was stopped or killed, by its journal. What may have been sent is asked again first; "
-    "what must not be sent twice is not, and is told as Unknown.",
-    short_help="Go on with a job that was stopped or killed.",
+    help="Resume a job that was stopped or killed, from its journal. What may have been sent is sent again first; what "
+    "must not be sent twice is not, and ends Unknown.",
+    short_help="Resume a job that was stopped or killed.",
 )
 
 
@@ -131,6 +127,6 @@ job = click.Command(
         *REPORTS,
     ],
     callback=_job,
-    help="Tell where a job stands, by its journal; also while it runs.",
-    short_help="Tell where a job stands, and what became of its rows.",
+    help="Show where a job stands, from its journal; also while it runs.",
+    short_help="Show where a job stands, and what became of its rows.",
 )

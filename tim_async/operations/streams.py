@@ -35,7 +35,7 @@ def with_result(error: APIError | RequestError, result: BatchResult[Any] | None)
 
 
 def as_the_caller(before_send: BeforeSend) -> BeforeSend:
-    """The same function, which runs in the context of whoever calls this, and not in that of a call for many."""
+    """The same function, which runs in the context of the caller of this, and not in that of a call for many."""
     own = copy_context()
 
     async def tell(places: Sequence[int]) -> Exception | None:

@@ -55,7 +55,7 @@ def kinds_of(states: States, total: int | None, endpoint: Endpoint[Any, Any] | N
 
 
 def _importance(kind: Kind) -> tuple[object, ...]:
-    """What is well, what failed, what is no failure, what is open but was begun, the rest; the most frequent first."""
+    """What is well, what failed, what is not a failure, what was begun, the rest; the most frequent first."""
     is_open = not kind.final
     return is_open, kind.outcome == "Open", kind.outcome != "Ok", kind.assumed, kind.repeat == "no need", -kind.count
 
