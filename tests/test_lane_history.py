@@ -219,6 +219,13 @@ def test_a_single_write_carries_its_argument_and_ends_with_its_answer() -> None:
     assert asker.results == [None]
 
 
+def test_single_requests_with_other_options_go_in_calls_of_their_own() -> None:
+    lane = lane_of()
+    for account, options in (("Mary", "one"), ("Zhang", "other")):
+        lane.ask(lane.singles(NORMAL, options, patient=False), Asker(), account, None, 0.0)
+    assert [(chunk.accounts, chunk.options) for chunk in all_sealed(lane)] == [(["Mary"], "one"), (["Zhang"], "other")]
+
+
 # A "no" to the whole call that names its items, and an answer in doubt
 
 
