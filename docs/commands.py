@@ -19,12 +19,13 @@ Each command that takes accounts is one operation object with three ways to call
 `await op.one(account)` and `async with op.stream(batch) as outcomes`. A batch is any iterable or async iterable, of any
 length; where a command takes an argument for each account it is a mapping, or pairs.
 
-* *A call*: most accounts in one HTTP call. Batches are cut into calls, and single items share them.
+* *A call*: the most accounts in one HTTP call. Batches are cut into calls, and single items share them.
 * *A second*: the documented limit; `Client(limits={path: rate})` sets another one.
-* *Lost answer*: what happens when it is open whether a call was applied. *again*: it is sent again, and may be, because
-  a second time changes nothing, or its answer is understood. *Unknown*: it is not sent again.
-* *Unmentioned*: what it means that a good answer does not mention an account. Where that is a yes, an answer that names
-  only accounts that nobody asked about (`mary` for `Mary`) is none: they are asked for again, and `Unknown` in the end.
+* *Lost answer*: what happens when it is not known whether a call was applied. *again*: it is sent again; that is safe,
+  because a second time changes nothing, or its answer can be told apart. *Unknown*: it is not sent again.
+* *Unmentioned*: what it means if a good answer does not mention an account. Where that is a yes, an answer that names
+  only accounts that were not asked about (`mary` for `Mary`) does not count: the accounts are asked for again, and are
+  `Unknown` in the end.
 
 A refusal of a whole call for what all its accounts share (the message of `send_to`, the group, `From_Account`) is final
 after that one call: its accounts are `Rejected`. If more of the batch wait, the operation raises `InvalidRequest`, and

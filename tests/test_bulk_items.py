@@ -82,8 +82,8 @@ async def test_what_is_iterated_with_await_is_read_so() -> None:
 @pytest.mark.parametrize(
     ("items", "told"),
     [
-        ("users.csv", r"a str is no list of accounts; a file is opened by AccountFile\(path\)"),
-        (b"x", "a bytes is no list"),
+        ("users.csv", r"a str is not a list of accounts; a file is opened by AccountFile\(path\)"),
+        (b"x", "a bytes is not a list"),
         (7, "accounts come from something that can be iterated, not int"),
     ],
 )

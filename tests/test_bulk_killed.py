@@ -212,7 +212,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "-wal beside it is missing": without_beside,
     "commits are missing, which stand in it.job-wal": lambda path: wal(path).unlink(),
     "is only a part of its journal": lambda path: cut(wal(path), 0.5),
-    "damaged, or only a part of a journal: *** in database main *** On tree": spoiled,
+    "is damaged, or only a part of a journal: ": spoiled,  # SQLite's words depend on which page it reads first
     "damaged, or only a part": half_without_wal,
     "is no journal of tim-async, or only a part of one": lambda path: cut(path, 0.001),
     "is no journal": lambda path: path.write_bytes(b"account\nu1\n" * 100),

@@ -141,7 +141,7 @@ def test_what_nobody_sees_is_in_no_account(character: str) -> None:
     with pytest.raises(InputError) as caught:
         list(list_rows(lines, [], name="ids.txt"))
     assert str(caught.value) == (
-        f"ids.txt is no list of accounts: the character U+{ord(character):04X}, which nobody sees, stands in line 2"
+        f"ids.txt is not a list of accounts: the character U+{ord(character):04X}, which is invisible, is in line 2"
     )
 
 

@@ -30,7 +30,7 @@ def test_where_the_input_is_another_rows_are_counted_and_accounts_are_refused(tm
         file.write_text("account\nMary\nJoan\n" if spoil == "changed" else "account\n")
     found = bulk.findings_of(journal.path)
     assert (found.numbered, found.kinds[1].rows) == ("place", [2])
-    with pytest.raises(bulk.InputError, match=r"is not there any more|is not the input of then, byte for byte"):
+    with pytest.raises(bulk.InputError, match=r"is not there any more|is not the same input as before, byte for byte"):
         bulk.findings_of(journal.path, accounts=True)
 
 

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,21 @@ def test_arguments_are_checked_too_and_rates_of_accounts_are_counted_in_accounts
     assert bulk.plan_of(push, bulk.ItemSource([f"u{number}" for number in range(2001)])).sent == 2001
     with pytest.raises(bulk.InputError, match="read only once"):
         bulk.plan_of(tim.accounts.delete, bulk.ItemSource(iter("ab")))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"operation": "delete"}, "the operation is one of a client, .* not str"),
+        ({"item": None}, "item must be a function, not NoneType"),
+        ({"first": -1}, "first must not be negative: -1"),
+    ],
+)
+def test_what_is_no_argument_of_a_plan_is_told(change: dict[str, Any], told: str) -> None:
+    tim = Client(sdk_app_id=1400000000, secret_key=DEMO_KEY)
+    said: dict[str, Any] = {"operation": tim.accounts.delete, "source": bulk.ItemSource(["a"]), **change}
+    with pytest.raises((TypeError, ValueError), match=told):
+        bulk.plan_of(**said)
 
 
 def bad(row: bulk.Row) -> str:

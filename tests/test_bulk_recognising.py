@@ -127,7 +127,7 @@ def archive(*names: str) -> bytes:
         (b"\x7fELF", "is a program", "--from FILE"),
         (gzip.compress(TEXT), "is compressed twice", "undo one"),
         (zstd.compress(TEXT), "is compressed twice", "undo one"),
-        (bytes(range(256)) + bytes(500), "has NUL bytes, so it is no text", "as text"),
+        (bytes(range(256)) + bytes(500), "has NUL bytes, so it is not text", "as text"),
     ],
 )
 def test_what_is_no_text_is_told_by_its_name_and_what_to_do(head: bytes, what: str, do: str) -> None:
@@ -226,7 +226,7 @@ def test_another_encoding_may_be_wrong_too() -> None:
 def test_what_is_no_encoding_of_text_is_told(encoding: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
         check_encoding(encoding)
-    assert str(caught.value).startswith(f"{encoding!r} is no encoding of text; {hint}")
+    assert str(caught.value).startswith(f"{encoding!r} is not an encoding of text; {hint}")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "gbk", "GB18030", "cp1252", "utf_16_le"])

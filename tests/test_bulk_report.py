@@ -3,8 +3,9 @@
 import pytest
 
 from tim_async.bulk.repeats import Repeat
-from tim_async.bulk.report import Tally, shown, tell_repeats
+from tim_async.bulk.report import Tally, tell_repeats
 from tim_async.bulk.writing import Record
+from tim_async.printable import shown
 
 
 def tally(*records: Record) -> Tally:

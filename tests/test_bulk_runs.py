@@ -24,12 +24,13 @@ OUTCOMES: list[Outcome[Any]] = [
 EVENTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30), st.integers(1, 9)), max_size=40)
 
 
+@pytest.mark.parametrize("together", [False, True])
 @given(EVENTS, st.integers(1, 5))
 @example([(0, 4, 1), (0, 0, 1)], 1)  # the very first row, at the beginning of an entry after one that ended alike
 def test_what_is_read_is_what_happened_the_later_word_counts_and_a_promise_is_no_news_of_what_is_final(
-    events: list[tuple[int, int, int]], every: int
+    together: bool, events: list[tuple[int, int, int]], every: int
 ) -> None:
-    endings, log, model = written(events, every)
+    endings, log, model = written(events, every, together=together)
     read = Endings()
     for number, ending in endings.take_new():
         read.add(number, ending)
@@ -53,15 +54,17 @@ def test_what_is_read_is_what_happened_the_later_word_counts_and_a_promise_is_no
 
 
 def written(
-    events: list[tuple[int, int, int]], every: int
+    events: list[tuple[int, int, int]], every: int, *, together: bool
 ) -> tuple[Endings, list[bytes], dict[int, Outcome[Any] | None]]:
-    """The events as a log, and what is true after them."""
+    """The events as a log, outcomes row by row or those of an event together; and what is true after them."""
     endings, runs, log = Endings(), Runs(), list[bytes]()
     model: dict[int, Outcome[Any] | None] = {}
     for number, (kind, first, count) in enumerate(events):
         outcome = OUTCOMES[kind] if kind < len(OUTCOMES) else None
-        if outcome is None:
-            runs.add(MAYBE if kind == 8 else NOTHING, first, count)
+        state = (MAYBE if kind == 8 else NOTHING) if outcome is None else endings.number_of(outcome)
+        at_once = count if together or outcome is None else 1
+        for place in range(first, first + count, at_once):
+            runs.add(state, place, at_once)
         for place in range(first, first + count):
             before = model.get(place)
             if kind == 9:
@@ -69,7 +72,6 @@ def written(
                     model.pop(place, None)
                 continue
             if outcome is not None:
-                runs.add(endings.number_of(outcome), place)
                 model[place] = outcome
             elif before is None or not before.final:
                 model[place] = None

@@ -241,6 +241,13 @@ def test_a_text_may_have_another_limit_that_counts_bytes_too(text: str, most: in
 # What comes out can be sent
 
 
+@pytest.mark.parametrize("account", [Label("oslo"), City.OSLO])
+def test_an_account_of_a_class_of_its_own_becomes_plain_text_like_those_beside_it(account: str) -> None:
+    accounts, problems = check_accounts([account, "rome"], 32, CODE)
+    assert (accounts, problems) == (["oslo", "rome"], {})
+    assert {type(each) for each in accounts} == {str}
+
+
 @pytest.mark.parametrize("text", [Label("oslo"), City.OSLO, "oslo"])
 def test_a_str_of_a_class_of_its_own_becomes_plain_text_that_the_encoder_takes(text: str) -> None:
     attributes, tags = prepare_attributes({text: text}), prepare_words([text])

@@ -101,7 +101,7 @@ def test_without_the_extra_one_line_tells_how_to_get_it(name: str) -> None:
     [
         (["nonsense"], "No such command 'nonsense'. (tim-async --help tells more)"),
         (["push", "get-tags"], "Missing option '--from'. (tim-async push get-tags --help tells more)"),
-        (["demo", "--latency", "fast"], "Invalid value for '--latency': 'fast' is no length of time such as 20ms"),
+        (["demo", "--latency", "fast"], "Invalid value for '--latency': 'fast' is not a length of time such as 20ms"),
         (["closed"], "this client has been closed; make a new one"),
     ],
 )

@@ -87,6 +87,27 @@ def test_a_short_list_is_not_killed_and_what_is_wrong_with_it_is_shown_and_is_no
     assert {"import.job", "delete.job", "delete.jsonl"} <= {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
+def test_a_list_in_another_encoding_is_refused_with_what_to_do_and_that_works(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("account,city\n张伟,北京\n李娜,上海\n", encoding=encoding)
+    assert demo(tmp_path, "--accounts", str(path)) == 2
+    assert f"--encoding {encoding}" in capfd.readouterr().err
+    assert demo(tmp_path, "--accounts", str(path), "--encoding", encoding) == 0
+    out, err = capfd.readouterr()
+    assert cells(out)["delete"][0] == "2"
+    assert f"--column account --encoding {encoding} " in err
+
+
+def test_an_encoding_that_there_is_not_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("account\nMary\n")
+    assert demo(tmp_path, "--accounts", str(path), "--encoding", "gkb") == 2
+    assert capfd.readouterr().err == "tim-async: 'gkb' is not an encoding of text; did you mean gbk?\n"
+
+
 @pytest.mark.parametrize(
     ("text", "column", "city"),
     [
@@ -97,7 +118,7 @@ def test_a_short_list_is_not_killed_and_what_is_wrong_with_it_is_shown_and_is_no
 def test_other_files_will_do(tmp_path: Path, text: str, column: str | None, city: list[str]) -> None:
     path = tmp_path / "mine.txt"
     path.write_text(text)
-    steps = steps_of(Lists(tmp_path / "demo", str(path), column, 0), 50.0)
+    steps = steps_of(Lists(tmp_path / "demo", str(path), column, "utf-8", 0), 50.0)
     assert [each.path for each in steps] == [str(path)] * 3
     named = [] if column is None else ["--column", column]
     assert [*steps[1].words] == ["push", "set-attributes", *city, "--from", str(path), *named, "--rate", "50"]
@@ -138,7 +159,7 @@ async def test_a_step_that_cannot_go_on_ends_it_with_its_code(
 ) -> None:
     monkeypatch.setenv("TIM_REGION", "nowhere")  # is of the reader's own app
     (tmp_path / taken).touch()
-    assert await demonstrate(Lists(tmp_path, None, None, 3), latency=0.0, rate=100.0) == 2
+    assert await demonstrate(Lists(tmp_path, None, None, "utf-8", 3), latency=0.0, rate=100.0) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert err.count("$ tim-async") == steps
@@ -240,7 +261,7 @@ def test_what_was_told_is_held_against_what_was_done(
 
 
 def step(title: str) -> Step:
-    return next(each for each in steps_of(Lists(Path(), None, None, 0), 100.0) if each.title == title)
+    return next(each for each in steps_of(Lists(Path(), None, None, "utf-8", 0), 100.0) if each.title == title)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_a_length_of_time_has_its_unit(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "fast", "-1s", "1d", "1e3", "nan", "inf"])
 def test_what_is_no_length_of_time_is_told(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no length of time"):
+    with pytest.raises(click.BadParameter, match="is not a length of time"):
         seconds(text)
 
 

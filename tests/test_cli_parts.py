@@ -65,7 +65,7 @@ def test_outcomes_of_another_list_or_command_are_not_told_of_this_one(
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--part", "3"], "'3' is no part such as 3/16"),
+        (["--part", "3"], "'3' is not a part such as 3/16"),
         (["--part", "3/3"], "there is no part 3/3; parts are counted from 0 to 2"),
         (["--part", "0/0"], "there is no part 0/0; parts are counted from 0"),
         (["--part", "0/3", "--journal", "x"], "--part keeps no journal"),

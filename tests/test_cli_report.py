@@ -74,7 +74,7 @@ def test_accounts_are_there_only_where_somebody_asks(tmp_path: Path, capsys: pyt
     before = text(page)
     capsys.readouterr()
     assert run([*both, "--with-accounts"]) == 2
-    assert capsys.readouterr().err == "tim-async: ids.csv is not the input of then, byte for byte\n"
+    assert capsys.readouterr().err == "tim-async: ids.csv is not the same input as before, byte for byte\n"
     assert text(page) == before
 
 
@@ -115,7 +115,7 @@ def test_only_an_earlier_report_of_the_same_job_is_replaced(tmp_path: Path, caps
     for option, place in (("--report", page), ("--report-json", told), ("--report", mine), ("--report-json", mine)):
         before = place.read_bytes()
         assert run(["job", str(other), option, str(place)]) == 2
-        assert f"{option} {place} exists already, and is no earlier report of this job" in capsys.readouterr().err
+        assert f"{option} {place} exists already, and is not an earlier report of this job" in capsys.readouterr().err
         assert place.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir() if "new" in path.name) == []
 
@@ -254,4 +254,4 @@ def test_where_the_input_is_gone_rows_are_counted(tmp_path: Path) -> None:
     job = made_for(ids, tmp_path / "it.job", column="account").start((GONE, 0, 1)).path
     assert "Rows are named by the line of the input on which they begin." in page_of(job)
     ids.unlink()
-    assert "the input of then is not there to look." in page_of(job)
+    assert "the same input is no longer there." in page_of(job)

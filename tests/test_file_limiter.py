@@ -419,7 +419,7 @@ async def test_the_permits_of_a_process_that_died_are_back_when_its_lease_is_ove
     await take(died, 3, SLOW)
     began = now()
     await limiter.acquire(SLOW)
-    assert LEASE - 1 <= now() - began <= LEASE
+    assert LEASE - 1 <= now() - began < LEASE + 0.01  # each turn of the loop takes a moment
     await died.aclose()
 
 

@@ -180,6 +180,27 @@ async def test_while_one_works_the_second_is_kept_out_however_often_it_tries(
     assert (report.counts["Ok"], report.assumed, calls(emulator)) == (300, 0, 3)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"operation": "delete"}, "the operation is one of a client, .* not str"),
+        ({"item": None}, "item must be a function, not NoneType"),
+        ({"on_progress": "x"}, "on_progress must be a function, not str"),
+        ({"source": "part.csv"}, "a str is not a list of accounts"),
+        ({"max_failures": 0.5}, "max_failures must be a whole number of rows, not float"),
+        ({"priority": "high"}, "priority must be"),
+    ],
+)
+async def test_what_is_no_argument_of_a_partition_is_told_before_its_start_is_marked(
+    emulator: Emulator, tim: Client, tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    base = {"operation": tim.accounts.delete, "source": NAMES, "outcomes": tmp_path / "part"}
+    said: dict[str, Any] = {**base, **change}
+    with pytest.raises((TypeError, ValueError), match=told):
+        await bulk.run_partition(**said)
+    assert (calls(emulator), names(tmp_path)) == (0, set())
+
+
 async def refused(tim: Client, place: Any, items: Any = NAMES, **more: Any) -> str:
     with pytest.raises((bulk.JournalError, bulk.InputError, ValueError)) as told:
         await bulk.run_partition(tim.accounts.delete, items, place, **more)
@@ -196,14 +217,14 @@ async def test_what_cannot_be_a_partition_is_refused_in_a_line(
     assert "ValueError: max_failures must not be negative: -1" in await refused(tim, part, max_failures=-1)
     assert "InputError: there is no folder" in await refused(tim, tmp_path / "no" / "part")
     assert "has no name" in await refused(tim, f"{tmp_path}/")
-    assert "no place that fsspec knows" in await refused(tim, "nothing://part/x")
+    assert "not a place that fsspec knows" in await refused(tim, "nothing://part/x")
     assert "needs a package" in await refused(tim, "s3://bucket/part")
     (tmp_path / "part.jsonl").write_text("not an outcome\n")
     assert "JournalBroken" in await refused(tim, tmp_path / "part.jsonl")
     (tmp_path / "it.parquet").write_text("not an outcome\n")
     assert "JournalBroken" in await refused(tim, tmp_path / "it.parquet")
     (tmp_path / "a.started").write_text("{}")
-    assert "JournalBroken: a.started is no mark" in await refused(tim, tmp_path / "a.jsonl")
+    assert "JournalBroken: a.started is not a mark" in await refused(tim, tmp_path / "a.jsonl")
     (tmp_path / "b.started").mkdir()
     assert "b.started cannot be read" in await refused(tim, tmp_path / "b.jsonl")
     (tmp_path / "c.jsonl").mkdir()

@@ -58,6 +58,10 @@ def test_a_rate_that_is_no_positive_number_is_refused(rate: float) -> None:
         Permits(1).set_rate(rate, 0.0)
 
 
+def test_a_cap_may_be_nothing_at_all() -> None:
+    assert Permits(100, cap=0.0).cap(0.0) == 0.0
+
+
 @pytest.mark.parametrize("cap", [-0.1, math.nan])
 def test_a_negative_cap_is_refused(cap: float) -> None:
     with pytest.raises(ValueError, match="negative"):

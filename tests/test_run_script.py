@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -41,6 +43,34 @@ def test_an_example_that_there_is_not_is_told_together_with_those_that_there_are
     done = subprocess.run([HOUSE / "run", "example", "nothing"], capture_output=True, check=False, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("run: which example? consumer")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A folder with the script, set up with the interpreter that runs the tests."""
+    house = tmp_path / "house"
+    (house / ".venv" / "bin").mkdir(parents=True)
+    for name in ("run", "pyproject.toml", "requirements.lock"):
+        shutil.copy(HOUSE / name, house / name)
+    python = house / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    stamp = 'echo "$(cat pyproject.toml requirements.lock | cksum) ${PYTHON:-} $PWD" >.venv/.ready'
+    subprocess.run(["sh", "-c", stamp], cwd=house, check=True)
+    return house
+
+
+def test_files_are_looked_for_where_the_caller_stands_and_are_no_modules_of_ours(house: Path, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "mine.csv").write_text("account\nMary\n")
+    (here / "csv.py").write_text("raise RuntimeError")
+    (here / "key").write_text("a" * 64)
+    where = ["--sdk-app-id", "1400000000", "--secret-key-file", "key"]
+    plan = ["accounts", "delete", "--from", "mine.csv", "--column", "account", "--plan", *where]
+    done = subprocess.run(["../house/run", *plan], cwd=here, capture_output=True, check=False, text=True)
+    assert done.returncode == 0
+    assert done.stderr.startswith("mine.csv: 1 row, 1 account\n")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -9,7 +9,7 @@ from servers import Puppet, client_of, refusing, yes
 
 from tim_async import BatchError, Client, ClientClosed, CredentialsError, NotSent, Ok, Outcome, Rejected, Unknown
 from tim_async.emulator import Emulator
-from tim_async.operations.streams import OutcomeStream
+from tim_async.operations.streams import OutcomeStream, at_hand
 
 pytestmark = pytest.mark.clock("patient")  # short times count what is waited, not how slow the machine is
 
@@ -114,6 +114,37 @@ async def test_a_slow_consumer_pauses_the_source(form: str, puppet: Puppet) -> N
         assert source.taken > handed_over + 200
         assert len(await all_of(outcomes)) == 5000 - handed_over
     assert {len(call.accounts) for call in puppet.calls} == {100}
+
+
+@pytest.mark.parametrize("form", ["sync", "late"])
+async def test_what_is_at_hand_is_taken_at_once_and_makes_room_for_more(form: str, puppet: Puppet) -> None:
+    puppet.respond = yes
+    source, got = Counting(5000), list[Outcome[Any]]()
+    async with (
+        client_of(puppet, max_in_flight=2, limiter=None) as tim,
+        tim.accounts.delete.stream(getattr(source, form)()) as outcomes,
+    ):
+        while len(got) < 4500:
+            got.append(await anext(outcomes))
+            await settle()
+            assert source.taken - len(got) <= 2 * 2 * 100
+            got += at_hand(outcomes)
+            assert at_hand(outcomes) == []
+        got += await all_of(outcomes)
+    assert [outcome.index for outcome in got] == [int(outcome.account[1:]) - 1 for outcome in got]
+    assert sorted(outcome.index for outcome in got) == list(range(5000))
+    assert len(puppet.calls) == 50
+
+
+async def another() -> AsyncIterator[Outcome[Any]]:
+    yield Ok(0, "a", None)
+
+
+async def test_nothing_is_at_hand_before_a_stream_is_entered_and_of_another_iterator(client: Client) -> None:
+    assert at_hand(client.accounts.delete.stream(["a"])) == []
+    other = another()
+    assert at_hand(other) == []
+    assert [outcome async for outcome in other] == [Ok(0, "a", None)]
 
 
 async def test_a_paused_stream_pauses_nobody_else(puppet: Puppet) -> None:

@@ -341,3 +341,16 @@ def test_a_lane_keeps_nothing_of_a_batch_that_is_gone(end: Callable[[Lane, CallO
     drive(lane, fine, 1.0)
     gc.collect()
     assert gone() is None
+
+
+def test_a_call_that_is_called_off_was_never_made_and_those_before_it_were() -> None:
+    lane = lane_of()
+    owner = give(lane, users(300))
+    for _ in range(2):
+        chunk = sealed(lane)
+        lane.settle(chunk, fine(chunk), 0.0)
+    lane.call_off(sealed(lane), 0.0)
+    assert (lane.calls, owner.calls, lane.in_flight, lane.health.in_flight) == (2, 2, 0, 0)
+    chunk = sealed(lane)
+    lane.settle(chunk, fine(chunk), 0.0)
+    assert (lane.calls, owner.calls, owner.finished) == (3, 3, True)

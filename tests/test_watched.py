@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from desk import LOST, fine, give, refusal, sealed, users
+from desk import LOST, fine, give, reasons, refusal, sealed, users
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,3 +103,14 @@ def test_the_kinds_of_a_call_are_all_its_items_and_those_of_all_calls_the_result
         total.update(lane.kinds)
     del total["again"]
     assert Counter(type(outcome).__name__ for outcome in result_of(owner)) == total
+
+
+def test_a_watched_lane_renews_a_signature_too_and_tells_who_was_stopped_what_came() -> None:
+    lane = lane_of()
+    owner = give(lane, ["Mary"])
+    assert lane.settle(sealed(lane), refusal(70001), 0, resigned=True).stop_all is None
+    assert lane.kinds == {"again": 1}
+    chunk = sealed(lane)
+    lane.stop(owner, "the time is over", 0)
+    lane.settle(chunk, LOST, 0)
+    assert reasons(owner) == ["the time is over; before that: no answer within 10 s"]

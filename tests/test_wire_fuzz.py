@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from thorough import examples
 
 from tim_async.service import wire
 from tim_async.service.endpoints import ENDPOINTS, Answer, Endpoint, Unreadable, any_command
+from tim_async.service.endpoints.base import reading
+from tim_async.service.endpoints.readers import read_tags
 from tim_async.service.endpoints.values import FRIEND_FIELDS, PROFILE_FIELDS
 
 pytestmark = pytest.mark.uncounted
@@ -132,6 +135,25 @@ def test_what_looks_like_some_reply_of_the_service_is_an_answer_or_an_invalid_re
         judge(endpoint, body)
 
 
+def tags_in(decode: Callable[[bytes], Answer], body: bytes) -> object:
+    """All that is read of an answer with tags."""
+    try:
+        answer = decode(body)
+    except Unreadable:
+        return Unreadable
+    return answer._replace(values=dict(answer.values or {}))
+
+
+@examples(300)
+@given(st.one_of(REPLIES["TagsReply"], REPLIES["RawTagsReply"]))
+def test_tags_that_are_known_already_are_what_reading_them_would_give(reply: object) -> None:
+    body = json.dumps(reply).encode()
+    (row,) = [row for row in ENDPOINTS if row.path == "timpush/get_tag"]
+    expected = tags_in(reading(wire.TagsReply, read_tags), body)
+    assert tags_in(row.decode, body) == expected
+    assert tags_in(row.decode, body) == expected  # known now
+
+
 @many
 @given(st.one_of(list(REPLIES.values())), st.data())
 def test_a_reply_that_was_cut_off_is_an_invalid_reply(reply: object, data: st.DataObject) -> None:
@@ -187,7 +209,7 @@ def test_an_answer_with_a_readable_code_is_never_garbage(body: bytes) -> None:
 
 
 def test_what_is_too_deep_is_looked_through_only_as_far_as_an_answer_may_be_long() -> None:
-    body = b'{"ErrorCode":0,"ErrorInfo":"' + b"x" * 2_000_000 + b'","Unknown":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    body = b'{"ErrorCode":0,"ErrorInfo":"' + b"x" * 2_000_000 + b'","Unknown":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     for endpoint in ROWS[:2]:
         assert isinstance(judge(endpoint, body), Unreadable)
 

@@ -40,34 +40,34 @@ __all__ = ["Client"]
 class Client:
     """A client of one app of Tencent Cloud Chat.
 
-    It can be made before the event loop runs. It opens with ``async with`` or with the first call, and belongs from
-    then on to that loop.
+    It can be made before the event loop runs. It opens with ``async with`` or with the first call, and from then on
+    belongs to that loop.
 
     Args:
         sdk_app_id: the app's SDKAppID.
         secret_key: the app's secret key, from the console. It is not kept: only a keyed HMAC of it is, which may be
-            given in its place (`tim_async.service.keys.keyed`).
+            given instead (`tim_async.service.keys.keyed`).
         identifier: an administrator account of the app.
         region: where the app lives; one of `REGIONS`.
         base_url: ``scheme://host[:port]`` instead of the region's domains; plain http only for this machine.
         session: an `aiohttp.ClientSession` to use; it is not closed. None: the client has its own.
         proxy: ``http://[user:password@]host[:port]``, or https, through which every call goes; with *session* too.
-        ssl: an `ssl.SSLContext` by which the service is trusted, such as one that knows a company's own authority;
+        ssl: an `ssl.SSLContext` that verifies the service's certificate, such as one with a company's own authority;
             with *session* too. None: that of the session, or the system's.
         limits: path -> calls a second (``timpush/batch``: accounts), where it differs from the service's default.
         limiter: shared by all clients under the same limit. Left out: the one of this process. None: no limit at all.
-        max_in_flight: most calls of one command that are unanswered at once.
-        attempts: how often an item is tried before it is given up, counting the first time.
+        max_in_flight: the most calls of one command that may be unanswered at once.
+        attempts: how often an item is tried before the client gives up, counting the first time.
         call_timeout: seconds for one call, to the last byte of its answer; the service itself gives up after 3.
-        max_reply_bytes: of the longest answer that is read; what is longer is no answer.
+        max_reply_bytes: the length of the longest answer that is read; a longer one counts as no answer.
         close_timeout: seconds that `aclose` may take.
         linger: seconds that a call with room waits for more items. 0: an idle client sends at once.
         hooks: called with a `CallEvent` after every call, a `Watcher` with every event; they must return quickly and
             must not raise. For OpenTelemetry and Prometheus see `tim_async.otel` and `tim_async.prometheus`.
 
     Raises:
-        TypeError: *session*, *base_url*, *ssl* or one of *hooks* is something else.
-        ValueError: an argument is impossible, such as a negative time; one line says which and why.
+        TypeError: *session*, *base_url*, *ssl* or one of *hooks* has the wrong type.
+        ValueError: an argument is impossible, such as a negative time; the message says which and why in one line.
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
@@ -161,7 +161,7 @@ class Client:
         may be set.
 
         Args:
-            **options: what the constructor takes; they go before the environment.
+            **options: what the constructor takes; they take precedence over the environment.
 
         Raises:
             ValueError: a variable is missing or makes no sense.
@@ -219,7 +219,7 @@ class Client:
         Args:
             path: ``service/command``, for example ``openim/sendmsg``.
             body: what is sent as JSON.
-            repeat: send it again where it is open whether it was applied; only for what may be applied twice.
+            repeat: send it again when it is not known whether it was applied; only for what may be applied twice.
             priority: who goes first when the limit is reached.
             timeout: seconds until the answer.
 
@@ -227,10 +227,10 @@ class Client:
             The reply.
 
         Raises:
-            TypeError: *body* is no mapping, or cannot be written as JSON.
-            ValueError: *path* is no ``service/command``, or *priority* or *timeout* is impossible.
-            APIError: the service said no; ``.reply`` is all that it said.
-            RequestError: no trustworthy answer came; ``.may_have_happened`` tells whether it may have been applied.
+            TypeError: *body* is not a mapping, or cannot be written as JSON.
+            ValueError: *path* is not a ``service/command``, or *priority* or *timeout* is impossible.
+            APIError: the service said no; ``.reply`` is its whole reply.
+            RequestError: no trustworthy answer came; ``.may_have_happened`` says whether it may have been applied.
             ClientClosed: the client has been closed.
         """
         return await AnyCommand(self, path, repeat=repeat)(body, priority=priority, timeout=timeout)
@@ -246,26 +246,26 @@ class Client:
         return dispatcher
 
     def statistics(self) -> dict[str, LaneStatistics]:
-        """How each command that was used stands at this moment: path -> its numbers. To be called in the loop."""
+        """The current numbers of each command that was used, by its path. Call it in the client's loop."""
         return {dispatcher.command.path: dispatcher.statistics() for dispatcher in self._dispatchers.values()}
 
     def set_limit(self, path: str, rate: float) -> None:
         """Change the limit of a command while the client runs, up or down, before its first use or after.
 
-        It holds at once, for calls that wait too: calls made before it count, so no second after it sees more than the
-        new limit. It also holds for the other clients that share this one's limiter, whatever they set before (from
-        when this client uses the command, if it does not yet), until one of them says otherwise, one with a lower
-        limit joins, or this client is closed. An alarm of the service that holds for the command is over.
+        The new limit applies at once, also to calls that are waiting. Calls made before count, so no second from now on
+        sees more calls than the new limit. It also applies to the other clients that share this one's limiter, whatever
+        they set before, until one of them sets another, one with a lower limit joins, or this client is closed; if this
+        client has not used the command yet, from its first use on. It ends an alarm of the service for the command.
 
-        To be called in the loop, once the client is open.
+        Call it in the client's loop, once the client is open.
 
         Args:
-            path: the command, ``service/command``; it need not be one of the table.
+            path: the command, ``service/command``; it need not be one that this library knows.
             rate: calls a second; for ``timpush/batch`` accounts a second, as in ``limits``.
 
         Raises:
-            TypeError: *path* is no str.
-            ValueError: *path* is no ``service/command``, or *rate* is not a positive number.
+            TypeError: *path* is not a str.
+            ValueError: *path* is not a ``service/command``, or *rate* is not a positive number.
         """
         check_path(path)
         self._rates.tell(path, rate)
@@ -279,26 +279,26 @@ class Client:
         sdk_app_id: int | str | None = None,
         seconds: float = ALARM_SECONDS,
     ) -> dict[str, object]:
-        """Hand over the service's own alarm, which it posts to the app's callback URL at 80 % of a limit.
+        """Pass on the service's own alarm, which it posts to the app's callback URL at 80 % of a limit.
 
-        For ten minutes the client goes by the limit that the service names, if it is lower than the one it knows, but
-        never by less than a tenth of that; and it lets a tenth less calls of that command through for some seconds.
-        https://trtc.io/document/60256 . To be called in the loop.
+        For ten minutes the client keeps to the limit that the service names if it is lower than the one it knows, but
+        never to less than a tenth of the latter; and for some seconds it lets a tenth fewer calls of that command
+        through. https://trtc.io/document/60256 . Call it in the client's loop.
 
-        Nothing in the body proves who sent it. Check that before: by a secret token in the callback URL, or by the
-        sender's address; and give the ``SdkAppid`` of the URL. The worst that a forged alarm can do is to slow a
-        command down to a tenth until it ends.
+        Nothing in the body proves who sent it. Check that first: by a secret token in the callback URL, or by the
+        sender's address; and pass the ``SdkAppid`` of the URL. The worst that a forged alarm can do is to slow a
+        command down to a tenth until the alarm ends.
 
         Args:
-            body: of the webhook ``Alert.RequestOverLimit``, as it came or decoded.
-            sdk_app_id: the ``SdkAppid`` of its URL, to be checked against ours.
-            seconds: for which its limit holds. Another alarm prolongs it, `set_limit` ends it.
+            body: the body of the webhook ``Alert.RequestOverLimit``, as received or decoded.
+            sdk_app_id: the ``SdkAppid`` of its URL, to compare with the client's.
+            seconds: how long its limit applies. Another alarm prolongs it, `set_limit` ends it.
 
         Returns:
             What to answer, as JSON. Answer the same after a `ValueError`: the service would only send it again.
 
         Raises:
-            ValueError: it is no such alarm, or one for another app; the limits stay as they are.
+            ValueError: it is not such an alarm, or one for another app; the limits stay as they are.
         """
         check_limit("seconds", seconds)
         if sdk_app_id is not None and str(sdk_app_id) != str(self.sdk_app_id):
@@ -317,10 +317,10 @@ class Client:
         task.add_done_callback(self._dispatchers.sources.discard)
 
     async def aclose(self) -> None:
-        """Close the client: calls in flight finish, what waits gets until the close timeout, and nothing hangs.
+        """Close the client: calls in flight finish, what waits may be sent until ``close_timeout``, and nothing hangs.
 
-        Nothing more is taken from any source. What is still open when the time is over ends `NotSent`, or `Unknown`
-        where its call was in flight. It may be called twice, and from any task of the loop.
+        Nothing more is taken from any source. What is still open after that time ends `NotSent`, or `Unknown` if its
+        call was in flight. It may be called more than once, and from any task of the loop.
 
         Raises:
             RuntimeError: the client belongs to another event loop.

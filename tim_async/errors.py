@@ -67,9 +67,9 @@ class RequestError(TIMError):
     """
 
     may_have_happened: bool = True
-    """Whether the service may have carried out the call all the same."""
+    """Whether the service may have carried out the call nevertheless."""
     final: bool = False
-    """Whether every further call would end the same: then it is not tried again, and stops what waits."""
+    """Whether every further call would end in the same way: then it is not tried again, and stops what waits."""
 
     def __init__(self, path: str, detail: str) -> None:
         super().__init__(path, detail)
@@ -150,7 +150,7 @@ class APIError(TIMError):
         info: the service's ``ErrorInfo``; may be empty.
         path: the command.
         result: what became of every item of the batch that was stopped, where there was one.
-        reply: the whole reply of a bare call, decoded; of a few commands it tells more than the code.
+        reply: the whole reply of a bare call, decoded; for a few commands it says more than the code.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class ServiceBusy(APIError):
 
 
 class InvalidRequest(APIError):
-    """The words of the call were wrong, or those of every item."""
+    """The call itself was wrong, or every item in it."""
 
 
 class AccountError(TIMError):
@@ -211,18 +211,18 @@ class AccountError(TIMError):
         info: str = "",
         reason: str = "",
     ) -> Self:
-        """The error of an account of which the service said a code, for tests: what to do is in the table of codes.
+        """The error of an account for which the service returned a code, as in its table of codes; for tests.
 
         Args:
             account: the account.
-            code: as the service would say it; None where no answer came.
-            kind: of the outcome. Left out, it follows from the code: a final no is `Rejected`, and what may pass is
+            code: as the service would return it; None if no answer came.
+            kind: of the outcome. If left out it follows from the code: a final no is `Rejected`, a passing trouble is
                 `Unknown`, as after the last attempt.
             info: the service's own words.
-            reason: ours; left out, what the table says of the code.
+            reason: ours; if left out, what the table says about the code.
 
         Raises:
-            TypeError: *account* is no str, or *code* no int.
+            TypeError: *account* is not a str, or *code* not an int.
             ValueError: the code is that of a success.
         """
         if not isinstance(account, str):
@@ -236,7 +236,7 @@ class AccountError(TIMError):
 
     @property
     def code(self) -> int | None:
-        """The service's code, or None where it gave none."""
+        """The service's code, or None if it gave none."""
         return self.outcome.code
 
     @property

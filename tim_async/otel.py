@@ -1,7 +1,7 @@
 """Spans and metrics for OpenTelemetry: ``Client(hooks=[tim_async.otel.Tracing(), tim_async.otel.Metrics()])``.
 
 Names of HTTP client spans and metrics as in https://opentelemetry.io/docs/specs/semconv/http/; what only this library
-has begins with ``tim``. Nothing holds a query, so neither the usersig nor the administrator account is told. Only
+has begins with ``tim``. Nothing holds a query, so neither the usersig nor the administrator account is shown. Only
 opentelemetry-api is needed (``pip install 'tim-async[otel]'``); the application brings an SDK, and without one all of
 this does nothing.
 """
@@ -62,7 +62,7 @@ class Tracing(Watcher):
         self._tracer = trace.get_tracer("tim_async", __version__, tracer_provider)
 
     def asker(self) -> SpanContext | None:
-        """The span in which somebody asks."""
+        """The current span, for whoever asks for an item."""
         current = trace.get_current_span().get_span_context()
         return current if current.is_valid else None
 
@@ -166,11 +166,9 @@ class Metrics(Watcher):
                 pass
 
 
-def _book(
-    create: Callable[..., object], name: str, unit: str, what: str, *more: str
-) -> defaultdict[tuple[str, ...], float]:
-    """Numbers by the command and what else tells them apart, which are read when somebody collects them."""
-    book: defaultdict[tuple[str, ...], float] = defaultdict(float)
+def _book(create: Callable[..., object], name: str, unit: str, what: str, *more: str) -> Book:
+    """Numbers by the command and other attributes, which are read when they are collected."""
+    book: Book = defaultdict(float)
 
     def read(_: CallbackOptions) -> list[Observation]:
         # By any thread: a list of a dict is made in one go.

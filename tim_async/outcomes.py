@@ -40,8 +40,8 @@ class Ok(msgspec.Struct, Generic[V], frozen=True, gc=False, omit_defaults=True, 
     value: V
     """What was asked for; None for a write."""
     assumed: bool = False
-    """Whether the yes was inferred: the service refused a repeat as one does whose effect is there already, and an
-    earlier call whose answer was lost may have been the cause. An account that never existed looks the same."""
+    """Whether the yes was inferred: the service refused a repeat because its effect was already there, and an earlier
+    call whose answer was lost may have been the cause. An account that never existed looks the same."""
 
     @property
     def final(self) -> bool:
@@ -59,20 +59,20 @@ class _NotOk(msgspec.Struct, frozen=True, gc=False, tag_field="outcome"):
     info: str = ""
     """The service's own words; may be empty."""
     reason: str = ""
-    """Ours: what it means."""
+    """What it means, in our words."""
     final: bool = False
-    """Whether sending it again would change nothing; else it may fare better another time."""
+    """Whether sending it again would change nothing; otherwise it may succeed another time."""
 
 
 class Rejected(_NotOk, frozen=True, gc=False, tag_field="outcome"):
     """The service said no, with a code that is final."""
 
     final: bool = True
-    """False where the whole app was refused, so that nobody judged this account: a wrong key, a missing right."""
+    """False if the whole app was refused, for a wrong key or a missing right: this account was not judged."""
 
 
 class Unknown(_NotOk, frozen=True, gc=False, tag_field="outcome"):
-    """It may have reached the service, and neither a yes nor a final no came to the end."""
+    """It may have reached the service, and in the end neither a yes nor a final no had come."""
 
     final: bool = False
     """True for a command that must not be repeated."""
@@ -82,7 +82,7 @@ class NotSent(_NotOk, frozen=True, gc=False, tag_field="outcome"):
     """No call with it can have reached the service."""
 
     final: bool = False
-    """True where it was refused before sending, such as an account that is empty."""
+    """True if it was refused before sending, such as an empty account."""
 
 
 Outcome: TypeAlias = Ok[V] | Rejected | Unknown | NotSent
@@ -154,8 +154,8 @@ def refusal(
         reason: ours; what the table of codes says, if empty.
 
     Raises:
-        TypeError: *number* is no int.
-        ValueError: the code is none of a failure.
+        TypeError: *number* is not an int.
+        ValueError: the code is that of a success.
     """
     if number is None:
         kind = Unknown if kind is None else kind
@@ -175,19 +175,19 @@ class Stats(msgspec.Struct, frozen=True):
     """What a batch took."""
 
     calls: int
-    """HTTP calls in which items of the batch went out; such a call may have carried other batches' items too."""
+    """HTTP calls that carried items of the batch; such a call may have carried other batches' items too."""
     retries: int
-    """How many of these calls carried an item that had gone out before."""
+    """How many of these calls carried an item that had been sent before."""
     items: int
     """Items taken from the source."""
     seconds: float
     """From the first item taken to the last outcome."""
     seconds_waited: float
-    """How much of that its calls waited for tokens of the rate limit, summed over its calls."""
+    """Seconds for which its calls waited for the rate limit, summed over the calls."""
 
 
 class Result(Protocol):
-    """What an error tells of its batch. It is always a `tim_async.BatchResult`, which stands above the errors."""
+    """What an error says about its batch. It is always a `tim_async.BatchResult`, which stands above the errors."""
 
     stats: Stats
     unread: bool

@@ -7,7 +7,7 @@ mode.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from .dispatch.events import (
     CallEvent,
@@ -32,6 +32,8 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 T = TypeVar("T")
+Mode: TypeAlias = Literal["livemax", "livemin", "livesum"]
+"""How processes that share a registry are put together."""
 
 
 class _Children(dict[tuple[str, ...], T]):
@@ -74,35 +76,26 @@ class Metrics(Watcher):
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         own: dict[str, Any] = {"registry": REGISTRY if registry is None else registry}
-        summed: dict[str, Any] = own | {"multiprocess_mode": "livesum"}
-        lowest: dict[str, Any] = own | {"multiprocess_mode": "livemin"}
-        highest: dict[str, Any] = own | {"multiprocess_mode": "livemax"}
-        command = ["command"]
+
+        def counter(name: str, what: str, *more: str) -> _Children[Counter]:
+            return _Children(Counter(name, what, ["command", *more], **own))
+
+        def gauge(name: str, what: str, mode: Mode, *more: str) -> _Children[Gauge]:
+            return _Children(Gauge(name, what, ["command", *more], multiprocess_mode=mode, **own))
+
         self._seconds: _Children[Histogram] = _Children(
-            Histogram("tim_call_seconds", "Of a call.", [*command, "error"], buckets=SECONDS, **own)
+            Histogram("tim_call_seconds", "Of a call.", ["command", "error"], buckets=SECONDS, **own)
         )
-        self._waited: _Children[Counter] = _Children(
-            Counter("tim_wait_seconds", "For which calls waited for their tokens.", command, **own)
+        self._waited = counter("tim_wait_seconds", "For which calls waited for their tokens.")
+        self._outcomes = counter("tim_outcomes", "What became of items by a call.", "outcome")
+        self._repeats = counter("tim_repeats", "Items to be sent again.", "code")
+        self._pauses = counter("tim_pauses", "Times in which nothing was sent.")
+        self._paused = gauge("tim_paused", "Whether nothing is sent now.", "livemax")
+        self._waiting = gauge("tim_waiting", "Items that could be sent now.", "livesum", "priority")
+        self._share = gauge("tim_limit_share", "Part of the limit that is used.", "livemin")
+        self._lost = Gauge(
+            "tim_redis_lost", "Whether the shared limit is out of reach.", multiprocess_mode="livemax", **own
         )
-        self._outcomes: _Children[Counter] = _Children(
-            Counter("tim_outcomes", "What became of items by a call.", [*command, "outcome"], **own)
-        )
-        self._repeats: _Children[Counter] = _Children(
-            Counter("tim_repeats", "Items to be sent again.", [*command, "code"], **own)
-        )
-        self._pauses: _Children[Counter] = _Children(
-            Counter("tim_pauses", "Times in which nothing was sent.", command, **own)
-        )
-        self._paused: _Children[Gauge] = _Children(
-            Gauge("tim_paused", "Whether nothing is sent now.", command, **highest)
-        )
-        self._waiting: _Children[Gauge] = _Children(
-            Gauge("tim_waiting", "Items that could be sent now.", [*command, "priority"], **summed)
-        )
-        self._share: _Children[Gauge] = _Children(
-            Gauge("tim_limit_share", "Part of the limit that is used now.", command, **lowest)
-        )
-        self._lost = Gauge("tim_redis_lost", "Whether the shared limit is out of reach.", **highest)
 
     def __call__(self, event: Event, /) -> None:
         """Count what happened."""

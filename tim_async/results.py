@@ -30,15 +30,15 @@ class _Shape:
 class Retryable(list[Any]):
     """Items worth sending again: a list like any other, which also knows which of them may have been sent.
 
-    The operation to which it is given needs that knowledge: an account that may be deleted already and is not found any
-    more was deleted. Slices keep it; what is built anew of the items, such as a comprehension, does not, and takes
+    The operation that gets it needs to know that: an account that may have been deleted already, and is not found any
+    more, was deleted. Slices keep it. A new list made of the items, by a comprehension for example, does not, and needs
     ``maybe_sent=True`` for what is `Unknown`.
     """
 
     def __init__(self, items: list[Any], maybe_sent: frozenset[str]) -> None:
         super().__init__(items)
         self.maybe_sent = maybe_sent
-        """The accounts of which a call may have been applied."""
+        """The accounts for which a call may have been applied."""
 
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> Any: ...
@@ -72,7 +72,7 @@ class BatchResult(Generic[V]):
     """The merged answers of a batch: exactly one outcome for every input item, in the order of the input.
 
     It is a sized iterable of outcomes. It keeps the caller's own strings and the bare values, and makes the outcomes
-    when they are asked for: a million deleted accounts take 16 MB instead of 90.
+    on demand: a million deleted accounts take 16 MB instead of 90.
     """
 
     # What msgspec.json.encode() writes: the outcomes are made by a property, which a Struct could not have.
@@ -125,11 +125,11 @@ class BatchResult(Generic[V]):
 
         Args:
             outcomes: account -> its value, or its outcome (the place in it is not looked at), or its error.
-            arguments: account -> what was to be written, for an operation that takes pairs: `retryable` gives pairs.
+            arguments: account -> its argument, for an operation that takes pairs: `retryable` gives pairs.
             unread: whether the source may hold more items.
 
         Raises:
-            ValueError: an outcome is that of another account than the one under which it stands.
+            ValueError: an outcome is that of another account than its key.
         """
         values: list[Any] = [kept_of(account, outcome) for account, outcome in outcomes.items()]
         if arguments is not None:
@@ -168,7 +168,7 @@ class BatchResult(Generic[V]):
         return isinstance(account, str) and account in self._last_place
 
     def __getitem__(self, account: object) -> V:
-        """The value of an account (of its last place, if it was given several times).
+        """The value of an account (of its last place, if it is in the batch several times).
 
         Raises:
             AccountError: the account is not `Ok`.
@@ -189,7 +189,7 @@ class BatchResult(Generic[V]):
 
     @property
     def values(self) -> dict[str, V]:
-        """The values of the accounts that are `Ok`; of an account given several times, the last place that is."""
+        """The values of the accounts that are `Ok`; for an account with several places, the last `Ok`."""
         return self._good
 
     @cached_property

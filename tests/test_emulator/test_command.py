@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from tim_async.emulator.command import Command, accounts_in, both_families, entries_in, one_in, parse, text_in
+from tim_async.emulator.command import Command, accounts_in, entries_in, one_in, parse, text_in
 from tim_async.emulator.families import ACCOUNTS, PUSH
 from tim_async.emulator.refusals import INFO, Refusal
 from tim_async.emulator.replies import nothing
-from tim_async.emulator.store import Store
+from tim_async.emulator.store import Account, Store
+from tim_async.emulator.twins import twins
 
 STORE = Store(attribute_names=None, reimport_after=0.0, now=lambda: 0.0)
 
@@ -75,16 +76,16 @@ def test_the_older_family_sees_users_only() -> None:
     store = Store(attribute_names=None, reimport_after=0.0, now=lambda: 0.0)
     store.accounts.add("Mary")
     store.accounts.add("device", registration=True)
-    new, old = both_families(
-        "x", family=PUSH, read=accounts_in("To_Account"), apply=applied, write=nothing, write_old=nothing
-    )
+
+    def kind(_store: Store, known: Account, argument: Any) -> tuple[int, Any]:
+        return 0, (known.registration, argument)
+
+    new, old = twins("x", read=accounts_in("To_Account"), apply=kind, unknown="nobody")
     assert (new.path, old.path) == ("timpush/x", "all_member_push/im_x")
-    assert [new.apply(store, account, 1)[1] for account in ("Mary", "device")] == [("Mary", 1), ("device", 1)]
-    assert [old.apply(store, account, 1)[1] for account in ("Mary", "device", "nobody")] == [
-        ("Mary", 1),
-        ("", 1),
-        ("", 1),
-    ]
+    everybody = ("Mary", "device", "nobody")
+    stranger = (70107, "nobody")
+    assert [new.apply(store, account, 1) for account in everybody] == [(0, (False, 1)), (0, (True, 1)), stranger]
+    assert [old.apply(store, account, 1) for account in everybody] == [(0, (False, 1)), stranger, stranger]
 
 
 def test_each_code_of_a_family_has_words() -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from functools import partial
-from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from tim_async.operations.command import Priority
 
+from .checking import check_call, source_of
 from .guards import check_rows
-from .items import ItemSource
 from .journal.opened import Job, Opened, open_journal
 from .journal.patience import to_its_end
 from .report import Progress, Report
@@ -31,7 +30,7 @@ _BY_CHANCE = {"msg_random"}  # another one at each start
 
 
 def item_of(row: Row) -> Any:
-    """What an operation takes of a row: the account, or the pair with its argument if the row brings one."""
+    """What an operation takes for a row: the account, or an (account, argument) pair if the row has an argument."""
     return row.account if row.argument is None else (row.account, row.argument)
 
 
@@ -53,9 +52,9 @@ async def run(
 ) -> Report:
     """Send every row of a source through an operation.
 
-    With a journal a run can be stopped and killed at any moment: the same call with the same journal goes on. What may
-    have been sent is asked again first, as such; what must not be sent twice is not, and ends `Unknown`. Where all rows
-    are done already, nothing is sent.
+    With a journal a run can be stopped or killed at any moment: the same call with the same journal resumes it. Rows
+    that may have been sent are sent again first, and their answers are judged as those to a repeat; what must not be
+    sent twice is not, and ends `Unknown`. If all rows are done already, nothing is sent.
 
         async with Client.from_env() as tim:
             with AccountFile("users.csv", column="account") as users:
@@ -63,40 +62,40 @@ async def run(
         print(report.counts, report.open)
 
     Args:
-        operation: of an open client; one with options is bound before: ``tim.push.send_to.of(...)``.
-        source: the accounts: an `AccountFile` inside of its ``with``, or whatever a program iterates, see `ItemSource`.
-        journal: where to write down what becomes of each row, on a local disk. None: nowhere, and nothing is resumed.
-        item: makes of a row what the operation takes: an account, or an (account, argument) pair; raises `RowError` for
-            a row of which nothing can be made, which ends `NotSent`.
-        sink: called with the `Record` of every row whose outcome comes in this start; what it raises ends the run.
-        on_progress: called ten times a second while outcomes come, and at the end.
+        operation: of an open client; one that has options is bound to them first: ``tim.push.send_to.of(...)``.
+        source: the accounts: an `AccountFile` inside its ``with`` block, or any iterable, see `ItemSource`.
+        journal: the file that records the outcome of each row, on a local disk. None: there is none, and the run cannot
+            be resumed.
+        item: turns a row into what the operation takes: an account, or an (account, argument) pair; raises `RowError`
+            for a row that cannot be used, which ends `NotSent`.
+        sink: called with the `Record` of every row that gets its outcome in this start; what it raises ends the run.
+        on_progress: called up to ten times a second while outcomes come, and at the end.
         priority: who goes first when several want the same command.
-        settings: what else decides what is sent for a row, as JSON; a resume with others is refused.
-        memo: what else the journal keeps, as JSON, for whoever reads it.
-        rested_ok: go on with a deletion whose journal rested for more than an hour.
-        first: send so many rows and hold the others back; the journal knows what is left. Rows that may have been sent
-            by an earlier start go beside them.
-        max_failures: stop as soon as more rows than these have failed in this start, see `TooManyFailures`. Calls
-            that are out are finished.
+        settings: what else decides what is sent for a row, as JSON; a resume with different ones is refused.
+        memo: what else the journal keeps, as JSON, for its readers.
+        rested_ok: resume a deletion whose journal has rested for more than an hour.
+        first: send only so many rows and hold the others back; the journal knows what is left. Rows that may have been
+            sent by an earlier start do not count.
+        max_failures: stop as soon as more rows than this have failed in this start, see `TooManyFailures`. Calls in
+            flight are finished.
         timeline: one of the hooks of the operation's client: then the journal keeps what the calls did, second by
             second, for the report.
 
     Returns:
-        What became of the rows. Also after a stop: see `Report.stopped_by`.
+        What became of the rows; also after a stop, see `Report.stopped_by`.
 
     Raises:
         JournalError: the journal cannot be used: `JournalHeld` by another process, `JournalBroken`, `JournalUnlike` for
-            another job, `JournalRested` if somebody has to say yes first, `JournalFull`. Nothing was sent.
-        TypeError: the source's items have not the form that the operation takes, or an argument is none of its kind.
-        ValueError: a number of rows is negative, or the timeline watches another run at this moment.
+            another job, `JournalRested` if somebody has to confirm first, `JournalFull`. Nothing was sent.
+        TypeError: the source's items do not have the form that the operation takes, or an argument has the wrong type.
+        ValueError: a number of rows is negative, there is no such priority, or the timeline watches another run at
+            this moment.
     """
-    _check(operation, item=item, sink=sink, on_progress=on_progress)
+    check_call(operation, item=item, priority=priority, sink=sink, on_progress=on_progress)
     check_rows(first=first, max_failures=max_failures)
     if timeline is not None and not isinstance(timeline, Timeline):
         raise TypeError(f"timeline must be a bulk.Timeline(), not {timeline!r}")
-    if not hasattr(type(source), "fingerprint"):
-        source = ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", source))
-    source = cast("Source", source)
+    source = source_of(source)
     task = Task(operation, source, item, priority, sink, on_progress, first, max_failures, timeline=timeline)
     if journal is None:
         return await Running(task, None).go()
@@ -104,7 +103,7 @@ async def run(
         open_journal,
         Path(journal),
         job_of(operation, source, settings),
-        {"source": {"name": source.name, "count": source.count, **_opening(source)}, "memo": dict(memo or {})},
+        _opening(source, memo),
         window=max(1.0, 1.0 / operation.endpoint.rate),
         rested_ok=rested_ok,
         deletes=operation.endpoint.method.startswith(_DELETES),
@@ -118,20 +117,6 @@ async def run(
     return await running.go()
 
 
-def _check(operation: Any, *, item: Any, **functions: Any) -> None:
-    """What is no operation, or cannot be called, is told before anything is done."""
-    if not isinstance(operation, Operation):
-        raise TypeError(
-            "the operation is one of a client, bound to its options if it needs some, such as tim.accounts.delete or "
-            f"tim.push.send_to.of(...), not {type(operation).__name__}"
-        )
-    for name, function in (("item", item), *functions.items()):
-        if not callable(function) and (name == "item" or function is not None):
-            raise TypeError(f"{name} must be a function, not {type(function).__name__}")
-        if iscoroutinefunction(function):
-            raise TypeError(f"{name} must be a plain function: nobody would await what this one gives")
-
-
 async def _opened(opening: Callable[[], Opened]) -> Opened:
     future = asyncio.get_running_loop().run_in_executor(None, opening)
     try:
@@ -142,12 +127,17 @@ async def _opened(opening: Callable[[], Opened]) -> Opened:
         raise
 
 
-def _opening(source: Source) -> dict[str, Any]:
-    return {"description": dict(source.description), "columns": list(source.columns), "column": source.column}
+def _opening(source: Source, memo: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a journal begins with, beside its job."""
+    read = {"name": source.name, "count": source.count, "description": dict(source.description)}
+    return {
+        "source": {**read, "columns": list(source.columns), "column": source.column},
+        "memo": msgspec.to_builtins(dict(memo or {})),
+    }
 
 
 def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | None = None) -> Job:
-    """What a run would do to what: a journal belongs to one such job.
+    """What a run would do, and to which rows: a journal belongs to one such job.
 
     Args:
         operation: see `run`.
@@ -155,7 +145,7 @@ def job_of(operation: Operation, source: Source, settings: Mapping[str, Any] | N
         settings: see `run`.
 
     Raises:
-        InputError: what decides what is sent is no text for JSON, and so can be neither sent nor kept.
+        InputError: an option or a setting holds text that JSON cannot hold, so it can be neither sent nor kept.
     """
     endpoint, mark = operation.endpoint, source.fingerprint
     options = {name: value for name, value in operation.options.items() if name not in _BY_CHANCE}

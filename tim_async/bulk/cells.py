@@ -46,7 +46,7 @@ def is_readable(kind: Any) -> bool:
 
 
 def texts(array: Any) -> list[str | None]:
-    """The values of a column as text, JSON where they have parts; empty for no value, None for bytes that are no UTF-8.
+    """The values of a column as text, JSON where they have parts; empty for no value, None for what is not UTF-8.
 
     Args:
         array: an Arrow array.

@@ -1,6 +1,6 @@
 """What a journal knows, row by row, beside the rows themselves: all outcomes, or the failures ready to be mended.
 
-A journal holds no accounts. So its input is read once more, and must be the one of then.
+A journal holds no accounts, so its input is read again, and must not have changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ADDED = ("code", "reason")
 
 
 def export_outcomes(known: Known, source: Source, sink: Sink, to_format: Format = "jsonl") -> int:
-    """Write the outcome of every row that has one, in the order of the input, as `run` tells a sink.
+    """Write the outcome of every row that has one, in the order of the input, as `run` passes them to a sink.
 
     Args:
         known: what the journal knows.
@@ -40,7 +40,7 @@ def export_outcomes(known: Known, source: Source, sink: Sink, to_format: Format 
         How many rows were written.
 
     Raises:
-        JournalUnlike: the input is not the one of then.
+        JournalUnlike: the input is not the one that the job had.
         InputError: it cannot be read again.
     """
     writer, count = make_writer(sink, to_format), 0
@@ -58,11 +58,11 @@ def _record(row: Row, ending: Ending, value: str | None) -> Record:
 
 
 def export_failures(known: Known, source: Source, sink: Sink) -> int:
-    """Write the rows that ended other than well, and for good, so that they can be mended and fed in again.
+    """Write the rows that failed for good, so that they can be mended and fed in again.
 
-    Their columns and arguments are as they were, in the encoding of the input, with ``code`` and ``reason`` beside
-    them. Rows of a table become CSV; all others become JSON lines, which every command reads, and so do the rows of a
-    table that has arguments, for which CSV has no place.
+    Their columns and arguments are as they were, in the encoding of the input, with ``code`` and ``reason`` added. Rows
+    of a table become CSV; all others become JSON lines, which every command reads, and so do the rows of a table that
+    has arguments, because CSV has no place for them.
 
     Args:
         known: what the journal knows.
@@ -73,7 +73,7 @@ def export_failures(known: Known, source: Source, sink: Sink) -> int:
         How many rows were written.
 
     Raises:
-        JournalUnlike: the input is not the one of then.
+        JournalUnlike: the input is not the one that the job had.
         InputError: it cannot be read again.
     """
     text = _Text(sink, str(source.description.get("encoding", "utf-8")))
@@ -90,7 +90,7 @@ def _failed(known: Known, source: Source) -> Iterator[tuple[Row, Ending]]:
 
 
 class _Text(UTF8):
-    """Lines in the encoding of the input; what is not of the input and has no place in it is escaped."""
+    """Lines in the encoding of the input; what the encoding cannot hold is escaped."""
 
     def __init__(self, sink: Sink, encoding: str) -> None:
         super().__init__(sink)

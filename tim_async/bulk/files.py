@@ -36,21 +36,21 @@ class AccountFile:
 
     Args:
         source: a path, or ``-`` for standard input. What can be read only once (a pipe) is copied first, because all of
-            it is checked before anything is sent. What is compressed with gzip or zstd is read as what it holds.
-            Parquet is known by its first bytes, and needs the extra ``parquet``.
+            it is checked before anything is sent. Files compressed with gzip or zstd are unpacked while they are read.
+            Parquet is recognised by its first bytes, and needs the extra ``parquet``.
         column: the column with the accounts, for CSV and Parquet, or None for one account per line or JSON; see
             `read_rows`.
         needs: other columns that must be there.
-        encoding: that of the text.
+        encoding: of the text.
         argument: the column of a Parquet file whose values (text, numbers, lists, maps and structs) are the accounts'
-            arguments. None: that of the name ``argument``, if there is one.
-        copy: the file to which standard input, or what else can be read only once, is copied: with mode 0600, and whole
-            before ``with`` goes on. It stays, and another process can read it by `description`. What an earlier start
-            copied there is never overwritten. None: a temporary file, gone afterwards.
+            arguments. None: the column named ``argument``, if there is one.
+        copy: the file to which standard input, or anything else that can be read only once, is copied: with mode 0600,
+            and completely before ``with`` goes on. It stays, and another process can read it by `description`. What an
+            earlier start copied there is never overwritten. None: a temporary file, which is removed afterwards.
         stdin: what ``-`` stands for; None for the standard input of the process.
 
     Raises:
-        InputError: from ``with``: the file cannot be read, is no list of accounts, or has no such column.
+        InputError: from ``with``: the file cannot be read, is not a list of accounts, or has no such column.
     """
 
     look: Look
@@ -127,7 +127,7 @@ class AccountFile:
         self._opened.close()
 
     def rows(self) -> Iterator[Row]:
-        """All rows, from the first one on; ends an iterator that was given before.
+        """All rows, from the first one on; closes the iterator that an earlier call gave.
 
         Raises:
             InputError: while iterating: the file was changed after the first pass. Nothing of it that the first pass
@@ -137,7 +137,7 @@ class AccountFile:
         return self._reading.enter_context(closing(self._read()))
 
     def check(self) -> None:
-        """Compare the whole file with what the first pass saw; ends an iterator that was given before.
+        """Compare the whole file with what the first pass saw; closes the iterator that `rows` gave.
 
         Raises:
             InputError: it was changed.
@@ -147,21 +147,21 @@ class AccountFile:
 
     @contextmanager
     def as_it_was(self, then: Fingerprint) -> Generator[Iterator[Row], None, None]:
-        """Its rows without a first pass, for whoever knows from an earlier one what it holds.
+        """Its rows without a first pass, for those who know from an earlier one what it holds.
 
         Args:
             then: what the earlier one saw.
 
         Yields:
-            The rows; they may lack the columns that nobody needs.
+            The rows; they may lack columns that are not needed.
 
         Raises:
-            InputError: also while iterating: it cannot be read, or it is not the input of then.
+            InputError: also while iterating: it cannot be read, or it has changed.
         """
         with ExitStack() as opened:
             self._sealed = SealedFile(self._again(self._open(opened), opened), self.name)
             if self._sealed.fingerprint != then:
-                raise InputError(f"{self.name} is not the input of then, byte for byte")
+                raise InputError(f"{self.name} is not the same input as before, byte for byte")
             yield opened.enter_context(closing(self._read(accounts_only=True)))
 
     def _first_pass_done(self) -> SealedFile:
@@ -187,7 +187,7 @@ class AccountFile:
         return partial(read_text, encoding=self._encoding)
 
     def repeats(self) -> Iterator[Repeat]:
-        """The rows whose account stands in an earlier row too, in no particular order."""
+        """The rows whose account is in an earlier row too, in no particular order."""
         return iter(self._repeats)
 
     def _open(self, opened: ExitStack) -> IO[bytes]:

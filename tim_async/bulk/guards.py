@@ -1,26 +1,30 @@
-"""What ends a run early because somebody said so before: too many failures, or enough rows for now."""
+"""What ends a run early because its caller asked for it: too many failures, or enough rows for now."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 from tim_async.errors import TIMError
 from tim_async.outcomes import NotSent, Ok, Outcome
 from tim_async.printable import sturdy
 
-from .sending import Placed
+from .report import counted
+
+if TYPE_CHECKING:
+    from .sending import Placed  # which waits, and so loads asyncio: --help has no time for it
 
 __all__ = ["First", "TooManyFailures", "check_rows", "is_failure"]
 
 
 def check_rows(**numbers: object) -> None:
-    """Refuse what is no number of rows, before anything is done: a guard that is misread guards nothing.
+    """Refuse what is not a number of rows, before anything is done: a guard that is misread guards nothing.
 
     Args:
-        **numbers: by the names of the arguments; None is no guard.
+        **numbers: by the names of the arguments; None for no guard.
 
     Raises:
-        TypeError: one is no whole number.
+        TypeError: one is not a whole number.
         ValueError: one is negative.
     """
     for name, number in numbers.items():
@@ -33,7 +37,7 @@ def check_rows(**numbers: object) -> None:
 
 
 class TooManyFailures(TIMError):
-    """More rows failed than ``max_failures`` allows; calls that were out were finished, and nothing more was sent.
+    """More rows failed than ``max_failures`` allows; calls in flight were finished, and nothing more was sent.
 
     Args:
         failed: rows that failed.
@@ -49,8 +53,7 @@ class TooManyFailures(TIMError):
 
     @sturdy
     def __str__(self) -> str:
-        rows = "1 row" if self.failed == 1 else f"{self.failed:,} rows"
-        told = f"{rows} failed, more than the {self.most:,} that may fail"
+        told = f"{counted(self.failed)} failed, more than the {self.most:,} that may fail"
         return f"{told}; that was in an earlier start, so to go on allow more" if self.earlier else told
 
 

@@ -19,16 +19,16 @@ __all__ = ["ItemSource"]
 class ItemSource:
     """Accounts, or (account, argument) pairs; ``with`` may be left out.
 
-    What is a collection (a list, a tuple, a dictionary of accounts and their arguments) can be read again, so a run
-    with a journal can go on with it, if the program gives it once more, in the same order. An iterator, a generator and
-    an async iterable can be read once only, and have neither `count` nor `fingerprint`.
+    A collection (a list, a tuple, a dictionary of accounts and their arguments) can be read again, so a run with a
+    journal can be resumed with it, if the program passes it again, in the same order. An iterator, a generator or an
+    async iterable can be read only once, and has neither `count` nor `fingerprint`.
 
     Args:
         items: str accounts, pairs of an account and its argument, or a mapping of them.
         name: what messages call it.
 
     Raises:
-        TypeError: it is a str, bytes or a path, or nothing that can be iterated.
+        TypeError: it is a str, bytes or a path, or cannot be iterated.
     """
 
     columns: Sequence[str] = ()
@@ -38,7 +38,9 @@ class ItemSource:
 
     def __init__(self, items: Iterable[Any] | AsyncIterable[Any], *, name: str = "the items") -> None:
         if isinstance(items, str | bytes | PurePath):
-            raise TypeError(f"a {type(items).__name__} is no list of accounts; a file is opened by AccountFile(path)")
+            raise TypeError(
+                f"a {type(items).__name__} is not a list of accounts; a file is opened by AccountFile(path)"
+            )
         if not isinstance(items, Iterable | AsyncIterable):
             raise TypeError(f"accounts come from something that can be iterated, not {type(items).__name__}")
         self.name = name
@@ -50,22 +52,22 @@ class ItemSource:
 
     @property
     def count(self) -> int | None:
-        """Items; None for what does not know its length."""
+        """The number of items; None if it is not known."""
         return len(self._items) if isinstance(self._items, Sized) and not self._once else None
 
     @property
     def fingerprint(self) -> Fingerprint | None:
-        """The number of items, and a hash over all accounts and arguments as JSON; None for what can be read only once.
+        """The number of items, and a hash of all accounts and arguments as JSON; None for what can be read only once.
 
         Raises:
-            InputError: an argument is no JSON.
+            InputError: an argument is not JSON.
         """
         if self._seen is None and not self._once:
             self._seen = self._read_through()
         return self._seen
 
     def rows(self) -> Iterator[Row] | AsyncIterator[Row]:
-        """All items, numbered from 1; ends an iterator that was given before.
+        """All items, numbered from 1; closes the iterator that an earlier call gave.
 
         Raises:
             InputError: they can be read only once, and were.
@@ -84,7 +86,7 @@ class ItemSource:
         """Compare all items with what `fingerprint` saw.
 
         Raises:
-            InputError: they are others now.
+            InputError: they have changed.
         """
         if self.fingerprint is not None and self._read_through() != self.fingerprint:
             raise InputError(f"{self.name} were changed after they had been looked through")

@@ -23,7 +23,7 @@ class _Object(msgspec.Struct):
 
 
 class _NoArray(Exception):
-    """It is no array from here on."""
+    """It is not an array from here on."""
 
 
 _HOW = 'write one object per line, {"account": "Mary"}, or an array: ["Mary", "John"]'
@@ -80,14 +80,14 @@ def _row(number: int, text: str) -> Row:
 def array_rows(lines: Iterable[str], *, name: str) -> Iterator[Row]:
     """The rows of a JSON array of accounts, ``["Mary", "John"]``, or of objects as in JSON lines.
 
-    An array that breaks off, or that is no JSON from some place on, ends in one broken row.
+    An array that breaks off, or that is not JSON from some place on, ends in one broken row.
 
     Args:
         lines: all of them, with their ends.
         name: what error messages call the file.
 
     Raises:
-        InputError: while iterating: it is no JSON from its first element on.
+        InputError: while iterating: it is not JSON from its first element on.
     """
     array, first = _Array(lines), True
     try:
@@ -137,7 +137,7 @@ class _Array:
             raise _NoArray(f"{start_of(self._text[self._place :])!r} stands behind its end")
 
     def _mark(self) -> str:
-        """The next character that is no space, which is left where it is; empty at the end."""
+        """The next character that is not a space, which is left where it is; empty at the end."""
         while True:
             found = _SPACES.match(self._text, self._place)
             end = found.end() if found else self._place

@@ -56,13 +56,13 @@ def list_rows(head: Sequence[str], lines: Iterable[str], *, name: str) -> Iterat
         name: what error messages call the file.
 
     Raises:
-        InputError: while iterating: it is no list of accounts.
+        InputError: while iterating: it is not a list of accounts.
     """
     _check(head, name)
     for number, line in enumerate(chain(head, lines), 1):
         account = line.rstrip("\r\n")
         if len(line) > RECORD_MOST:
-            raise InputError(f"{name} is no list of accounts: line {number} is longer than {RECORD_MOST:,} bytes")
+            raise InputError(f"{name} is not a list of accounts: line {number} is longer than {RECORD_MOST:,} bytes")
         if not account or account.isspace():
             continue
         # Nearly all are printable, and that is known quickly.
@@ -76,7 +76,7 @@ def _told(name: str, number: int, character: str) -> str:
         return f"{name} looks like a table from line {number} on; give it a heading, and say --column NAME"
     if character in ("U+000A", "U+000D"):
         return f"{name} has line ends of two kinds, a CR alone and a LF, at line {number}; convert it: tr '\\r' '\\n'"
-    return f"{name} is no list of accounts: the character {character}, which nobody sees, stands in line {number}"
+    return f"{name} is not a list of accounts: the character {character}, which is invisible, is in line {number}"
 
 
 def _check(head: Sequence[str], name: str) -> None:
@@ -93,7 +93,7 @@ def _check(head: Sequence[str], name: str) -> None:
             )
     for shape, what, do in _SHAPES:
         if re.match(shape, first) or (shape == _DRAWN and is_drawn(head)):
-            raise InputError(f"{name} {what}, and is no list of accounts: {start_of(first)}; {do}")
+            raise InputError(f"{name} {what}, and is not a list of accounts: {start_of(first)}; {do}")
     if first.startswith('"') or (len(first) > 1 and first[0] + first[-1] in _QUOTES):
         raise InputError(
             f"{name} has its accounts in quotes: {start_of(first)}; "

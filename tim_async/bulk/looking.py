@@ -1,12 +1,14 @@
-"""What the first pass over a file finds: how many rows there are, and what to tell before they are sent."""
+"""What the first pass over a file finds: how many rows there are, and what to say before they are sent."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 
+from tim_async.printable import shown
+
 from .repeats import Repeat, Repeats
-from .report import shown, some_rows, tell_repeats
+from .report import some_rows, tell_repeats
 from .rows import Row, start_of
 
 __all__ = ["Look"]
@@ -52,7 +54,7 @@ class Look:
 
     Args:
         rows: they are taken at once.
-        repeats: is told of every sound row.
+        repeats: gets every sound row.
     """
 
     def __init__(self, rows: Iterable[Row], repeats: Repeats) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from .files import AccountFile
+from .recognising import check_encoding
 from .rows import InputError
 
 __all__ = ["open_source"]
@@ -26,13 +27,13 @@ class _File(msgspec.Struct, tag_field="kind", tag="file", forbid_unknown_fields=
 def open_source(description: Mapping[str, Any]) -> AccountFile:
     """The file that was described, to be opened with ``with``.
 
-    Whether it is still the same file, its `AccountFile.fingerprint` tells.
+    Its `AccountFile.fingerprint` shows whether it is still the same file.
 
     Args:
         description: what `AccountFile.description` said, perhaps to another process.
 
     Raises:
-        InputError: nothing can be opened by it: the program must give the accounts once more.
+        InputError: there is nothing to open: the program must provide the accounts again.
     """
     if not description:
         raise InputError("the accounts did not come from a file, so only the program that gave them can go on")
@@ -40,4 +41,5 @@ def open_source(description: Mapping[str, Any]) -> AccountFile:
         file = msgspec.convert(description, _File)
     except msgspec.ValidationError as exc:
         raise InputError(f"no source can be opened by this description: {exc}") from None
+    check_encoding(file.encoding)
     return AccountFile(file.path, column=file.column, needs=file.needs, encoding=file.encoding, argument=file.argument)

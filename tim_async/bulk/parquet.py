@@ -49,7 +49,7 @@ def read_parquet(
         accounts_only: the rows come without the columns that nobody needs, which are then not read.
 
     Raises:
-        InputError: also while iterating: it is no Parquet that can be read, it has no such column, or it was changed.
+        InputError: also while iterating: it is not Parquet that can be read, it has no such column, or it was changed.
     """
     table = _Table(file, name)
     accounts, told = table.accounts(column), table.argument(argument, needs)

@@ -32,7 +32,7 @@ def _again(source: Source) -> Iterator[Row]:
 
 
 def known(source: Source, states: States) -> Iterator[Placed]:
-    """The rows of which something is known."""
+    """The rows about which something is known."""
     return islice(enumerate(_again(source)), len(states))
 
 

@@ -1,4 +1,4 @@
-"""JSON with paths in it: on Linux a path is any bytes, and those that are no UTF-8 are no text for JSON.
+"""JSON with paths in it: on Linux a path is any bytes, and those that are not UTF-8 are not text that JSON can hold.
 
 Python holds such a byte as half of a surrogate pair, https://peps.python.org/pep-0383/, which JSON can only escape.
 """

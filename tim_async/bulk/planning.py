@@ -12,6 +12,8 @@ from tim_async.service.checks import Problems, check_accounts, prepare
 from tim_async.service.endpoints import Endpoint
 
 from .api import item_of
+from .checking import check_call
+from .guards import check_rows
 from .report import Tally, Trouble
 from .rows import InputError, Row, RowError, bare
 from .running import Operation
@@ -42,9 +44,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sent: int
     """Rows that would be sent."""
     held_back: int
-    """Rows that could be sent, and wait for a later start, because only the ``first`` ones are to be sent."""
+    """Rows that could be sent, but wait for a later start because of ``first``."""
     calls: int
-    """The least number of calls; those that go out again come on top."""
+    """The least number of calls; retries are not included."""
     rate: float
     """Calls a second that are allowed; accounts a second if `rate_of_accounts`."""
     rate_of_accounts: bool
@@ -67,20 +69,24 @@ def plan_of(
     first: int | None = None,
     rate: float | None = None,
 ) -> Plan:
-    """Find out what `run` would do. It reads every row, checks it as `run` does, and opens no connection.
+    """Find out what `run` would do: reads every row and checks it as `run` does, and opens no connection.
 
     Args:
         operation: see `run`; its client need not be open.
         source: one that can be read again.
         item: see `run`.
-        known: what a journal knows of the rows; None for a new job.
+        known: what a journal knows about the rows; None for a new job.
         first: see `run`.
         rate: calls a second (of accounts where the service counts those) that are allowed; None for the documented
             limit.
 
     Raises:
         InputError: the source can be read only once, or was changed.
+        TypeError: an argument has the wrong type.
+        ValueError: *first* is negative.
     """
+    check_call(operation, item=item)
+    check_rows(first=first)
     if source.fingerprint is None:
         raise InputError(f"{source.name} can be read only once, so there is no plan for it; give a list, or a file")
     endpoint = operation.endpoint

@@ -124,7 +124,7 @@ def _zstd(name: str) -> ModuleType:
 
 
 def check_encoding(encoding: str) -> None:
-    """Refuse what is no encoding of text.
+    """Refuse what is not an encoding of text.
 
     Raises:
         InputError: nobody knows it.
@@ -137,11 +137,11 @@ def check_encoding(encoding: str) -> None:
     if not known:
         near = difflib.get_close_matches(encoding.casefold(), _USUAL, n=1)
         hint = f"did you mean {near[0]}?" if near else "known are for example utf-16, gbk and windows-1252"
-        raise InputError(f"{encoding!r} is no encoding of text; {hint}")
+        raise InputError(f"{encoding!r} is not an encoding of text; {hint}")
 
 
 def check_bytes(head: bytes, encoding: str, name: str) -> None:
-    """Refuse what is no text, or not in this encoding, as far as the first bytes tell.
+    """Refuse what is not text, or not in this encoding, as far as the first bytes tell.
 
     Args:
         head: the first bytes.
@@ -175,7 +175,7 @@ def _check_nul(head: bytes, said: str, name: str) -> None:
         return
     wide = {encoding: text for encoding in _WIDE if (text := _decoded(head[:_BLOCK], encoding)) and _is_plain(text)}
     if not wide:
-        raise InputError(f"{name} has NUL bytes, so it is no text; write its accounts as text, one per line")
+        raise InputError(f"{name} has NUL bytes, so it is not text; write its accounts as text, one per line")
     best = max(wide, key=lambda encoding: sum(map(str.isascii, wide[encoding])) / len(wide[encoding]))
     raise InputError(f"{name} looks like {best.upper()}, not {said.upper()}; say --encoding {best}")
 
@@ -194,7 +194,7 @@ def _is_plain(text: str) -> bool:
 def line_end(head: bytes, encoding: str) -> str:
     """What ends the first line of a file: a line feed, perhaps behind a carriage return, or that alone, as it once was.
 
-    Where another line ends in another way, nobody can tell what it is; so that is no line end.
+    Where another line ends in another way, nobody can tell what it is; so that is not a line end.
 
     Args:
         head: its first bytes.

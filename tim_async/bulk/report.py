@@ -15,11 +15,22 @@ from tim_async.printable import shown
 from .repeats import Repeat
 from .writing import Record
 
-__all__ = ["KINDS", "WHOLE", "Progress", "Report", "Tally", "Trouble", "alike", "shown", "some_rows", "tell_repeats"]
+__all__ = [
+    "KINDS",
+    "WHOLE",
+    "Progress",
+    "Report",
+    "Tally",
+    "Trouble",
+    "alike",
+    "counted",
+    "some_rows",
+    "tell_repeats",
+]
 
 KINDS: tuple[str, ...] = ("Ok", "Rejected", "Unknown", "NotSent")
 WHOLE = "all rows sent"
-"""How a start ended that came to the end of the rows."""
+"""How a start ended that reached the end of the rows."""
 _MOST_ROWS = 5  # named in one line
 _MOST_TROUBLES = 20
 
@@ -93,14 +104,14 @@ class Tally:
 
     def __str__(self) -> str:
         parts = [f"{count:,} {kind}" for kind, count in self.counts.items() if count or kind == "Ok"]
-        return f"{_count(self.done)}: {', '.join(parts)}"
+        return f"{counted(self.done)}: {', '.join(parts)}"
 
 
 class Progress:
     """How a run stands; it changes while the run goes on.
 
     Args:
-        total: rows of the source; None where nobody knows.
+        total: rows of the source; None if that is not known.
     """
 
     def __init__(self, total: int | None) -> None:
@@ -121,7 +132,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """What the source is called."""
     total: int | None
-    """Rows of the source; None where nobody knows."""
+    """Rows of the source; None if that is not known."""
     counts: dict[str, int]
     """``Ok``, ``Rejected``, ``Unknown``, ``NotSent`` -> rows."""
     assumed: int
@@ -135,18 +146,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unread: bool
     """Whether there may be rows after that."""
     held_back: bool
-    """Whether rows were left for later because only the ``first`` ones were to be sent."""
+    """Whether rows were left for later because ``first`` was given."""
     stopped_by: Exception | None
     """What ended it early: `ClientClosed`, an `APIError`, a `JournalFull`, `TooManyFailures`, an `InputError` about the
     source, or an `OSError` of the sink. None: every row was taken, and has an outcome."""
     journal: Path | None
     """Where its journal is; None for a run without one."""
     partition: str | None = None
-    """Where the outcomes of a partition are put at its end; None for what is none."""
+    """Where the outcomes of a partition are put at its end; None if it is not a partition."""
     outcomes: str | None = None
-    """Where they stand; None for a partition that is to be run again."""
+    """Where they are; None if the partition has to be run again."""
     earlier: bool = False
-    """Whether an earlier start of the partition did all, so that this one sent nothing."""
+    """Whether an earlier start of the partition did everything, so that this one sent nothing."""
 
     @property
     def ok(self) -> bool:
@@ -166,28 +177,29 @@ def alike(reason: str) -> str:
 
 
 def tell_repeats(repeats: Iterable[Repeat]) -> Iterator[str]:
-    """A line about the rows that name an account for the second time, if there are any.
+    """A line about the rows whose account is in an earlier row too, if there are any.
 
     Args:
         repeats: all of them, in any order and any number.
     """
     count = 0
 
-    def counted() -> Iterator[Repeat]:
+    def passing() -> Iterator[Repeat]:
         nonlocal count
         for repeat in repeats:
             count += 1
             yield repeat
 
-    first = heapq.nsmallest(_MOST_ROWS, counted())
+    first = heapq.nsmallest(_MOST_ROWS, passing())
     if first:
         pairs = ", ".join(f"{repeat.number} as {repeat.first}" for repeat in first)
         more = ", …" if count > len(first) else ""
-        yield f"{_count(count)} with the account of an earlier row: {pairs}{more}"
+        yield f"{counted(count)} with the account of an earlier row: {pairs}{more}"
 
 
-def _count(rows: int) -> str:
-    return "1 row" if rows == 1 else f"{rows:,} rows"
+def counted(count: int, what: str = "row") -> str:
+    """So many of something, in words: ``1 row``, ``2,000 rows``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def some_rows(first: list[int], count: int) -> str:

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 RECORD_MOST = 4 * 1024 * 1024
-"""Bytes of one record: whoever writes more into it has forgotten a quote or a line end."""
+"""Bytes of one record: a longer one is missing a quote or a line end."""
 
 NO_COLUMNS: Mapping[str, str] = {}
 
@@ -41,7 +41,7 @@ class RowError(ValueError):
 
 
 class Problem(str):
-    """Why a row cannot be used, and how it begins, for whoever is about to send it.
+    """Why a row cannot be used, and how it begins, for the person who is about to send it.
 
     Args:
         why: it cannot be used.
@@ -71,7 +71,7 @@ class Row(NamedTuple):
     account: str
     """Exactly as it stands in the file: spaces around it may belong to it. Empty if it could not be read."""
     columns: Mapping[str, str]
-    """The other columns by name; empty where the file is no CSV."""
+    """The other columns by name; empty where the file is not CSV."""
     problem: str = ""
     """Why the row cannot be used; empty when it is sound."""
     argument: Any = None
@@ -93,7 +93,7 @@ class Reading(NamedTuple):
 
 
 def unseen(text: str) -> str:
-    """The first character in a text that nobody sees and nobody types, by its name in Unicode; empty if there is none.
+    """The first invisible character in a text that nobody would type, by its name in Unicode; empty if there is none.
 
     Control characters, line ends of all kinds, and the byte-order mark.
     """

@@ -214,7 +214,8 @@ class Running:
     ) -> None:
         task = self._task
         pairs = task.operation.endpoint.prepare is not None
-        sending = Sending(rows, item=task.item, pairs=pairs, settle=self._settle, lose=self._count)
+        fine = self._settle_fine if task.sink is None else None
+        sending = Sending(rows, item=task.item, pairs=pairs, settle=self._settle, settle_fine=fine, lose=self._count)
         try:
             await sending.run(
                 partial(task.operation.stream, priority=task.priority),
@@ -251,6 +252,16 @@ class Running:
         if self._waiting:
             self._waiting.pop(place, None)
         self._count(place, row, outcome)
+
+    def _settle_fine(self, first: int, count: int) -> None:
+        if self._journal is not None:
+            self._journal[1].note_fine(first, count)
+        self._finals += count
+        for place in range(first, first + count) if self._waiting else ():
+            self._waiting.pop(place, None)
+        self._taken += count
+        self._tally.add_ok(count)
+        self._tell()
 
     def _count(self, _place: int, row: Row, outcome: Outcome[Any]) -> None:
         self._taken += 1

@@ -111,7 +111,7 @@ class SealedFile:
         return b"".join(parts)
 
     def _now(self) -> tuple[int, int] | None:
-        """Size and time of the last change; None for what is no file."""
+        """Size and time of the last change; None for what is not a file."""
         if self._number is None:
             return None
         found = os.fstat(self._number)

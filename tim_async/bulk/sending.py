@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, TypeAlias
@@ -11,6 +11,7 @@ import msgspec
 
 from tim_async.errors import BatchError, TIMError
 from tim_async.lane.waiting import FORBIDDEN
+from tim_async.operations.streams import at_hand
 from tim_async.outcomes import NotSent, Ok, Outcome, Unknown
 
 from .rows import Row, RowError, bare
@@ -38,6 +39,8 @@ class Sending:
             which the operation refuses; of a later one it is that of the row, which lacks its argument.
         settle: told of every outcome. Its first error ends the sending; what a call in flight is answered then is still
             told, if there is a journal that keeps it.
+        settle_fine: told in its place of rows that came one after the other, stand side by side, and are `Ok` with
+            nothing more to say: where the first stands, and how many they are. None: each is told by itself.
         lose: told of the rows whose outcome will never be known, because the sending was cut short.
     """
 
@@ -55,6 +58,7 @@ class Sending:
         item: Callable[[Row], Any],
         pairs: bool = False,
         settle: Settle,
+        settle_fine: Callable[[int, int], object] | None = None,
         lose: Settle,
     ) -> None:
         self.last_row = 0
@@ -64,6 +68,7 @@ class Sending:
         self._item = item
         self._pairs = pairs
         self._settle = settle
+        self._settle_fine = settle_fine
         self._lose = lose
         self._open: dict[int, Placed] = {}
         self._taken = 0
@@ -95,7 +100,7 @@ class Sending:
         try:
             async with stream(source, maybe_sent=maybe_sent, before_send=told) as outcomes:
                 async for outcome in outcomes:
-                    self._settled(outcome, goes_on=promise is not None)
+                    self._settled((outcome, *at_hand(outcomes)), goes_on=promise is not None)
             if self._failure is not None:
                 raise self._failure
         except BatchError as exc:
@@ -105,15 +110,40 @@ class Sending:
         finally:
             self._lose_rest()
 
-    def _settled(self, outcome: Outcome[Any], *, goes_on: bool) -> None:
-        if self._held is not None and not isinstance(outcome, Ok):
-            outcome = msgspec.structs.replace(outcome, reason=outcome.reason.replace(*self._held))
-        try:
-            self._settle(*self._open.pop(outcome.index), outcome)
-        except Exception as exc:
-            if not goes_on:
-                raise
-            self._failure = self._failure or exc
+    def _settled(self, outcomes: Iterable[Outcome[Any]], *, goes_on: bool) -> None:
+        for settle in self._in_pieces(outcomes):
+            try:
+                settle()
+            except Exception as exc:
+                if not goes_on:
+                    raise
+                self._failure = self._failure or exc
+
+    def _in_pieces(self, outcomes: Iterable[Outcome[Any]]) -> Iterator[Callable[[], object]]:
+        """What tells these outcomes. A row is open until the piece before it was told: so none is lost by an error."""
+        settle_fine, held = self._settle_fine, self._open
+        first = end = 0  # of the rows that are fine, and were not told yet
+        for outcome in outcomes:
+            place, row = held[outcome.index]
+            # Not isinstance(), a million times; it has no subclasses.
+            fine = settle_fine is not None and type(outcome) is Ok and outcome.value is None and not outcome.assumed
+            if end and settle_fine is not None and not (fine and place == end):
+                yield partial(settle_fine, first, end - first)
+                end = 0
+            del held[outcome.index]
+            if not fine:
+                yield partial(self._settle, place, row, self._in_our_words(outcome))
+            elif end:
+                end += 1
+            else:
+                first, end = place, place + 1
+        if end and settle_fine is not None:
+            yield partial(settle_fine, first, end - first)
+
+    def _in_our_words(self, outcome: Outcome[Any]) -> Outcome[Any]:
+        if self._held is None or isinstance(outcome, Ok):
+            return outcome
+        return msgspec.structs.replace(outcome, reason=outcome.reason.replace(*self._held))
 
     async def _tell(self, promise: Callable[[Sequence[int]], Awaitable[object]], indices: Sequence[int]) -> None:
         if self._failure is not None:

@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def count(self) -> int | None:
-        """Rows, sound and broken; None where nobody can know before the end."""
+        """Rows, sound and broken; None if that is not known before the end."""
         ...
 
     @property
@@ -43,9 +43,9 @@ class Source(Protocol):
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """How it is opened again by another process, as JSON: absolute path, column, encoding, needs and the like.
+        """How another process can open it again, as JSON: absolute path, column, encoding, needs and the like.
 
-        Empty for what only the program itself can give once more.
+        Empty if only the program itself can provide it again.
         """
         ...
 
@@ -60,7 +60,7 @@ class Source(Protocol):
         ...
 
     def rows(self) -> Iterator[Row] | AsyncIterator[Row]:
-        """All rows, from the first one on; ends an iterator that was given before.
+        """All rows, from the first one on; closes the iterator that an earlier call gave.
 
         What has no `fingerprint` may be read only once, and raises `InputError` the second time.
 

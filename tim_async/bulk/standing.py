@@ -29,11 +29,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     source: Mapping[str, Any]
     """The input: its ``name``, ``count``, ``description`` (how to open it again), ``columns`` and ``column``."""
     memo: Mapping[str, Any]
-    """What the caller of `run` wanted to be kept."""
+    """What the caller of `run` had it keep."""
     starts: list[Start]
     """When it started, and how each start ended."""
     held_by: str
-    """Which process works with it at this moment; empty if none does."""
+    """Which process is working with it; empty if none is."""
     last_commit: float | None
     """Wall time of the last entry, seconds since 1970; None if there is none."""
     endings: list[tuple[Ending, int]]
@@ -45,7 +45,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int | None:
-        """Rows of the input; None where nobody knows."""
+        """Rows of the input; None if that is not known."""
         total: int | None = self.source["count"]
         return total
 
@@ -76,7 +76,7 @@ class Known:
         path: of the journal; it is read once, and not looked at again.
 
     Raises:
-        JournalError: it cannot be read, or is no journal.
+        JournalError: it cannot be read, or is not a journal.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -88,9 +88,9 @@ class Known:
         self.standing = standing_from(store, self._states, held_by)
 
     def rows(self) -> Iterator[tuple[Ending | None, str | None]]:
-        """Of each row in order: how it ended, and what was read of it as JSON. None where there is no such thing.
+        """For each row in order: how it ended, and the value that was read, as JSON; None if there is none.
 
-        It ends with the last row of which something is known.
+        It ends with the last row about which something is known.
         """
         values = _spread(self._results)
         at, value = next(values, (-1, None))
@@ -125,7 +125,7 @@ def standing_from(store: Store, states: States, held_by: str) -> Standing:
     return Standing(
         path=store.path,
         id=store.meta["id"],
-        job=msgspec.convert(store.meta["job"], Job),
+        job=store.job,
         source=store.meta["source"],
         memo=store.meta["memo"],
         starts=store.starts(),
@@ -141,9 +141,9 @@ def standing_of(journal: str | Path) -> Standing:
     """Where a job stands.
 
     Args:
-        journal: of the job; it may be at work.
+        journal: of the job, which may be running.
 
     Raises:
-        JournalError: it cannot be read, or is no journal.
+        JournalError: it cannot be read, or is not a journal.
     """
     return look(Path(journal), lambda store, held_by: standing_from(store, store.load()[1], held_by))

@@ -28,7 +28,7 @@ def read_text(
         accounts_only: the rows may come without their other columns.
 
     Raises:
-        InputError: also while iterating: it is no such file, or it was changed.
+        InputError: also while iterating: it is not such a file, or it was changed.
     """
     stream = unpacked(file.open(), name)
     head = stream.peek()

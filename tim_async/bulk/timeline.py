@@ -21,16 +21,16 @@ def _nothing() -> None:
 
 
 class Timeline(Watcher):
-    """What the calls of a run did, second by second, for its journal and the report that is made of it.
+    """What the calls of a run did, second by second, for its journal and the report made from it.
 
-    It watches the client, so it is given to both::
+    It watches the client, so pass it to both::
 
         timeline = bulk.Timeline()
         async with Client.from_env(hooks=[timeline]) as tim:
             await bulk.run(tim.accounts.delete, users, journal="users.job", timeline=timeline)
 
-    It can be used for one run after the other; between them it counts nothing. Runs at the same time need one each, and
-    two of the same command by one client count each other's calls too.
+    It can be used for one run after another, and counts nothing in between. Runs at the same time need one each; two of
+    the same command by one client count each other's calls too.
 
     Args:
         clock: wall time, seconds since 1970.
@@ -41,7 +41,7 @@ class Timeline(Watcher):
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self.heard = False
-        """Whether a client told it of anything, since `begin`."""
+        """Whether a client has passed it any event since `begin`."""
         self._path = ""
         self._changed: Callable[[], object] = _nothing
         self._seconds: dict[int, Second] = {}
@@ -64,7 +64,7 @@ class Timeline(Watcher):
         self._seconds, self._paused_since = {}, self._clock()  # a pause may have begun before
 
     def end(self) -> None:
-        """Watch no more; what was gathered until now can still be taken."""
+        """Stop watching; what was gathered until now can still be taken."""
         self._pause_until(self._clock())
         self._path, self._changed = "", _nothing
 

@@ -30,7 +30,7 @@ call = click.Command(
         click.Option(
             ["--repeat"],
             is_flag=True,
-            help="Send it again where it is open whether it was carried out: only for what may be done twice.",
+            help="Send it again if it is not known whether it was carried out: only for what may be done twice.",
         ),
         TIMEOUT,
         *CONNECTION,

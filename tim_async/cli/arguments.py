@@ -41,7 +41,7 @@ class Told(NamedTuple):
         """Refuse what makes no sense without a table.
 
         Raises:
-            click.UsageError: columns are named, and the file is no CSV.
+            click.UsageError: columns are named, and the file is not CSV.
         """
         if self.needs and column is None:
             raise click.UsageError("columns are only in CSV: say --column NAME for that of the accounts too")
@@ -95,10 +95,11 @@ def said_again(told: Mapping[str, Any]) -> Said:
 
     Args:
         told: what `written` gave, perhaps to another process.
+
+    Raises:
+        msgspec.ValidationError: it is something else.
     """
-    fields = tuple(_Field(*field) for field in told.get("fields", ()))
-    fixed = tuple((name, value) for name, value in told.get("fixed", ()))
-    return {"names": tuple(told.get("names", ())), "fields": fields, "fixed": fixed}
+    return msgspec.structs.asdict(msgspec.convert(told, _Said))
 
 
 def _missing(how: str) -> str:
@@ -123,7 +124,7 @@ def _list(flag: str) -> Argument:
     return Argument(
         (click.Option([flag, "names"], multiple=True, metavar=word.upper(), help=text),),
         tell,
-        f"What the accounts get is the same for all ({flag}), or stands in JSON lines, each account's own:\n\n"
+        f"What the accounts get is the same for all ({flag}), or is given for each account in JSON lines:\n\n"
         '{"account": "Mary", "argument": ["one", "two"]}',
     )
 
@@ -140,6 +141,12 @@ class _Field(NamedTuple):
     def of(self, text: str) -> Any:
         """The value that a text stands for."""
         return msgspec.json.decode(text) if self.is_json else text
+
+
+class _Said(msgspec.Struct):
+    names: tuple[str, ...] = ()
+    fields: tuple[_Field, ...] = ()
+    fixed: tuple[tuple[str, Any], ...] = ()
 
 
 def _field(text: str) -> _Field:
@@ -166,22 +173,22 @@ def _record(flag: str, form: str, *, needed: bool) -> Argument:
             type=_field,
             multiple=True,
             metavar="NAME[=COLUMN]",
-            help="From a column, of the same name if none is said; may be repeated. Empty cells set nothing. "
-            "With := for = the cells are JSON, for numbers and lists.",
+            help="From a column, by default the one of the same name; may be repeated. Empty cells set nothing. "
+            "With := instead of = the cells are JSON, for numbers and lists.",
         ),
         click.Option(
             ["--set", "fixed"],
             type=_fixed,
             multiple=True,
             metavar="NAME=VALUE",
-            help="The same for every account; may be repeated. With := for = it is JSON.",
+            help="The same for every account; may be repeated. With := instead of = it is JSON.",
         ),
     )
     missing = _missing(f"{flag} NAME=COLUMN or --set NAME=VALUE") if needed else ""
     return Argument(
         options,
         lambda said: _tell_record(said["fields"], dict(said["fixed"]), missing),
-        f"What the accounts get, {form}, comes from columns ({flag}), is the same for all (--set), or stands in JSON "
+        f"What the accounts get, {form}, comes from columns ({flag}), is the same for all (--set), or is given in JSON "
         'lines:\n\n{"account": "Mary", "argument": {...}}',
     )
 

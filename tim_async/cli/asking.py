@@ -21,13 +21,13 @@ __all__ = [
 
 YES = click.Option(["--yes"], is_flag=True, help="Do not ask first.")
 SKIP_BROKEN = click.Option(
-    ["--skip-broken"], is_flag=True, help="Leave records out that cannot be read, instead of refusing the file."
+    ["--skip-broken"], is_flag=True, help="Leave out records that cannot be read, instead of refusing the file."
 )
 NO_LINE_END = click.Option(
     ["--no-final-newline-ok"],
     is_flag=True,
-    help="The last line has no line end, and is whole all the same. Without this it is asked about, also with --yes: "
-    "the input may have been cut there, and half an account is another account.",
+    help="The last line has no line end, and is complete nevertheless. Without this you are asked about it, also with "
+    "--yes: the input may have been cut there, and half an account is another account.",
 )
 
 

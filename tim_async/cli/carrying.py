@@ -46,7 +46,7 @@ class Care(NamedTuple):
     skips: bool
     """Broken records are left out; else a file that has some is refused."""
     whole: bool
-    """A last line without its line end is no sign that the input was cut there."""
+    """A last line without its line end does not mean that the input was cut there."""
 
 
 class Command(NamedTuple):

@@ -155,7 +155,7 @@ class Display:
 
     @contextmanager
     def showing(self) -> Generator[None, None, None]:
-        """Show it while the block runs; to be used in a loop."""
+        """Show it while the block runs; needs a running loop."""
         view = self._view
         if view is None:
             yield

@@ -79,7 +79,7 @@ class Gap(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A rectangle with a word for whoever points at it."""
+    """A rectangle with a word that appears when it is pointed at."""
 
     x: float
     y: float

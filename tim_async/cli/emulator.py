@@ -20,7 +20,7 @@ __all__ = ["emulator"]
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="The port; 0 takes a free one.")
 @click.option("--latency", type=seconds, default="0", show_default=True, help="Service time of a call, such as 20ms.")
-@click.option("--jitter", type=seconds, default="0", show_default=True, help="Up to so much later a call arrives.")
+@click.option("--jitter", type=seconds, default="0", show_default=True, help="A call arrives up to this much later.")
 @click.option("--rate", type=float, help="Calls a second of every command.  [default: as documented, mostly 100]")
 @click.option(
     "--until-eof", is_flag=True, hidden=True, help="End when standard input does: with the program behind it."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +13,11 @@ from tim_async.errors import APIError, ClientClosed, TIMError
 from tim_async.lane.waiting import CLOSED
 
 from .exits import code_of
-from .journals import go_on
+from .journals import go_on, in_a_shell
 from .outcomes import Outcomes
 from .telling import AS_JSON, in_one_line, tell, tell_object
 
-__all__ = ["Ending", "end_as_json", "tell_end"]
+__all__ = ["Ending", "end_as_json", "tell_end", "why_stopped"]
 
 
 class Ending(NamedTuple):
@@ -68,13 +67,23 @@ def tell_end(end: Ending, outcomes: Outcomes) -> None:
 
 def _why(end: Ending, outcomes: Outcomes) -> str:
     """What ended it early; empty if nothing did."""
-    error = None if end.report is None else end.report.stopped_by
-    if end.interrupted:
+    if end.report is None or end.interrupted:
         return "interrupted"
+    return why_stopped(end.report, outcomes)
+
+
+def why_stopped(report: Report, place: object) -> str:
+    """What ended a run early; empty if nothing did, or somebody who wanted it.
+
+    Args:
+        report: how it went.
+        place: of the outcomes.
+    """
+    error = report.stopped_by
     if error is None or isinstance(error, ClientClosed):
         return ""
     if isinstance(error, OSError):
-        return f"the outcomes cannot be written to {outcomes}: {error.strerror}"
+        return f"the outcomes cannot be written to {place}: {error.strerror or error}"
     return in_one_line(error) if isinstance(error, TIMError) else str(error)
 
 
@@ -100,10 +109,11 @@ def _what_now(end: Ending) -> Iterator[str]:
         return
     # Scripts know that, and count the lines.
     if (AS_JSON.get() or os.isatty(2)) and _has_failed(end):
-        journal = shlex.quote(os.path.relpath(end.journal))
-        yield f"what failed, to be mended:  tim-async job {journal} --failures FILE"
+        yield f"what failed, to be mended:  tim-async job {in_a_shell(end.journal)} --failures FILE"
     if end.report is None or end.report.resumable:
         yield go_on(end.journal)
+    elif isinstance(end.report.stopped_by, OSError):
+        yield f"the outcomes are in the journal:  tim-async job {in_a_shell(end.journal)} --outcomes FILE"
 
 
 def _has_failed(end: Ending) -> bool:

@@ -11,7 +11,7 @@ from tim_async.errors import APIError, ClientClosed, CredentialsError, TIMError
 from tim_async.service.codes import Action, Code, Fault, code
 
 from .asking import Forbidden
-from .saving import NoRoom
+from .saving import NoRoom, is_full
 
 if TYPE_CHECKING:
     from tim_async.bulk.report import Report
@@ -29,8 +29,8 @@ INTERRUPTED: Final = 130
 TABLE: Final = (
     "Exit codes: 0 all is well. 1 done, and some accounts did not end Ok. 2 the command or the input is wrong, or a "
     "single call failed. 3 the credentials are wrong, or the service refuses the whole app. 4 a guard forbade it. "
-    "75 it can be resumed: the disk was full, the journal is in use, no answers came. 129, 130, 143 a lost terminal, "
-    "Ctrl-C, the signal TERM."
+    "75 the same command can go on: the disk was full, the journal is in use, no answers came. 129, 130, 143 a lost "
+    "terminal, Ctrl-C, the signal TERM."
 )
 
 
@@ -57,6 +57,7 @@ def code_of(report: Report) -> int:
     if report.resumable and not report.held_back:
         return RESUMABLE
     if isinstance(error, OSError):
-        return WRONG
+        # All outcomes stand in the journal: with more room the same command writes them.
+        return RESUMABLE if report.journal is not None and is_full(error) and not report.held_back else WRONG
     is_fine = not report.troubles if report.held_back else report.ok
     return 0 if is_fine else NOT_ALL_OK

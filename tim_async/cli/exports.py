@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tim_async.bulk.report import counted
+
+from .options import format_option
 from .outcomes import Outcomes, is_output, is_standard
 from .telling import tell
 
@@ -27,15 +30,9 @@ EXPORTS = (
         [_FAILURES],
         metavar="FILE",
         help="A new file for the rows that failed for good, as they were in the input, with code and reason: "
-        "to be mended and fed in again. CSV for a table, else JSON lines.",
+        "mend them and feed them in again. CSV for a table, else JSON lines.",
     ),
-    click.Option(
-        ["--format", "to_format"],
-        type=click.Choice(["jsonl", "csv"]),
-        default="jsonl",
-        show_default=True,
-        help=f"Of {_OUTCOMES}: one JSON object per line, or CSV.",
-    ),
+    format_option(f"Of {_OUTCOMES}: one JSON object per line, or CSV."),
 )
 """The options."""
 
@@ -59,7 +56,7 @@ class Exports(NamedTuple):
             known: what the journal knows.
 
         Raises:
-            JournalError: the input is not the one of then.
+            JournalError: the input has changed.
             InputError: the input cannot be read again, or a place cannot be written.
         """
         from tim_async.bulk.exporting import export_failures, export_outcomes
@@ -81,7 +78,7 @@ def _export(known: Known, option: str, to: str, write: Callable[[Any, Sink], int
     place = Outcomes(to, str(description.get("path", "-")), force=False, option=option)
     with open_source(description) as source, place.whole() as sink:
         count = write(source, sink)
-    tell(f"{'standard output' if is_output(to) else Path(to).name}: {count:,} row{'' if count == 1 else 's'}")
+    tell(f"{'standard output' if is_output(to) else Path(to).name}: {counted(count)}")
 
 
 def check_places(places: Mapping[str, str]) -> bool:

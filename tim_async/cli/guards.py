@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from tim_async.bulk.report import counted
+
 from .asking import Forbidden
 
 __all__ = ["EXPECTED", "GOING_ON", "PLAN", "Guards", "check_expected", "guards_from", "most_failures"]
@@ -36,7 +38,7 @@ def _failures(text: str) -> str:
 PLAN = click.Option(
     ["--plan", "--dry-run", "plan"],
     is_flag=True,
-    help="Read all, say what would be sent, where to, and how long it takes; send nothing.",
+    help="Read everything, say what would be sent, where to, and how long it takes; send nothing.",
 )
 
 EXPECTED: tuple[click.Option, ...] = (
@@ -44,13 +46,13 @@ EXPECTED: tuple[click.Option, ...] = (
         ["--expect"],
         type=click.IntRange(min=1),
         metavar="N",
-        help="The list has so many rows; with any other number, nothing is sent.",
+        help="The number of rows in the list; if it has any other number, nothing is sent.",
     ),
     click.Option(
         ["--expect-at-most"],
         type=click.IntRange(min=1),
         metavar="N",
-        help="The list has no more rows than that, and at least one; else nothing is sent.",
+        help="The most rows that the list may have; if it has more, or none, nothing is sent.",
     ),
 )
 
@@ -59,13 +61,13 @@ GOING_ON: tuple[click.Option, ...] = (
         ["--max-failures"],
         type=_failures,
         metavar="N|P%",
-        help="Stop as soon as more rows than that failed: a number, or a share of the rows that are to be sent.",
+        help="Stop as soon as more rows than this have failed: a number, or a percentage of the rows to be sent.",
     ),
     click.Option(
         ["--first"],
         type=click.IntRange(min=1),
         metavar="N",
-        help="Send so many rows, and leave the others for later: the journal knows which.",
+        help="Send only so many rows, and leave the others for later: the journal knows which.",
     ),
 )
 
@@ -93,7 +95,7 @@ def check_expected(guards: Guards, name: str, rows: int) -> None:
     Raises:
         Forbidden: it has another number of rows, or more than it may have, or none.
     """
-    has = f"{name} has {rows:,} row{'' if rows == 1 else 's'}"
+    has = f"{name} has {counted(rows)}"
     if guards.expect is not None and rows != guards.expect:
         raise Forbidden(
             f"{has}, and --expect says {guards.expect:,}; nothing was sent; look at the list, or the number"

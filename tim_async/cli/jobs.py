@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+import msgspec
 
+from tim_async.bulk.journal.errors import JournalBroken
 from tim_async.bulk.reading import InputError
+from tim_async.bulk.writing import Format
 from tim_async.printable import one_line
-from tim_async.service.endpoints import ENDPOINTS
+from tim_async.service.endpoints import ENDPOINTS, Endpoint
 
 from .arguments import Told, account_of, argument_of, said_again
 from .exports import EXPORTS, Exports, check_places
 from .guards import GOING_ON, PLAN, guards_from
 from .limiters import SPEED, speed_from
-from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, look_from, secret_key_from
+from .options import DISPLAY, KEY_FILE, PROXY, TIMEOUT, Connection, Options, format_option, look_from, secret_key_from
 from .reports import REPORTS, Reports
 
 if TYPE_CHECKING:
@@ -30,13 +33,28 @@ _TO: tuple[click.Option, ...] = (
         metavar="FILE",
         help="A file for the outcomes of all rows, once they are done.  [default: the one of the first start, if any]",
     ),
-    click.Option(["--force"], is_flag=True, help="Overwrite what stands there, whoever wrote it."),
-    click.Option(
-        ["--format", "to_format"],
-        type=click.Choice(["jsonl", "csv"]),
-        help="One JSON object per line, or CSV.  [default: as at the first start]",
-    ),
+    click.Option(["--force"], is_flag=True, help="Overwrite any existing file."),
+    format_option("One JSON object per line, or CSV.  [default: as at the first start]", None),
 )
+
+
+class _Whom(msgspec.Struct):
+    sdk_app_id: int
+    identifier: str
+    region: str
+    base_url: str | None
+
+
+class _Memo(msgspec.Struct):
+    """What the first start left for this: see `carrying`."""
+
+    shared: dict[str, Any]
+    said: dict[str, Any]
+    encoding: str
+    priority: Literal["interactive", "normal", "bulk"]
+    connection: _Whom
+    to: str | None = None
+    to_format: Format = "jsonl"
 
 
 def _resume(journal: str, **said: Any) -> int:
@@ -45,35 +63,40 @@ def _resume(journal: str, **said: Any) -> int:
     from .runner import run_file
 
     standing = standing_of(journal)
-    return run_file(_command(standing), _options(standing, journal, said))
+    row = next((row for row in ENDPOINTS if [row.group, row.method] == standing.memo.get("command")), None)
+    if row is None or "path" not in standing.source["description"]:
+        raise InputError(f"{standing.path} was not made by this command line: its own program goes on with it")
+    try:
+        memo = msgspec.convert(standing.memo, _Memo)
+        command = _command(row, memo)
+    except msgspec.ValidationError as exc:
+        raise JournalBroken(f"{standing.path} is damaged: memo: {exc}") from None
+    return run_file(command, _options(standing, memo, journal, said))
 
 
-def _command(standing: Standing) -> Command:
+def _command(row: Endpoint[Any, Any], memo: _Memo) -> Command:
     from .carrying import Care, Command
 
-    memo = standing.memo
-    row = next((row for row in ENDPOINTS if [row.group, row.method] == memo.get("command")), None)
-    if row is None:
-        raise InputError(f"{standing.path} was not made by this command line: its own program goes on with it")
     argument = argument_of(row)
-    told = Told(account_of) if argument is None else argument.tell(said_again(memo["said"]))
-    return Command(row, told, memo["said"], memo["shared"], Care(asks=True, skips=True, whole=True))
+    told = Told(account_of) if argument is None else argument.tell(said_again(memo.said))
+    return Command(row, told, memo.said, memo.shared, Care(asks=True, skips=True, whole=True))
 
 
-def _options(standing: Standing, journal: str, said: dict[str, Any]) -> Options:
-    memo = standing.memo
-    to = said["to"] or memo.get("to")
+def _options(standing: Standing, memo: _Memo, journal: str, said: dict[str, Any]) -> Options:
+    to = said["to"] or memo.to
     return Options(
         source=standing.source["description"]["path"],
         column=standing.source["column"],
         to=to,
-        to_format=said["to_format"] or memo.get("to_format", "jsonl"),
-        priority=memo["priority"],
+        to_format=said["to_format"] or memo.to_format,
+        priority=memo.priority,
         timeout=said["timeout"],
         connection=Connection(
-            **memo["connection"], secret_key=secret_key_from(said["secret_key_file"]), proxy=said["proxy"]
+            **msgspec.structs.asdict(memo.connection),
+            secret_key=secret_key_from(said["secret_key_file"]),
+            proxy=said["proxy"],
         ),
-        encoding=memo["encoding"],
+        encoding=memo.encoding,
         journal=journal,
         force=said["force"],
         tells_outcomes=to is not None,
@@ -89,7 +112,7 @@ resume = click.Command(
     params=[
         click.Argument(["journal"], metavar="JOURNAL"),
         *_TO,
-        click.Option(["--yes"], is_flag=True, help="Do not ask first, however long a deletion rested."),
+        click.Option(["--yes"], is_flag=True, help="Do not ask first, however long a deletion has rested."),
         PLAN,
         *GOING_ON,
         *DISPLAY,
@@ -99,9 +122,9 @@ resume = click.Command(
         PROXY,
     ],
     callback=_resume,
-    help="Go on with a job that was stopped or killed, by its journal. What may have been sent is asked again first; "
-    "what must not be sent twice is not, and is told as Unknown.",
-    short_help="Go on with a job that was stopped or killed.",
+    help="Resume a job that was stopped or killed, from its journal. What may have been sent is sent again first; what "
+    "must not be sent twice is not, and ends Unknown.",
+    short_help="Resume a job that was stopped or killed.",
 )
 
 
@@ -131,6 +154,6 @@ job = click.Command(
         *REPORTS,
     ],
     callback=_job,
-    help="Tell where a job stands, by its journal; also while it runs.",
-    short_help="Tell where a job stands, and what became of its rows.",
+    help="Show where a job stands, from its journal; also while it runs.",
+    short_help="Show where a job stands, and what became of its rows.",
 )

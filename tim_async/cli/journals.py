@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from tim_async.bulk.journal.errors import JournalHeld, JournalUnlike
 from tim_async.bulk.journal.opened import Job, check_same
-from tim_async.bulk.report import alike, shown
+from tim_async.bulk.report import alike, counted
 from tim_async.bulk.standing import Standing, standing_of
+from tim_async.printable import shown
 
+from .durations import moment
 from .telling import tell
 
 if TYPE_CHECKING:
@@ -21,15 +23,20 @@ if TYPE_CHECKING:
 
     from .options import Options
 
-__all__ = ["Journal", "go_on", "lines_of", "lines_of_going_on"]
+__all__ = ["Journal", "go_on", "in_a_shell", "lines_of", "lines_of_going_on"]
 
 _WAS_SO = "it was so already when asked again"
 _MOST = 20  # lines about how rows ended
 
 
+def in_a_shell(path: Path) -> str:
+    """A path as somebody types it who stands where we do."""
+    return shlex.quote(os.path.relpath(path))
+
+
 def go_on(path: Path) -> str:
     """The line with which a run is resumed."""
-    return f"go on:  tim-async resume {shlex.quote(os.path.relpath(path))}"
+    return f"go on:  tim-async resume {in_a_shell(path)}"
 
 
 def lines_of_going_on(standing: Standing) -> Iterator[str]:
@@ -53,7 +60,7 @@ class Journal:
 
     Raises:
         JournalHeld: another process works with it.
-        JournalError: what stands there is no journal.
+        JournalError: what stands there is not a journal.
     """
 
     def __init__(self, options: Options, endpoint: Endpoint[Any, Any]) -> None:
@@ -124,10 +131,10 @@ def _retired(path: Path) -> Path:
 def lines_of(standing: Standing) -> Iterator[str]:
     """Where a job stands, in a few lines."""
     job, total = standing.job, standing.total
-    rows = "rows that could be read only once" if total is None else f"{total:,} row{'' if total == 1 else 's'}"
+    rows = "rows that could be read only once" if total is None else counted(total)
     yield f"{standing.path.name}: {job.command}, app {job.app}, {rows} of {standing.source['name']}"
     again = f", {len(standing.starts)} starts" if len(standing.starts) > 1 else ""
-    yield from (f"    begun {_moment(first.began)}{again}; {_end(standing)}" for first in standing.starts[:1])
+    yield from (f"    begun {moment(first.began)}{again}; {_end(standing)}" for first in standing.starts[:1])
     left = "" if total is None else f", {total - standing.done - standing.maybe - _still_open(standing):,} not sent yet"
     maybe = f", {standing.maybe:,} may have been sent" if standing.maybe else ""
     idle = f", {_still_open(standing):,} to be sent again" if _still_open(standing) else ""
@@ -159,10 +166,6 @@ def _end(standing: Standing) -> str:
     if standing.held_by:
         return f"at work: {standing.held_by}"
     if ended is None:
-        last = "" if standing.last_commit is None else f", last heard of {_moment(standing.last_commit)}"
+        last = "" if standing.last_commit is None else f", last heard of {moment(standing.last_commit)}"
         return f"stopped without a goodbye (killed, or the power went){last}"
-    return f"{'done' if standing.finished else 'stopped'} {_moment(ended)}: {how}"
-
-
-def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    return f"{'done' if standing.finished else 'stopped'} {moment(ended)}: {how}"

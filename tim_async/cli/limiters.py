@@ -44,7 +44,7 @@ def _rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 0 < rate < 1e6:
-        raise click.BadParameter(f"{text!r} is no number of calls a second, such as 50 or 0.5")
+        raise click.BadParameter(f"{text!r} is not a number of calls a second, such as 50 or 0.5")
     return rate
 
 
@@ -72,8 +72,8 @@ SPEED: tuple[click.Option, ...] = (
         envvar="TIM_LIMITER",
         show_envvar=True,
         metavar="URL",
-        help="Share the limit with all commands and programs that say the same: redis://HOST:PORT/0 for many hosts, "
-        "file:PATH for one.  [default: this process alone]",
+        help="Share the limit with all commands and programs that use the same URL: redis://HOST:PORT/0 for many "
+        "hosts, file:PATH for one.  [default: this process alone]",
     ),
     click.Option(
         ["--limiter-processes"],
@@ -81,7 +81,7 @@ SPEED: tuple[click.Option, ...] = (
         default=_PROCESSES,
         show_default=True,
         metavar="N",
-        help="Most processes that share it at the same time: while Redis is away each keeps to its part.",
+        help="The most processes that share it at the same time: while Redis is away each keeps to its part.",
     ),
 )
 

@@ -54,8 +54,8 @@ def _line(row: Endpoint[Any, Any]) -> Line:
 def commands(*, as_json: bool) -> None:
     """List all commands, with their limits and the service's pages.
 
-    Where the output is no terminal: one line for each, without a heading, separated by tabs. The columns are command,
-    path, accounts a call, calls (or accounts) a second, whether it is sent again after a lost answer, page.
+    If the output is not a terminal: one line for each, without a heading, separated by tabs. The columns are
+    command, path, accounts a call, calls (or accounts) a second, whether it is sent again after a lost answer, page.
     """
     if as_json:
         text = msgspec.json.format(msgspec.json.encode([_line(row) for row in ENDPOINTS]), indent=2).decode()

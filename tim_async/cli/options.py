@@ -35,6 +35,7 @@ __all__ = [
     "Connection",
     "Options",
     "connection_from",
+    "format_option",
     "look_from",
     "options_from",
     "seconds",
@@ -54,7 +55,7 @@ def seconds(text: str) -> float:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+) ?(ms|s|m|h|)", text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no length of time such as 20ms, 1.5s or 2m")
+        raise click.BadParameter(f"{text!r} is not a length of time such as 20ms, 1.5s or 2m")
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -66,7 +67,7 @@ def part(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no part such as 3/16")
+        raise click.BadParameter(f"{text!r} is not a part such as 3/16")
     index, of = int(match[1]), int(match[2])
     if index >= of:
         raise click.BadParameter(f"there is no part {text}; parts are counted from 0" + (f" to {of - 1}" if of else ""))
@@ -115,33 +116,41 @@ SOURCE: tuple[click.Option, ...] = (
         ["--from", "source"],
         required=True,
         metavar="FILE",
-        help="The accounts; - is standard input. It may be compressed with gzip or zstd.",
+        help="The accounts; - is standard input. The file may be compressed with gzip or zstd.",
     ),
     click.Option(
         ["--column"],
         metavar="NAME",
         help="The column that holds the accounts, for CSV with a header. Without it every line is an account, or a "
-        "JSON object with an account, or all is a JSON array of them.",
+        "JSON object with an account, or the whole file is a JSON array of them.",
     ),
     click.Option(
         ["--encoding"],
         default="utf-8",
         show_default=True,
         metavar="NAME",
-        help="In which the file is written, such as gbk, utf-16 or windows-1252.",
+        help="The encoding of the file, such as gbk, utf-16 or windows-1252.",
     ),
 )
 
+
+def format_option(text: str, default: str | None = "jsonl") -> click.Option:
+    """How outcomes are written.
+
+    Args:
+        text: its help.
+        default: None, if that says where it comes from.
+    """
+    choice = click.Choice(["jsonl", "csv"])
+    return click.Option(
+        ["--format", "to_format"], type=choice, default=default, show_default=default is not None, help=text
+    )
+
+
 OUTCOMES: tuple[click.Option, ...] = (
     click.Option(["--to"], metavar="FILE", help="A new file for the outcomes; - is standard output.  [default: -]"),
-    click.Option(["--force"], is_flag=True, help="Overwrite what stands there."),
-    click.Option(
-        ["--format", "to_format"],
-        type=click.Choice(["jsonl", "csv"]),
-        default="jsonl",
-        show_default=True,
-        help="One JSON object per line, or CSV.",
-    ),
+    click.Option(["--force"], is_flag=True, help="Overwrite an existing file."),
+    format_option("One JSON object per line, or CSV."),
     click.Option(
         ["--priority"],
         type=click.Choice(list(PRIORITIES)),
@@ -155,27 +164,27 @@ JOURNAL: tuple[click.Option, ...] = (
     click.Option(
         ["--journal"],
         metavar="FILE",
-        help="Where it is written down what became of each row, so that the command can be stopped or killed, and "
-        "goes on by tim-async resume FILE or by the same command again. On a local disk.  [default: beside the file "
-        "that is read, for commands that write]",
+        help="A file that records what became of each row, so that the command can be stopped or killed; tim-async "
+        "resume FILE or the same command again goes on. On a local disk.  [default: beside the file that is read, for "
+        "commands that write]",
     ),
-    click.Option(["--no-journal"], is_flag=True, help="Keep none: after a stop nobody knows what was done."),
+    click.Option(["--no-journal"], is_flag=True, help="Keep none: after a stop it is not known what was done."),
     click.Option(
         ["--part"],
         type=part,
         metavar="K/N",
-        help="Only part K (from 0) of N, for one of N processes on whatever machines. --to is then a folder or an URL "
-        "that all of them see: the part's outcomes come there whole, at its end, and no journal is kept.",
+        help="Only part K (from 0) of N, for one of N processes on any machines. --to is then a folder or a URL that "
+        "all of them see: the part's outcomes appear there at its end, complete, and no journal is kept.",
     ),
 )
 
 DISPLAY: tuple[click.Option, ...] = (
-    click.Option(["--quiet"], is_flag=True, help="Show no progress, and tell only how it ended."),
+    click.Option(["--quiet"], is_flag=True, help="Show no progress; only say how it ended."),
     click.Option(
         ["--json"],
         is_flag=True,
-        help="What is told on standard error is one JSON object a line: the plan, the progress every ten seconds, the "
-        "end.",
+        help="Write everything on standard error as one JSON object a line: the plan, the progress every ten seconds, "
+        "the end.",
     ),
 )
 
@@ -293,7 +302,7 @@ def _check_part(values: dict[str, Any]) -> None:
     if values["journal"] is not None or values["force"]:
         raise click.UsageError("--part keeps no journal and overwrites nothing; leave out --journal and --force")
     if values["to"] in (None, "-"):
-        raise click.UsageError("--part needs --to, a folder or an URL that all processes see")
+        raise click.UsageError("--part needs --to, a folder or a URL that all processes see")
     if values["source"] == "-":
         raise click.UsageError("--part needs a file that all processes read, not standard input")
     if values.get("first") is not None:

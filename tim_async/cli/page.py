@@ -26,7 +26,7 @@ _BADGES = {"done": "Done", "at work": "At work", "stopped": "Stopped", "killed":
 _NUMBERED = {
     "line": "Rows are named by the line of the input on which they begin.",
     "item": "Rows are the items that the program gave, counted from 1.",
-    "place": "Rows are counted from 1, without a header and blank lines: the input of then is not there to look.",
+    "place": "Rows are counted from 1, without a header and blank lines: the same input is no longer there.",
 }
 
 

@@ -84,7 +84,7 @@ def _tags(name: str, flag: str, which: str) -> Parameter:
 
 
 def _attributes(name: str, flag: str, which: str) -> Parameter:
-    text = f"Users of whom {which} these attributes is so; may be repeated."
+    text = f"Users who have {which} these attributes; may be repeated."
     option = click.Option([flag, name], type=_pair, multiple=True, metavar="NAME=VALUE", help=text)
     return _mapping(option, name)
 
@@ -118,9 +118,9 @@ PARAMETERS: dict[str, Parameter] = {
         "from_account", "--from-account", "The sender.  [default: the administrator]", metavar="ACCOUNT"
     ),
     "group_id": _one("group_id", "--group", "The group.", required=True, metavar="ID"),
-    "silence": _one("silence", "--silence", "Tell the members nothing.", is_flag=True),
+    "silence": _one("silence", "--silence", "Do not notify the members.", is_flag=True),
     "reason": _one("reason", "--reason", "Why members are removed, for them to read.", metavar="TEXT"),
-    "replace": _one("replace", "--replace", "Put the tags in place of all that the account has.", is_flag=True),
+    "replace": _one("replace", "--replace", "Replace all tags that the account has.", is_flag=True),
     "add_type": _one(
         "add_type",
         "--add-type",
@@ -131,19 +131,19 @@ PARAMETERS: dict[str, Parameter] = {
     "delete_type": _one(
         "delete_type",
         "--delete-type",
-        "Whether the account leaves the other's list too.  [default: Delete_Type_Single]",
+        "Whether the account is removed from the other's list too.  [default: Delete_Type_Single]",
         type=click.Choice(["Delete_Type_Single", "Delete_Type_Both"]),
     ),
     "check_type": _one(
         "check_type",
         "--check-type",
-        "Whether both lists are looked at.  [default: CheckResult_Type_Both]",
+        "Whether both lists are checked.  [default: CheckResult_Type_Both]",
         type=click.Choice(["CheckResult_Type_Both", "CheckResult_Type_Single"]),
     ),
     "block_list.check_type": _one(
         "check_type",
         "--check-type",
-        "Whether both lists are looked at.  [default: BlackCheckResult_Type_Both]",
+        "Whether both lists are checked.  [default: BlackCheckResult_Type_Both]",
         type=click.Choice(["BlackCheckResult_Type_Both", "BlackCheckResult_Type_Single"]),
     ),
     "tags": _one(
@@ -163,12 +163,12 @@ PARAMETERS: dict[str, Parameter] = {
     "msg_random": _one(
         "msg_random",
         "--msg-random",
-        "MsgRandom, by which the service drops repeats within a second.  [default: chance]",
+        "MsgRandom, by which the service drops repeats within a second.  [default: random]",
         type=click.IntRange(0, 2**32 - 1),
         metavar="NUMBER",
     ),
     "offline_push_info": Parameter(_PUSH_INFO, _push_info),
-    "data_id": _one("data_id", "--data-id", "Handed to the app's webhooks.", metavar="TEXT"),
+    "data_id": _one("data_id", "--data-id", "Passed to the app's webhooks.", metavar="TEXT"),
     "message_body": Parameter(
         (click.Option(["--message-body"], metavar="FILE", help="MsgBody as the service spells it: a JSON list."),),
         lambda said: None if said["message_body"] is None else read_json(said["message_body"], list[dict[str, Any]]),
@@ -177,7 +177,7 @@ PARAMETERS: dict[str, Parameter] = {
     "tags_and": _tags("tags_and", "--tags-and", "all of"),
     "tags_not": _tags("tags_not", "--tags-not", "none of"),
     "attrs_or": _attributes("attrs_or", "--attrs-or", "one of"),
-    "attrs_and": _attributes("attrs_and", "--attrs-and", "each of"),
+    "attrs_and": _attributes("attrs_and", "--attrs-and", "all of"),
     "message_lifetime": Parameter(
         (click.Option(["--message-lifetime"], type=seconds, help="Keep it so long for those who are offline."),),
         lambda said: None if said["message_lifetime"] is None else int(said["message_lifetime"]),

@@ -12,20 +12,20 @@ from rich.console import Console
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.partitions.part import Part
 from tim_async.bulk.partitions.running import run_partition
-from tim_async.bulk.report import Progress, Report, Tally, shown
-from tim_async.errors import ClientClosed, TIMError
+from tim_async.bulk.report import Progress, Report, Tally
+from tim_async.printable import shown
 
 from .asking import check_somebody_is_there
 from .carrying import Command, settings_of
 from .clients import connect, operation_of, paced
 from .display import Display, view_of
-from .ending import end_as_json
+from .ending import end_as_json, why_stopped
 from .exits import code_of
 from .eyes import Eyes
 from .guards import check_expected, most_failures
 from .runner import check_whole, tell_of, tell_plan
 from .stopping import Stop
-from .telling import AS_JSON, in_one_line, note, tell, tell_object
+from .telling import AS_JSON, note, tell, tell_object
 
 if TYPE_CHECKING:
     from tim_async.client import Client
@@ -143,7 +143,7 @@ class _Run:
 
 def _tell_as_json(code: int, report: Report) -> None:
     what_now = [] if report.outcomes is not None else [_AGAIN]
-    told = end_as_json(code, _why(report), report.counts, report.troubles, what_now=what_now)
+    told = end_as_json(code, why_stopped(report, report.partition), report.counts, report.troubles, what_now=what_now)
     tell_object({**told, "outcomes": report.outcomes})
 
 
@@ -153,17 +153,7 @@ def _tell_end(report: Report) -> None:
     if report.outcomes is not None:
         tell(f"{tally}; the outcomes are in {report.outcomes}{', from an earlier start' if report.earlier else ''}")
     else:
-        why = _why(report)
+        why = why_stopped(report, report.partition)
         tell(f"tim-async: {why}{'; ' if why else ''}{tally}; {_AGAIN}")
     for trouble in report.troubles:
         tell(f"  {trouble}")
-
-
-def _why(report: Report) -> str:
-    """What ended it early; empty if nothing did, or somebody who wanted it."""
-    error = report.stopped_by
-    if error is None or isinstance(error, ClientClosed):
-        return ""
-    if isinstance(error, OSError):
-        return f"the outcomes cannot be written to {report.partition}: {error.strerror or error}"
-    return in_one_line(error) if isinstance(error, TIMError) else str(error)

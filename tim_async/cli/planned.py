@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from tim_async.bulk.files import AccountFile
 from tim_async.bulk.planning import Plan
-from tim_async.bulk.report import shown
+from tim_async.bulk.report import counted
+from tim_async.printable import shown
 from tim_async.transport.hosts import REGIONS
 
 from .limiters import Speed
@@ -37,16 +38,16 @@ class Place(NamedTuple):
 def lines_of_plan(plan: Plan, file: AccountFile, place: Place) -> Iterator[str]:
     """What a person reads."""
     look, name = file.look, shown(file.name)
-    whole = "" if plan.source == file.name else f" of all {_rows(file.count)}"
+    whole = "" if plan.source == file.name else f" of all {counted(file.count)}"
     done = f", {plan.done:,} of them done or begun for good before" if plan.done else ""
-    yield f"{shown(plan.source)}: {_rows(plan.rows)}{done}{whole}, {_many(look.accounts, 'account')}"
+    yield f"{shown(plan.source)}: {counted(plan.rows)}{done}{whole}, {counted(look.accounts, 'account')}"
     if plan.refused:
-        yield f"    {_rows(sum(trouble.count for trouble in plan.refused))} that cannot be sent:"
+        yield f"    {counted(sum(trouble.count for trouble in plan.refused))} that cannot be sent:"
     yield from (f"        {trouble}" for trouble in plan.refused)
     whom = place.connection
     yield f"{plan.command}: app {whom.sdk_app_id}, as {shown(whom.identifier)}, at {place.host}"
-    later = f", {_rows(plan.held_back)} later (--first)" if plan.held_back else ""
-    yield f"    {_rows(plan.sent)} in {_many(plan.calls, 'call')}{later}: {_time(plan)}"
+    later = f", {counted(plan.held_back)} later (--first)" if plan.held_back else ""
+    yield f"    {counted(plan.sent)} in {counted(plan.calls, 'call')}{later}: {_time(plan)}"
     shared = place.speed.shared_by
     if shared:
         yield f"    the limit is shared by all who say the same: {shared}"
@@ -92,11 +93,3 @@ def _body(plan: Plan) -> str:
     if len(text) <= _BODY_MOST:
         return text
     return f"{text[:_BODY_MOST]}… ({len(plan.first_call):,} bytes)"
-
-
-def _rows(count: int) -> str:
-    return _many(count, "row")
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

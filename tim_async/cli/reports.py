@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["REPORTS", "Reports"]
 
 _STANDARD = "-"
-_AGAIN = "What stands there is left alone, but for an earlier report of the same job."
+_AGAIN = "It overwrites only an earlier report of the same job."
 _PAGE = "--report"
 _JSON = "--report-json"
 
@@ -30,14 +30,14 @@ REPORTS = (
     click.Option(
         [_PAGE],
         metavar="FILE",
-        help="A page about the job, for a browser: how it stands, what failed and why, what to do now, each start, the "
-        f"calls a second. {_AGAIN}",
+        help="A page about the job, for a browser: where it stands, what failed and why, what to do now, each start, "
+        f"the calls a second. {_AGAIN}",
     ),
     click.Option([_JSON], metavar="FILE", help=f"The same as JSON; - is standard output. {_AGAIN}"),
     click.Option(
         ["--with-accounts"],
         is_flag=True,
-        help="In these reports, name the accounts of the first rows too: personal data, read from the input.",
+        help="Name the accounts of the first rows in these reports too: personal data, read from the input.",
     ),
 )
 """The options."""
@@ -77,7 +77,7 @@ class Reports(NamedTuple):
 
         Raises:
             JournalError: it cannot be read.
-            InputError: a report cannot be written, or accounts are wanted and the input is not the one of then.
+            InputError: a report cannot be written, or accounts are wanted and the input has changed.
         """
         if not self.places:
             return

@@ -15,8 +15,9 @@ from tim_async.bulk.files import AccountFile
 from tim_async.bulk.journal.opened import REST
 from tim_async.bulk.planning import plan_of
 from tim_async.bulk.reading import InputError
-from tim_async.bulk.report import shown
+from tim_async.bulk.report import counted
 from tim_async.bulk.standing import Known
+from tim_async.printable import shown
 
 from .asking import Forbidden, ask_first, check_somebody_is_there, is_somebody_there
 from .carrying import Care, Carrying, Command, settings_of
@@ -172,12 +173,11 @@ def check_whole(file: AccountFile, care: Care | None) -> None:
 
 def _ask(file: AccountFile, command: Command, options: Options) -> None:
     look = file.look
-    accounts = "1 account" if look.accounts == 1 else f"{look.accounts:,} accounts"
     skipped = f" (without {look.broken}, which cannot be read)" if look.broken.count else ""
     first = f" (only the first {options.guards.first:,} rows now)" if options.guards.first else ""
     does = "delete" if command.endpoint.method == "delete" else "push to"
     app = options.connection.sdk_app_id
-    question = f"{shown(file.name)}: {does} {accounts} of app {app} for good?{skipped}{first}"
+    question = f"{shown(file.name)}: {does} {counted(look.accounts, 'account')} of app {app} for good?{skipped}{first}"
     otherwise = "nothing was deleted" if does == "delete" else "nothing was pushed"
     ask_first(question, readable=options.source != "-", otherwise=otherwise)
 

@@ -12,7 +12,7 @@ from typing import IO
 
 from tim_async.bulk.rows import InputError
 
-__all__ = ["NoRoom", "check_place", "not_written", "save", "try_place", "whole"]
+__all__ = ["NoRoom", "check_place", "is_full", "not_written", "save", "try_place", "whole"]
 
 _HEAD = 4096  # bytes in which a file of ours says what it is
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -48,7 +48,9 @@ def check_place(path: Path, option: str, mark: str) -> None:
     except OSError as exc:
         raise InputError(f"{path} cannot be written: {exc.strerror}") from None
     if not is_ours:
-        raise InputError(f"{option} {path} exists already, and is no earlier report of this job; give it another name")
+        raise InputError(
+            f"{option} {path} exists already, and is not an earlier report of this job; give it another name"
+        )
 
 
 @contextmanager
@@ -56,7 +58,7 @@ def whole(path: Path) -> Generator[IO[bytes], None, None]:
     """A file that is written first beside its place, with ``.new`` at its end: what stands there is always whole.
 
     Args:
-        path: its place. What is no file, such as a device or a pipe, is written as it is.
+        path: its place. What is not a file, such as a device or a pipe, is written as it is.
 
     Yields:
         A stream for all of it. What is raised inside of the block leaves the place as it was.
@@ -125,10 +127,15 @@ def not_written(place: object, error: OSError) -> InputError:
         place: where to.
         error: why not.
     """
-    kind = NoRoom if error.errno in _FULL else InputError
+    kind = NoRoom if is_full(error) else InputError
     return kind(f"{place} cannot be written: {error.strerror}; nothing of the job is lost")
 
 
+def is_full(error: OSError) -> bool:
+    """Whether there was no room for what was to be written."""
+    return error.errno in _FULL
+
+
 def _beside(path: Path) -> Path | None:
-    """Where a file is written before it has its name; None for what is no file, and has to be written as it is."""
+    """Where a file is written before it has its name; None for what is not a file, and has to be written as it is."""
     return path.with_name(f"{path.name}.new") if path.is_file() or not path.exists() else None

@@ -29,7 +29,7 @@ def in_one_line(error: TIMError) -> str:
 
 
 def tell(line: str) -> None:
-    """Say a line on standard error, whoever's words are in it."""
+    """Print a line on standard error; words of others are made printable."""
     if AS_JSON.get():
         tell_object({"event": "told", "text": line.strip()})
     else:

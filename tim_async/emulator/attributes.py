@@ -6,11 +6,12 @@ https://www.tencentcloud.com/document/product/1047/37167 to 37171.
 
 from typing import Any
 
-from .command import JSON, Command, accounts_in, both_families, entries_in
+from .command import JSON, Command, accounts_in, entries_in
 from .families import PUSH, PUSH_READING
 from .refusals import Refusal
-from .replies import errors_listed, nothing, values_listed
-from .store import Store
+from .replies import nothing
+from .store import Account, Store
+from .twins import twins
 
 LONGEST_VALUE = 50
 """Bytes of an attribute's value (timpush/set_attr), and of its name (timpush/set_attr_name)."""
@@ -37,25 +38,18 @@ def _names(command: Command, store: Store, value: JSON, _body: JSON) -> list[str
     return names
 
 
-def _set(store: Store, account: str, attributes: dict[str, str]) -> tuple[int, None]:
-    known = store.accounts.get(account)
-    if known is None:
-        return 70107, None
+def _set(store: Store, known: Account, attributes: dict[str, str]) -> tuple[int, None]:
     if any(store.for_registrations(name) not in {None, known.registration} for name in attributes):
         return 90035, None
     known.attributes.update(attributes)
     return 0, None
 
 
-def _get(store: Store, account: str, _argument: None) -> tuple[int, dict[str, str]]:
-    known = store.accounts.get(account)
-    return (70107, {}) if known is None else (0, known.attributes)
+def _get(_store: Store, known: Account, _argument: None) -> tuple[int, dict[str, str]]:
+    return 0, known.attributes
 
 
-def _remove(store: Store, account: str, names: list[str]) -> tuple[int, None]:
-    known = store.accounts.get(account)
-    if known is None:
-        return 70107, None
+def _remove(_store: Store, known: Account, names: list[str]) -> tuple[int, None]:
     for name in names:
         known.attributes.pop(name, None)
     return 0, None
@@ -117,30 +111,16 @@ def _naming(path: str, *, reading: bool, apply: Any) -> Command:
 
 
 COMMANDS = [
-    *both_families(
-        "set_attr",
-        family=PUSH,
-        read=entries_in("UserAttrs", "To_Account", _values),
-        apply=_set,
-        write=errors_listed(),
-        write_old=nothing,
-    ),
-    *both_families(
+    *twins("set_attr", read=entries_in("UserAttrs", "To_Account", _values), apply=_set),
+    *twins(
         "get_attr",
-        family=PUSH_READING,
         read=accounts_in("To_Account"),
         apply=_get,
-        write=errors_listed("UserAttrs", "Attrs"),
-        write_old=values_listed("UserAttrs", "Attrs"),
+        listed=("UserAttrs", "Attrs"),
+        unknown={},
+        family=PUSH_READING,
     ),
-    *both_families(
-        "remove_attr",
-        family=PUSH,
-        read=entries_in("UserAttrs", "To_Account", _names),
-        apply=_remove,
-        write=errors_listed(),
-        write_old=nothing,
-    ),
+    *twins("remove_attr", read=entries_in("UserAttrs", "To_Account", _names), apply=_remove),
     _naming("timpush/set_attr_name", reading=False, apply=_declare),
     _naming("timpush/get_attr_name", reading=True, apply=_declared),
     _naming("all_member_push/im_set_attr_name", reading=False, apply=_declare),

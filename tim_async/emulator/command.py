@@ -114,7 +114,7 @@ def entry(command: Command, value: object, key: str) -> tuple[str, JSON]:
     """The account that an entry of a batch field is about, and the entry.
 
     Raises:
-        Refusal: The entry is no object, or its account no account id.
+        Refusal: The entry is not an object, or its account not an account id.
     """
     if not isinstance(value, dict):
         raise Refusal(command.family.malformed)
@@ -180,44 +180,3 @@ def text_in(command: Command, value: JSON, field: str) -> str | None:
     if text is not None and not isinstance(text, str):
         raise Refusal(command.family.malformed)
     return text
-
-
-def both_families(
-    name: str,
-    *,
-    family: Family,
-    read: Callable[[Command, Store, JSON], list[Item]],
-    apply: Callable[[Store, str, Any], tuple[int, Any]],
-    write: Callable[[Sequence[Result]], JSON],
-    write_old: Callable[[Sequence[Result]], JSON],
-    old: str = "",
-) -> list[Command]:
-    """The rows of a command that ``timpush`` and ``all_member_push`` have in common.
-
-    The older one says nothing about single accounts (its pages show no field for it), and knows no RegistrationIDs.
-
-    Args:
-        name: The command of ``timpush``.
-        family: How a whole call is refused.
-        read: From the body to its items.
-        apply: One item's effect.
-        write: The reply of ``timpush``.
-        write_old: The reply of ``all_member_push``.
-        old: The command of ``all_member_push``, if it isn't the same with ``im_`` before it.
-    """
-
-    def apply_to_user(store: Store, account: str, argument: Any) -> tuple[int, Any]:
-        known = store.accounts.get(account)
-        return apply(store, "" if known is None or known.registration else account, argument)
-
-    return [
-        Command(path=f"timpush/{name}", family=family, read=read, apply=apply, write=write),
-        Command(
-            path=f"all_member_push/{old or f'im_{name}'}",
-            family=family,
-            read=read,
-            apply=apply_to_user,
-            write=write_old,
-            per_account=False,
-        ),
-    ]

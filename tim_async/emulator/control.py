@@ -1,4 +1,4 @@
-"""The doors for other processes, outside ``/v4``: what came, what is stored, and a way to begin anew. Plain JSON.
+"""The doors for other processes, outside ``/v4``: what came, what is stored, and a way to start again. Plain JSON.
 
 | | |
 |---|---|
@@ -12,7 +12,7 @@ whom, of all calls of a command in their order; the code is null where nothing w
 | ``GET /emulator/faults`` | what goes wrong, and how often each kind struck |
 | ``POST /emulator/faults`` | ``{"chances": {"hang": 0.01}, "rules": [{"do": "busy", "call": 3}], "seed": 1}``; see \
 ``Fault``; ``{}`` ends all faults, and lets go what ``hold`` holds |
-| ``POST /emulator/reset?keep_accounts=1`` | forget all, or all but the accounts; faults stay, counted anew |
+| ``POST /emulator/reset?keep_accounts=1`` | forget all, or all but the accounts; faults stay, counted from zero |
 | ``POST /emulator/void?code=70052`` | declare the signatures of the past void, or expired with 70001 |
 """
 

@@ -188,7 +188,7 @@ class Faults:
         seed: Makes it repeatable.
 
     Raises:
-        ValueError: An unknown kind, or a chance that is none.
+        ValueError: An unknown kind, or an impossible chance.
     """
 
     def __init__(

@@ -119,7 +119,7 @@ class Gate:
 
         Args:
             query: The decoded parameters.
-            not_admin: What the command answers to somebody who is no administrator.
+            not_admin: What the command answers to somebody who is not an administrator.
             now: The wall clock, Unix seconds.
 
         Returns:

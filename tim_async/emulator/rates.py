@@ -45,7 +45,7 @@ class Meter:
         rate: Calls per second that are allowed; ``math.inf`` allows all. Below one it's one call per ``1 / rate``
             seconds.
         window: Which accounting refuses. A fixed window begins at each whole second of the clock, a sliding one ends
-            with each call. The service documents neither; whoever passes the sliding one passes the other too.
+            with each call. The service documents neither; what passes the sliding one passes the other too.
 
     Raises:
         ValueError: The rate is not positive.

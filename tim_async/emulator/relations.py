@@ -109,7 +109,7 @@ def _update(store: Store, account: str, argument: tuple[str, JSON]) -> tuple[int
 
 
 def _remove(store: Store, account: str, argument: Argument) -> tuple[int, None]:
-    """Somebody who is no friend answers 31704: what was asked for is the case."""
+    """Somebody who is not a friend answers 31704: what was asked for is the case."""
     owner, kind = argument
     was_friend = store.friends.get(owner, {}).pop(account, None) is not None
     if kind == "Delete_Type_Both":

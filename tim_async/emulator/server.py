@@ -42,8 +42,8 @@ def _json(body: bytes, status: int = 200) -> web.Response:
 class Emulator:
     """TIM's REST API on a loopback socket, with its state in memory.
 
-    It speaks the documented commands, checks signatures, and judges the rate limit, independently of the client of
-    this package, with which it shares no code: it can disagree with it. ::
+    It speaks the documented commands, checks signatures, and judges the rate limit. It shares no code with this
+    package's client, so it can disagree with it. ::
 
         async with Emulator(latency=0.02) as emulator:
             emulator.accounts.add("Mary")
@@ -56,8 +56,8 @@ class Emulator:
         admins: The identifiers that may call.
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
-        unix_socket: The path of a Unix socket to listen at, in place of host and port. What was written to one is there
-            to be read at once, so a test's clock may jump over waiting without losing an answer on its way.
+        unix_socket: The path of a Unix socket to listen at, instead of host and port. What is written to one can be
+            read at once, so a test's clock may jump over waiting without losing an answer on its way.
         ssl: Makes it speak https, with the certificate that this context holds; None for plain http.
         gateway: What stands before it, and refuses calls by HTTP status; None for nothing.
         rate: Calls per second for every command; None leaves each its documented rate, ``math.inf`` allows all.
@@ -70,9 +70,9 @@ class Emulator:
         attribute_names: The declared attributes, at most ten; None accepts any name.
         reimport_after: Seconds for which a deleted UserID cannot be imported again (70399; three months by the newest
             page of ``account_delete``, none by the older ones, which is the default).
-        status_field: How the reply to query_online_status spells a status: ``Status``, or ``State`` as of old.
+        status_field: How the reply to query_online_status spells a status: ``Status``, or the older ``State``.
         faults: What goes wrong; can be changed at any time.
-        keep_books: Whether it's written down what was really done to whom (see ``books``).
+        keep_books: Whether to record what was really done to whom (see ``books``).
         seed: Makes order, jitter and service times repeatable.
         now: The wall clock, Unix seconds; signatures are judged by it.
         clock: The monotonic clock, seconds; arrivals are judged by it.
@@ -182,7 +182,7 @@ class Emulator:
     def faults(self) -> Faults:
         """What goes wrong; set it to change it: ``emulator.faults = Faults({"reset_after": 0.02}, seed=1)``.
 
-        To set it lets go what the faults before it held.
+        Setting it releases what the faults before it held.
         """
         return self._service.faults
 
@@ -191,14 +191,14 @@ class Emulator:
         self._service.faults = faults
 
     def script(self, command: str | Scriptable, do: Kind, *, call: int | None = 1, **options: Unpack[Options]) -> None:
-        """Let something go wrong with a command, beside what goes wrong already.
+        """Make something go wrong with a command, in addition to what goes wrong already.
 
-        ``emulator.script(tim.accounts.delete, "hang")`` lets the next deletion hang; see `Fault` for what there is.
+        ``emulator.script(tim.accounts.delete, "hang")`` makes the next deletion hang; see `Fault` for what there is.
 
         Args:
             command: An operation of a client, or ``service/command``.
             do: What happens.
-            call: The first call of the command to strike, counted from one from now on; None strikes each.
+            call: The first call of the command to strike: 1 is the next one. None strikes each.
             **options: ``times``, ``chance``, ``seconds``, ``applied``, ``code``, ``accounts``; see `Fault`.
 
         Raises:
@@ -213,19 +213,19 @@ class Emulator:
         return self._service.books
 
     def reset(self, *, keep_accounts: bool = False) -> None:
-        """Begin anew: forget arrivals, books, locks and void signatures; faults stay, and are counted anew.
+        """Start again: forget arrivals, books, locks and void signatures; faults stay, and are counted from zero.
 
         Args:
-            keep_accounts: Let the accounts stay as they are.
+            keep_accounts: Leave the accounts as they are.
         """
         self._service.reset(keep_accounts=keep_accounts)
 
     def void_signatures(self) -> None:
-        """Declare void what was signed until now: such calls answer 70052."""
+        """Make all signatures made until now void: calls with them get 70052."""
         self._service.gate.end_signatures(70052, self._service.now())
 
     def expire_signatures(self) -> None:
-        """Let expire what was signed until now: such calls answer 70001."""
+        """Make all signatures made until now expire: calls with them get 70001."""
         self._service.gate.end_signatures(70001, self._service.now())
 
     async def __aenter__(self) -> Self:
@@ -245,7 +245,7 @@ class Emulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop listening; calls that are being served get two seconds to end."""
+        """Stop listening; calls that are being served get two seconds to finish."""
         sockets, self._sockets = self._sockets, None
         if sockets is not None:
             await sockets.close()

@@ -175,7 +175,7 @@ class Service:
         return fault.code or code if code else 0
 
     def reset(self, *, keep_accounts: bool = False) -> None:
-        """Begin anew; faults stay, and are counted from the beginning.
+        """Start again; faults stay, and are counted from zero.
 
         Args:
             keep_accounts: Let the accounts stay as they are.

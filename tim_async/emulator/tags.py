@@ -4,11 +4,10 @@ Pages: https://trtc.io/document/67820 to 67823; for the older family
 https://www.tencentcloud.com/document/product/1047/37172 to 37175.
 """
 
-from .command import JSON, Command, accounts_in, both_families, entries_in
-from .families import PUSH
+from .command import JSON, Command, accounts_in, entries_in
 from .refusals import Refusal
-from .replies import errors_listed, nothing, values_listed
-from .store import Store
+from .store import Account, Store
+from .twins import twins
 
 LONGEST = 50
 """Bytes of a tag."""
@@ -39,10 +38,7 @@ def _new_tags(command: Command, store: Store, value: JSON, body: JSON) -> tuple[
     return tags, bool(replacing)
 
 
-def _add(store: Store, account: str, argument: tuple[list[str], bool]) -> tuple[int, None]:
-    known = store.accounts.get(account)
-    if known is None:
-        return 70107, None
+def _add(store: Store, known: Account, argument: tuple[list[str], bool]) -> tuple[int, None]:
     tags, replacing = argument
     if any(store.tag_registration.get(tag, known.registration) != known.registration for tag in tags):
         return 90035, None
@@ -54,59 +50,23 @@ def _add(store: Store, account: str, argument: tuple[list[str], bool]) -> tuple[
     return 0, None
 
 
-def _get(store: Store, account: str, _argument: None) -> tuple[int, list[str]]:
-    known = store.accounts.get(account)
-    return (70107, []) if known is None else (0, known.tags)
+def _get(_store: Store, known: Account, _argument: None) -> tuple[int, list[str]]:
+    return 0, known.tags
 
 
-def _remove(store: Store, account: str, tags: list[str]) -> tuple[int, None]:
-    known = store.accounts.get(account)
-    if known is None:
-        return 70107, None
+def _remove(_store: Store, known: Account, tags: list[str]) -> tuple[int, None]:
     known.tags = [tag for tag in known.tags if tag not in tags]
     return 0, None
 
 
-def _clear(store: Store, account: str, _argument: None) -> tuple[int, None]:
-    known = store.accounts.get(account)
-    if known is None:
-        return 70107, None
+def _clear(_store: Store, known: Account, _argument: None) -> tuple[int, None]:
     known.tags = []
     return 0, None
 
 
 COMMANDS = [
-    *both_families(
-        "add_tag",
-        family=PUSH,
-        read=entries_in("UserTags", "To_Account", _new_tags),
-        apply=_add,
-        write=errors_listed(),
-        write_old=nothing,
-    ),
-    *both_families(
-        "get_tag",
-        family=PUSH,
-        read=accounts_in("To_Account"),
-        apply=_get,
-        write=errors_listed("UserTags", "Tags"),
-        write_old=values_listed("UserTags", "Tags"),
-    ),
-    *both_families(
-        "remove_tag",
-        family=PUSH,
-        read=entries_in("UserTags", "To_Account", _tags),
-        apply=_remove,
-        write=errors_listed(),
-        write_old=nothing,
-    ),
-    *both_families(
-        "clear_all_tags",
-        old="im_remove_all_tags",
-        family=PUSH,
-        read=accounts_in("To_Account"),
-        apply=_clear,
-        write=errors_listed(),
-        write_old=nothing,
-    ),
+    *twins("add_tag", read=entries_in("UserTags", "To_Account", _new_tags), apply=_add),
+    *twins("get_tag", read=accounts_in("To_Account"), apply=_get, listed=("UserTags", "Tags"), unknown=[]),
+    *twins("remove_tag", read=entries_in("UserTags", "To_Account", _tags), apply=_remove),
+    *twins("clear_all_tags", read=accounts_in("To_Account"), apply=_clear, old="im_remove_all_tags"),
 ]

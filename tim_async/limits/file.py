@@ -28,11 +28,11 @@ __all__ = ["FileLimiter"]
 log = logging.getLogger("tim_async")
 
 LEASE: Final = 15.0
-"""Seconds after which a permit is free of which nobody has said that its call is over; who is busy renews it."""
+"""Seconds after which a permit is free although its call was not reported as over; a process at work renews it."""
 RETRY: Final = 0.002
-"""Seconds between two tries to get at a file that somebody else holds."""
+"""Seconds between two attempts to open a file that another process holds."""
 PATIENCE: Final = 500
-"""Tries after which a warning says that the file is held by somebody who stands still: a second, and hardly more."""
+"""Attempts after which a warning says that a suspended process holds the file: after little more than a second."""
 LOOK_AGAIN: Final = 0.25
 """Most seconds between two looks at the file while somebody waits: a call elsewhere may never have been sent."""
 HELD: Final = 0, RETRY
@@ -53,19 +53,19 @@ class FileLimiter(SharedLimiter):
         async with FileLimiter("/run/myapp/tim.limit") as limiter, Client(..., limiter=limiter) as tim:
             ...
 
-    No second sees more calls than the service allows, by the evidence of `tim_async.permits`: whoever comes, goes or is
-    killed, also with the file in its hands. What a killed process had is back after 15 s. While a process stands still
-    with the file in its hands, the others send nothing, and a warning says so; their event loops go on. One that stands
-    still for 15 s between its permit and its call makes that call beside those of others.
+    No second sees more calls than the service allows (see `tim_async.limits.permits` for the proof), whatever process
+    comes, goes or is killed, even while it holds the file. The permits of a killed process are back after 15 s. While a
+    process is suspended that holds the file, the others send nothing, and a warning says so; their event loops go on. A
+    process that is suspended for 15 s between its permit and its call makes that call in addition to those of others.
 
-    The file must not be on a network share, its directory must be writable, and all processes should go by the same
-    rates; in one process the lowest holds, and the urgent go first. A limiter belongs to one event loop.
+    The file must not be on a network share, its directory must be writable, and all processes should use the same
+    rates; within one process the lowest holds, and urgent calls go first. A limiter belongs to one event loop.
 
     Args:
-        path: of the file, which is made if there is none; its directory must exist.
+        path: of the file, which is created if there is none; its directory must exist.
 
     Raises:
-        TypeError: *path* is no path.
+        TypeError: *path* is not a path.
         ValueError: *path* is empty.
         OSError: the file cannot be used: its directory is missing or not writable, or it is something else.
     """
@@ -81,7 +81,7 @@ class FileLimiter(SharedLimiter):
             pass
 
     async def aclose(self) -> None:
-        """Let go of the file, after the clients are closed: who still waits gets a `RuntimeError`."""
+        """Close the file, after the clients: whoever is still waiting gets a `RuntimeError`."""
         await super().aclose()
         self._file.close()
 
@@ -121,12 +121,12 @@ class _Source(Source):
             asyncio.get_running_loop().call_later(RETRY, self._flush_again)
 
     async def aclose(self) -> None:
-        """Writes down what is over, unless somebody holds the file: then the lease ends it."""
+        """Writes down what is over, unless another process holds the file: then the lease ends it."""
         self._flush(clock_of(asyncio.get_running_loop())())
         self._back.clear()
 
     def _flush(self, now: float) -> bool:
-        """Writes down what is over; False if somebody else holds the file."""
+        """Writes down what is over; False if another process holds the file."""
         with contextlib.suppress(OSError):  # who asks next sees it
             if self._back:
                 self._exchange(now, 0)
@@ -167,9 +167,9 @@ class _File:
 
     @contextlib.contextmanager
     def transaction(self) -> Generator[sqlite3.Connection, None, None]:
-        """Raises a `BlockingIOError` while somebody else holds the file, and an `OSError` if it cannot be used."""
+        """Raises a `BlockingIOError` while another process holds the file, and an `OSError` if it cannot be used."""
         try:
-            self._database = self._database or sqlite3.connect(self.path, 0, isolation_level=None)
+            self._database = self._database or sqlite3.connect(self.path, timeout=0, isolation_level=None)
             self._inode = self._inode or self.path.stat().st_ino
             if not self.path.exists() or self.path.stat().st_ino != self._inode:
                 raise OSError(f"the limit cannot be shared: {self.path} was removed or replaced while it was in use")

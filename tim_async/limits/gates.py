@@ -43,7 +43,7 @@ class Gate:
 
     Args:
         source: of the permits.
-        lock: guards the gate and *running*; it is held by whoever calls a method here.
+        lock: guards the gate and *running*; the caller of a method here holds it.
         running: the permits that are out, and where they are.
     """
 
@@ -69,7 +69,7 @@ class Gate:
         return seat
 
     def set_rate(self, rate: float, now: float) -> None:
-        """Makes `rate` calls per second the limit, for those who wait too; what is in use counts on."""
+        """Makes `rate` calls per second the limit, also for those who are waiting; what is in use still counts."""
         if rate != self.source.permits.rate:
             self.source.set_rate(rate, now)
             for seat in self._seats:
@@ -134,7 +134,7 @@ class Gate:
                 waiter.seat.waiting -= 1
 
     def end(self, permit: Permit, seat: Seat, *, refused: bool = False) -> None:
-        """The call of a permit that is out is over: perhaps somebody waited for that."""
+        """The call of a permit in use is over: perhaps somebody was waiting for that."""
         del self._running[permit]
         self.source.end(permit, seat.clock(), refused=refused)
         if self._queue:
@@ -159,14 +159,14 @@ class Gate:
             self.tick(self.seat(asyncio.get_running_loop()))
 
     def fail(self, error: BaseException) -> None:
-        """There will be no permit: whoever waits gets the error."""
+        """There will be no permit: all who are waiting get the error."""
         while (waiter := self._queue.first()) is not None:
             self._queue.pop(waiter)
             waiter.seat.waiting -= 1
             waiter.future.set_exception(error)
 
     def close(self) -> None:
-        """Whoever waits, be it for the pace or for a permit, and whoever comes, is told that it is closed."""
+        """All who wait, for the pace or for a permit, and all who come later, get an error: it is closed."""
         self._closed = True
         self.fail(RuntimeError("the limiter is closed"))
         for seat in self._seats:
@@ -194,7 +194,7 @@ class Gate:
             return free > 0 and now - self._rushed_at < RUSH_SECONDS
 
     def _serve(self, here: Seat) -> None:
-        """Hands out the permits there are, and sees to it that somebody looks again when there is the next.
+        """Hands out the permits there are, and makes sure that somebody looks again when the next one is free.
 
         Args:
             here: of the running loop.
@@ -219,7 +219,7 @@ class Gate:
         here.wake_at(math.inf, now)
 
     def _ask(self, seat: Seat, now: float, *, urgent: bool, waited: float = 0.0) -> Permit | float:
-        """A permit for whoever's turn it is; or when there may be one, infinity if only the end of a call can help."""
+        """A permit for the next in turn; or when there may be one, infinity if only the end of a call can help."""
         leave = 0
         if not urgent and now - self._urgent_at <= URGENT_SECONDS:
             leave = int(RESERVE * self.source.permits.usable(now))
@@ -233,7 +233,7 @@ class Gate:
         return answer
 
     def _look_again_at(self, when: float, now: float, here: Seat) -> None:
-        """Every loop in which somebody waits looks again by then: one alone might be busy, or die."""
+        """Every loop in which somebody waits looks again by then: a single one might be busy, or die."""
         if len(self._seats) > 1:
             when = min(when, now + LOOK_AGAIN)
             for seat in self._seats:

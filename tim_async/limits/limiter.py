@@ -34,11 +34,11 @@ class Limiter(Protocol):
 
         Args:
             command: the command and its limit.
-            urgent: somebody waits for the answer; goes before those that are not, and skips their pace.
+            urgent: somebody is waiting for the answer: it goes before calls that are not urgent, and skips their pace.
             full: the call carries as much as it may, so nothing is gained by waiting for more.
 
         Returns:
-            The permit for one call. Who makes the call marks on it when it was written and answered, and hands it to
+            The permit for one call. The caller marks on it when the call was written and answered, and passes it to
             `report`, whatever happens.
 
         Raises:
@@ -58,7 +58,7 @@ class Limiter(Protocol):
 
 @runtime_checkable
 class Observable(Limiter, Protocol):
-    """A limiter that can tell how it stands."""
+    """A limiter that knows how many permits it has."""
 
     def statistics(self, command: Command) -> PermitStatistics:
         """The permits of a command at this moment."""
@@ -67,7 +67,7 @@ class Observable(Limiter, Protocol):
 
 @runtime_checkable
 class Slowable(Limiter, Protocol):
-    """A limiter that can be told that a limit is near."""
+    """A limiter that can be warned that a limit is near."""
 
     def slow(self, command: Command) -> None:
         """Let fewer calls of a command through for some seconds."""
@@ -79,12 +79,12 @@ class Adjustable(Limiter, Protocol):
     """A limiter whose rates can be changed while it is used."""
 
     def change(self, old: Command, new: Command, *, last_word: bool) -> None:
-        """Whoever went by *old* goes by *new* from now on, which holds at once, also for those who wait.
+        """Replace *old* by *new*; that takes effect at once, also for those who are waiting.
 
         Args:
             old: as it was given to `acquire`, if it ever was.
             new: the same command at another rate.
-            last_word: the rate holds whatever others have said before, be it higher or lower.
+            last_word: the rate holds whatever others have set before, higher or lower.
 
         Raises:
             ValueError: the rate is not a positive number.
@@ -92,7 +92,7 @@ class Adjustable(Limiter, Protocol):
         ...
 
     def forget(self, command: Command) -> None:
-        """Whoever went by this rate does not use it any more."""
+        """The user of this rate has gone."""
         ...
 
 
@@ -101,12 +101,12 @@ class Shared(Limiter, Protocol):
     """A limiter whose limit is kept elsewhere, and may be out of reach."""
 
     def listen(self, told: Callable[[str | None], None]) -> Callable[[], None]:
-        """Tell somebody when the limit is out of reach, and when it is back.
+        """Report when the limit is out of reach, and when it is back.
 
         Args:
             told: called with the reason, and with None when it is back.
 
         Returns:
-            What ends it.
+            A function that ends it.
         """
         ...

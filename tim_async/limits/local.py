@@ -90,14 +90,14 @@ class BaseLimiter:
                 seat.gate.end(permit, seat, refused=refused)
 
     def change(self, old: Command, new: Command, *, last_word: bool) -> None:
-        """Whoever went by *old* goes by *new* from now on: see `Adjustable.change`. From any thread."""
+        """Replace *old* by *new*: see `Adjustable.change`. It may be called from any thread."""
         check_rate(new.rate)
         with self._lock:
             gate, claim = self._gate(new), self._claims.pop(id(old), None)
             self._claim(new, gate, None if claim is None else claim.seat, last_word=last_word)
 
     def forget(self, command: Command) -> None:
-        """Whoever went by this rate does not use it any more: see `Adjustable.forget`."""
+        """The user of this rate has gone: see `Adjustable.forget`."""
         claim = self._claims.pop(id(command), None)
         if claim is not None:
             self._agree(claim.gate)
@@ -143,7 +143,7 @@ class BaseLimiter:
         self._agree(gate)
 
     def _agree(self, gate: Gate) -> None:
-        """Sets the rate on which those who are there agree; if nobody is, the last one stays."""
+        """Sets the rate on which the present users agree; without any, the last rate stays."""
         with self._lock:
             rate = math.inf
             for claim in list(self._claims.values()):
@@ -156,15 +156,15 @@ class BaseLimiter:
 class LocalLimiter(BaseLimiter):
     """The limits of one process, for all of its event loops and threads: all clients of one app share each limit.
 
-    Where users of a command disagree about its rate, they are heard in the order in which they came: a lower rate
-    holds for all, a higher one for none; but what `Client.set_limit` says holds whatever was said before it. A user
-    who is gone (the client is closed, or the `Command` dropped, or the loop closed) is not heard any more.
+    If users of a command disagree about its rate, they are asked in the order in which they came: a lower rate holds
+    for all, a higher one is ignored; but what `Client.set_limit` sets holds whatever was set before it. A user who has
+    gone (the client was closed, the `Command` dropped, or the loop closed) does not count.
 
-    After a fork the child has limits of its own, as any other process; `tim_async.FileLimiter` shares one.
+    After a fork the child has limits of its own, like any other process; `tim_async.FileLimiter` shares them.
     """
 
     def slow(self, command: Command) -> None:
-        """The limit of a command is near, says the service: a tenth less for some seconds."""
+        """The service says that the limit of a command is near: a tenth less for some seconds."""
         with self._lock:
             self._gate(command).source.permits.slow(_now())
 

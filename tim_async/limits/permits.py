@@ -146,7 +146,7 @@ class Permits:
         return self._rate
 
     def set_rate(self, rate: float, now: float) -> None:
-        """Makes `rate` calls per second the limit, higher or lower; what is in use counts on.
+        """Makes `rate` calls per second the limit, higher or lower; what is in use still counts.
 
         Raises:
             ValueError: `rate` is not a positive number.
@@ -158,7 +158,7 @@ class Permits:
             self._rest(permit, self.reusable_at(permit, now))
 
     def slow(self, now: float) -> None:
-        """Takes a tenth off the rate, as a refusal does: somebody says that the limit is near."""
+        """Takes a tenth off the rate, as a refusal does: the limit is said to be near."""
         self._low_share = max(SLOWEST, SLOWER * self.share(now))
         self._slowed_at = now
 

@@ -37,7 +37,7 @@ class Rates:
         limits: path -> rate, where it is not the row's own.
 
     Raises:
-        ValueError: a rate is no positive number.
+        ValueError: a rate is not a positive number.
     """
 
     def __init__(self, limits: Mapping[str, float]) -> None:
@@ -51,7 +51,7 @@ class Rates:
         """The limit of a command is known: whatever an alarm said is over.
 
         Raises:
-            ValueError: the rate is no positive number.
+            ValueError: the rate is not a positive number.
         """
         check_limit(f"the limit of {path}", rate)
         self._set[path] = rate
@@ -59,7 +59,7 @@ class Rates:
         self._last_words.add(path)
 
     def is_last_word(self, path: str) -> bool:
-        """Whether somebody has told the rate since the client was made."""
+        """Whether the rate was set since the client was made."""
         return path in self._last_words
 
     def alarm(self, path: str, limit: float, until: float, now: float) -> None:
@@ -85,7 +85,7 @@ class Rates:
 
 
 def check_limit(name: str, value: object) -> None:
-    """Refuse what is no positive number.
+    """Refuse what is not a positive number.
 
     Raises:
         ValueError: one line says which and why.

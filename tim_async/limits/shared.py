@@ -28,7 +28,7 @@ class SharedLimiter(BaseLimiter):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Let go of what is shared, after the clients are closed: who still waits gets a `RuntimeError`."""
+        """Close it, after the clients: whoever is still waiting gets a `RuntimeError`."""
         self._closed = True
         for gate in self._gates.values():
             gate.close()
@@ -39,9 +39,9 @@ class SharedLimiter(BaseLimiter):
         """Waits until one call may be made. Cancelling it costs nothing: what it would have got goes to the next.
 
         Args:
-            command: the command and its limit; where processes disagree about the rate, each goes by its own.
-            urgent: goes before those in this process that are not.
-            full: makes no difference, as the pace is everybody's.
+            command: the command and its limit; if processes disagree about the rate, each uses its own.
+            urgent: goes before calls of this process that are not urgent.
+            full: makes no difference, because the pace is shared.
 
         Returns:
             The permit for one call: see `tim_async.limits.Limiter.acquire`.
@@ -49,7 +49,7 @@ class SharedLimiter(BaseLimiter):
         Raises:
             ValueError: the rate of the command is not a positive number.
             RuntimeError: the limiter is closed, or belongs to another event loop.
-            OSError: the file of a `tim_async.FileLimiter` cannot be used any more.
+            OSError: the file of a `tim_async.FileLimiter` can no longer be used.
         """
         return await super().acquire(command, urgent=urgent, full=full)
 

@@ -23,7 +23,7 @@ class Source:
         permits: that there are; a pool in which the process's calls are counted, wherever else they are.
 
     Attributes:
-        paced: permits are there in clumps, so that whoever asks has to keep a pace.
+        paced: permits come in clumps, so callers have to keep a pace.
     """
 
     paced = True
@@ -43,7 +43,7 @@ class Source:
 
         Args:
             now: seconds of the gate's clock, as all times.
-            leave: permits that are to be left for others.
+            leave: permits to leave for others.
             waited: seconds for which the caller has waited.
 
         Returns:
@@ -61,7 +61,7 @@ class Source:
         self.permits.end(permit, now, refused=refused)
 
     def set_rate(self, rate: float, now: float) -> None:
-        """Makes `rate` calls per second the limit; what is in use counts on."""
+        """Makes `rate` calls per second the limit; what is in use still counts."""
         self.permits.set_rate(rate, now)
 
     async def aclose(self) -> None:

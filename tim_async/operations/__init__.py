@@ -1,6 +1,6 @@
 """What the caller holds: each command as a call, as a single request, and as a stream.
 
-In: accounts, and what is said of each. Out: a `BatchResult`, a value, outcomes as they come, or an error::
+In: accounts, and an argument for each. Out: a `BatchResult`, a value, outcomes as they come, or an error::
 
     groups ──▶ operation ──▶ __call__   sources ─▶ a batch       ─▶ dispatchers
       options        │   ──▶ one        single  ─▶ one request   ─▶ dispatchers

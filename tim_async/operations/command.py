@@ -47,7 +47,7 @@ def level_of(priority: str) -> int:
 
 
 def check_seconds(name: str, seconds: float | None) -> None:
-    """Refuse what is no length of time: a `TypeError` if it is no number, a `ValueError` if it is negative or NaN."""
+    """Raises a `TypeError` if *seconds* is not a number, and a `ValueError` if it is negative or NaN."""
     if seconds is None:
         return
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):

@@ -13,6 +13,7 @@ from tim_async.dispatch.telling import check_hooks, listen
 from tim_async.dispatch.watch import lane_for
 from tim_async.errors import APIError
 from tim_async.lane.health import Health
+from tim_async.lane.judging import Lane
 from tim_async.lane.waiting import CLOSED
 from tim_async.limits.local import Limiter
 from tim_async.limits.rates import Rates
@@ -28,6 +29,8 @@ GRACE = 1.0  # seconds that a source may take to end after it was cancelled
 
 class Dispatchers(dict[tuple[str, str, str, bool], Dispatcher]):
     """Lane of a row -> its dispatcher."""
+
+    kind: type[Dispatcher] = Dispatcher
 
     def __init__(
         self,
@@ -59,8 +62,8 @@ class Dispatchers(dict[tuple[str, str, str, bool], Dispatcher]):
 
     def add(self, endpoint: Endpoint[Any, Any], limiter: Limiter | None) -> Dispatcher:
         """Make the dispatcher of a command."""
-        dispatcher = self[endpoint.lane] = Dispatcher(
-            self._lane_kind(endpoint, self._health, attempts=self._attempts, linger=self._linger),
+        dispatcher = self[endpoint.lane] = self.kind(
+            self.lane(endpoint),
             self._transport,
             limiter,
             self._rates,
@@ -71,6 +74,10 @@ class Dispatchers(dict[tuple[str, str, str, bool], Dispatcher]):
             wake_all=self._wake_all,
         )
         return dispatcher
+
+    def lane(self, endpoint: Endpoint[Any, Any]) -> Lane:
+        """Make the lane of a command."""
+        return self._lane_kind(endpoint, self._health, attempts=self._attempts, linger=self._linger)
 
     def of_path(self, path: str) -> list[Dispatcher]:
         """Those of a command: a typed row and a bare call of the same path have one each."""

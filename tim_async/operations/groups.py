@@ -30,9 +30,9 @@ class Accounts:
         self.delete = AccountsOperation(host, endpoints.ACCOUNTS_DELETE)
         """Delete accounts with all their data: https://trtc.io/document/34955."""
         self.check = AccountsOperation(host, endpoints.ACCOUNTS_CHECK)
-        """Tell which accounts are imported: https://trtc.io/document/34956."""
+        """Check which accounts are imported: https://trtc.io/document/34956."""
         self.import_many = ImportAccounts(host, endpoints.ACCOUNTS_IMPORT_MANY)
-        """Import accounts, with nick and portrait if you like: https://trtc.io/document/34954."""
+        """Import accounts, with nickname and portrait if you like: https://trtc.io/document/34954."""
 
 
 class Push:
@@ -94,7 +94,7 @@ class PresenceGroup:
 
     def __init__(self, host: Host) -> None:
         self.query = AccountsOperation(host, endpoints.PRESENCE_QUERY)
-        """Tell which accounts are online: https://trtc.io/document/35477."""
+        """Check which accounts are online: https://trtc.io/document/35477."""
 
 
 class Profiles:
@@ -112,7 +112,7 @@ class Profiles:
             *tags: for example ``Tag_Profile_IM_Nick``, or a field of the app's own, ``Tag_Profile_Custom_...``.
 
         Raises:
-            TypeError: a tag is no str.
+            TypeError: a tag is not a str.
             ValueError: no tag is given, or an empty one.
         """
         if not tags:
@@ -133,9 +133,9 @@ class FriendsOf:
         self.delete = AccountsOperation(host, endpoints.FRIENDS_DELETE, **shared)
         """Delete friends: https://trtc.io/document/34905."""
         self.check = AccountsOperation(host, endpoints.FRIENDS_CHECK, **shared)
-        """Tell who is a friend, for example ``CheckResult_Type_BothWay``: https://trtc.io/document/34907."""
+        """Check who is a friend, for example ``CheckResult_Type_BothWay``: https://trtc.io/document/34907."""
         self.get = AccountsOperation(host, endpoints.FRIENDS_GET, **shared)
-        """Read what the account keeps of its friends: https://trtc.io/document/34910."""
+        """Read what the account has stored about its friends: https://trtc.io/document/34910."""
 
 
 class Friends:
@@ -154,18 +154,18 @@ class Friends:
         check_type: FriendCheckType = "CheckResult_Type_Both",
         tags: Sequence[str] = FRIEND_TAGS,
     ) -> FriendsOf:
-        """The operations on the friends of one account. What is left out is as the service has it.
+        """The operations on the friends of one account. What is left out is the service's default.
 
         Args:
             from_account: whose friends.
             add_type: whether `FriendsOf.add` makes both sides friends of each other.
-            force_add: add them without asking.
-            delete_type: whether `FriendsOf.delete` takes the account off the other side's list too.
+            force_add: add them without asking them.
+            delete_type: whether `FriendsOf.delete` also removes the account from the other side's list.
             check_type: whether `FriendsOf.check` looks at both lists.
             tags: the fields that `FriendsOf.get` reads.
 
         Raises:
-            TypeError: *from_account* is no str.
+            TypeError: *from_account* is not a str.
             ValueError: it is empty or longer than 32 bytes.
         """
         return FriendsOf(
@@ -186,9 +186,9 @@ class BlockListOf:
         self.add = AccountsOperation(host, endpoints.BLOCK_LIST_ADD, **shared)
         """Block accounts: https://trtc.io/document/34911."""
         self.delete = AccountsOperation(host, endpoints.BLOCK_LIST_DELETE, **shared)
-        """Block them no more: https://trtc.io/document/34912."""
+        """Unblock accounts: https://trtc.io/document/34912."""
         self.check = AccountsOperation(host, endpoints.BLOCK_LIST_CHECK, **shared)
-        """Tell who is blocked, for example ``BlackCheckResult_Type_AWithB``: https://trtc.io/document/34913."""
+        """Check who is blocked, for example ``BlackCheckResult_Type_AWithB``: https://trtc.io/document/34913."""
 
 
 class BlockList:
@@ -205,7 +205,7 @@ class BlockList:
             check_type: whether `BlockListOf.check` looks at both lists.
 
         Raises:
-            TypeError: *from_account* is no str.
+            TypeError: *from_account* is not a str.
             ValueError: it is empty or longer than 32 bytes.
         """
         return BlockListOf(self._host, from_account=bound_name("from_account", from_account), check_type=check_type)
@@ -236,7 +236,7 @@ class Groups:
             reason: why members are removed, for the members to read.
 
         Raises:
-            TypeError: *group_id* or *reason* is no str.
+            TypeError: *group_id* or *reason* is not a str.
             ValueError: it is empty.
         """
         if reason is not None:

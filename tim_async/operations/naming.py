@@ -19,7 +19,7 @@ def bound_name(what: str, name: object, most: int | None = 32) -> str:
         most: the greatest length in bytes; None for any.
 
     Raises:
-        TypeError: it is no str.
+        TypeError: it is not a str.
         ValueError: it is empty, too long, or no Unicode.
     """
     if not isinstance(name, str):

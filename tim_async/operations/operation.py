@@ -46,21 +46,21 @@ class Operation(Command[V], Generic[Batch, V]):
         """Send the command for every account of a batch.
 
         Args:
-            batch: accounts, or for a command that takes an argument for each: account -> argument, or (account,
-                argument) pairs. Any number of them, also from a generator; read as they can be sent.
+            batch: accounts; or, for a command that takes an argument for each, a mapping of account -> argument, or
+                (account, argument) pairs. Any number of them, also from a generator; read as they can be sent.
             priority: who goes first when the limit is reached.
-            timeout: seconds for the whole batch; what is not settled by then is `NotSent` or `Unknown`.
-            maybe_sent: whether the items may have been sent before by a process whose answers are lost. What a repeat
-                answers is then understood so, and what ends without an answer is `Unknown`. What must not be sent twice
-                is not sent, and `Unknown`.
+            timeout: seconds for the whole batch; what has no outcome by then is `NotSent` or `Unknown`.
+            maybe_sent: whether the items may have been sent before by a process whose answers are lost. Answers
+                are then judged as those to a repeat, and what ends without an answer is `Unknown`. What must not be
+                sent twice is not sent, and is `Unknown`.
 
         Returns:
             One outcome for every item, in the order of the batch.
 
         Raises:
-            TypeError: *batch* is no batch, for example one ``str``, or holds what is no pair.
+            TypeError: *batch* is not a batch, for example one ``str``, or an item is not a pair where pairs are needed.
             ValueError: *priority* or *timeout* is impossible.
-            APIError: every further call would be pointless; its ``.result`` tells what became of each account.
+            APIError: every further call would be pointless; its ``.result`` has the outcome of each account.
             BatchError: reading the batch failed; raised from that error, with ``.result``.
             ClientClosed: the client has been closed.
         """
@@ -97,16 +97,16 @@ class Operation(Command[V], Generic[Batch, V]):
             batch: as for a call, any number of items.
             priority: who goes first when the limit is reached.
             maybe_sent: whether the items may have been sent before, as for a call.
-            before_send: an async function, called with the places (from 0) of the items of a call that go out for the
-                first time, and awaited before a byte of it is written. If it raises, these items end `NotSent` and the
-                stream stops: it raises `BatchError` from that error after the last outcome.
+            before_send: an async function that is awaited before the first byte of a call is written. It gets the
+                places (from 0) of those of its items that go out for the first time. If it raises, these items end
+                `NotSent` and the stream stops: after the last outcome it raises `BatchError` from that error.
 
         Returns:
-            An async context manager that gives an async iterator of outcomes, in the order of completion; those of one
-            account come in the order of its writes.
+            An async context manager whose value is an async iterator of outcomes, in the order of completion; the
+            outcomes of one account come in the order of its writes.
 
         Raises:
-            TypeError: *batch* is no batch, or *before_send* is no function.
+            TypeError: *batch* is not a batch, or *before_send* is not a function.
             ValueError: *priority* is impossible.
         """
         form = self._form_of_items
@@ -152,20 +152,20 @@ class AccountsOperation(Operation[Iterable[str] | AsyncIterable[str], V]):
         max_wait: float | None = None,
         maybe_sent: bool = False,
     ) -> V:
-        """Send the command for one account, in one call with whatever else waits.
+        """Send the command for one account, in one call with whatever else is waiting.
 
         Args:
             account: the account.
             priority: who goes first when the limit is reached.
             timeout: seconds until the answer.
-            max_wait: seconds of waiting for its turn; if more are known to be ahead it raises at once.
+            max_wait: most seconds to wait for its turn; raises at once if it is known to take longer.
             maybe_sent: whether it may have been sent before, as for a batch.
 
         Returns:
             The value.
 
         Raises:
-            AccountError: the account is not `Ok`, or its time was over.
+            AccountError: the account is not `Ok`, or the time ran out.
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
@@ -243,21 +243,21 @@ class PairsOperation(
         max_wait: float | None = None,
         maybe_sent: bool = False,
     ) -> V:
-        """Send the command for one account, in one call with whatever else waits.
+        """Send the command for one account, in one call with whatever else is waiting.
 
         Args:
             account: the account.
-            argument: what is to be written.
+            argument: what to write.
             priority: who goes first when the limit is reached.
             timeout: seconds until the answer.
-            max_wait: seconds of waiting for its turn; if more are known to be ahead it raises at once.
+            max_wait: most seconds to wait for its turn; raises at once if it is known to take longer.
             maybe_sent: whether it may have been sent before, as for a batch.
 
         Returns:
             The value.
 
         Raises:
-            AccountError: the account is not `Ok`, or its time was over.
+            AccountError: the account is not `Ok`, or the time ran out.
             APIError: every further call would be pointless.
             ClientClosed: the client has been closed.
         """
@@ -292,7 +292,7 @@ async def _run(pump: Pump, dispatcher: Dispatcher, owner: CallOwner, timeout: fl
 
 
 def _mark(owner: BatchOwner, batch: object, *, maybe_sent: bool) -> None:
-    """Note of which accounts of a batch a call may have been applied before."""
+    """Note for which accounts of a batch a call may have been applied before."""
     if maybe_sent:
         owner.maybe_sent = EVERY_ACCOUNT
     elif isinstance(batch, Retryable):
@@ -300,5 +300,5 @@ def _mark(owner: BatchOwner, batch: object, *, maybe_sent: bool) -> None:
 
 
 def result_of(owner: CallOwner) -> BatchResult[Any]:
-    """The merged result of a batch of which every place has its outcome."""
+    """The merged result of a batch, all of whose places have their outcomes."""
     return BatchResult(owner.accounts, owner.values, owner.stats(), unread=not owner.exhausted, pairs=owner.pairs)

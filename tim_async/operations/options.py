@@ -25,7 +25,7 @@ MaybeKnown: TypeAlias = str | tuple[str, NewAccount | None]
 
 
 class AddTags(PairsOperation[Sequence[str], None]):
-    """``timpush/add_tag``: adds tags, or puts them in place of all others."""
+    """``timpush/add_tag``: adds tags, or replaces all others by them."""
 
     def __init__(self, host: Host) -> None:
         super().__init__(host, PUSH_ADD_TAGS, replace=False)
@@ -37,7 +37,7 @@ class AddTags(PairsOperation[Sequence[str], None]):
         """The operation that does one of the two.
 
         Args:
-            replace: put the tags in place of all that the account has.
+            replace: replace all tags that the account has.
 
         Returns:
             An operation that adds tags, or replaces them.
@@ -57,10 +57,10 @@ class AddTags(PairsOperation[Sequence[str], None]):
 
         Args:
             batch: account -> tags, or (account, tags) pairs; at most 10 tags an account, 100 with *replace*.
-            replace: put them in place of all tags that the account has.
-            priority: as of every operation.
+            replace: replace all tags that the account has.
+            priority: as for every operation.
             timeout: seconds for the whole batch.
-            maybe_sent: as of every operation.
+            maybe_sent: as for every operation.
 
         Returns:
             One outcome for every item, in the order of the batch.
@@ -83,11 +83,11 @@ class AddTags(PairsOperation[Sequence[str], None]):
         Args:
             account: the account.
             argument: the tags.
-            replace: put them in place of all tags that the account has.
-            priority: as of every operation.
+            replace: replace all tags that the account has.
+            priority: as for every operation.
             timeout: seconds until the answer.
-            max_wait: seconds of waiting for its turn.
-            maybe_sent: as of every operation.
+            max_wait: most seconds to wait for its turn.
+            maybe_sent: as for every operation.
         """
         await self.which(replace=replace).one(
             account, argument, priority=priority, timeout=timeout, max_wait=max_wait, maybe_sent=maybe_sent
@@ -106,13 +106,13 @@ class AddTags(PairsOperation[Sequence[str], None]):
 
         Args:
             batch: as for a call.
-            replace: put them in place of all tags that the account has.
-            priority: as of every operation.
-            maybe_sent: as of every operation.
-            before_send: as of every operation.
+            replace: replace all tags that the account has.
+            priority: as for every operation.
+            maybe_sent: as for every operation.
+            before_send: as for every operation.
 
         Returns:
-            An async context manager that gives an async iterator of outcomes.
+            An async context manager whose value is an async iterator of outcomes.
         """
         return self.which(replace=replace).stream(
             batch, priority=priority, maybe_sent=maybe_sent, before_send=before_send
@@ -143,11 +143,11 @@ class ImportAccounts(
 
         Args:
             account: the account.
-            argument: what is known of it.
-            priority: as of every operation.
+            argument: its nickname and portrait, if known.
+            priority: as for every operation.
             timeout: seconds until the answer.
-            max_wait: seconds of waiting for its turn.
-            maybe_sent: as of every operation.
+            max_wait: most seconds to wait for its turn.
+            maybe_sent: as for every operation.
         """
         asked = self._ask(account, argument, priority, timeout, max_wait=max_wait, maybe_sent=maybe_sent)
         try:

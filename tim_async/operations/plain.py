@@ -84,7 +84,7 @@ class AnyCommand(PlainCommand[dict[str, Any]]):
 
 
 def check_path(path: object) -> None:
-    """Refuse what is no ``service/command``: a `TypeError` if it is no str, and else a `ValueError`."""
+    """Refuse what is not a ``service/command``: a `TypeError` if it is not a str, and else a `ValueError`."""
     if not isinstance(path, str):
         raise TypeError(f"path must be a str, not {type(path).__name__}")
     if not _PATH.fullmatch(path):
@@ -109,10 +109,10 @@ class SetNames(PlainCommand[None]):
             timeout: seconds until the answer.
 
         Raises:
-            TypeError: a name is no str.
+            TypeError: a name is not a str.
             ValueError: there is no such slot or type, no name is given, or one is empty or too long.
             APIError: the service said no.
-            RequestError: no trustworthy answer came; ``.may_have_happened`` tells whether it may have been applied.
+            RequestError: no trustworthy answer came; ``.may_have_happened`` says whether it may have been applied.
             ClientClosed: the client has been closed.
         """
         body: dict[str, object] = {

@@ -43,15 +43,15 @@ class SendTo:
         Args:
             offline_push_info: ``OfflinePushInfo`` in the service's spelling, such as ``{"Title": ..., "Desc": ...}``.
             from_account: the sender; None: the administrator who signs.
-            msg_random: where the ``MsgRandom`` of each call comes from, 0 to 4294967295; None: chance.
-            data_id: handed to the app's webhooks, at most 64 bytes.
+            msg_random: where the ``MsgRandom`` of each call comes from, 0 to 4294967295; None: a random one.
+            data_id: passed to the app's webhooks, at most 64 bytes.
 
         Returns:
-            An operation that gives the id of the push task; a call holds up to 500 accounts, each call is a task.
+            An operation whose value is the id of the push task. A call holds up to 500 accounts; each call is a task.
 
         Raises:
-            TypeError: something is not of its type, or cannot be written as JSON.
-            ValueError: something is too long or out of range.
+            TypeError: an argument has the wrong type, or cannot be written as JSON.
+            ValueError: an argument is too long or out of range.
         """
         return AccountsOperation(
             self._host,
@@ -76,7 +76,7 @@ class SendTo:
     ) -> BatchResult[str]:
         """Push one message to every account of a batch, once.
 
-        An account whose answer was lost ends `Unknown`, and is not pushed to again.
+        An account whose answer was lost ends `Unknown`, and gets no second push.
 
         Args:
             batch: accounts, any number of them; RegistrationIDs too.
@@ -84,15 +84,15 @@ class SendTo:
             from_account: see `of`.
             msg_random: see `of`.
             data_id: see `of`.
-            priority: as of every operation.
+            priority: as for every operation.
             timeout: seconds for the whole batch.
-            maybe_sent: as of every operation: nothing is sent, and each account is `Unknown`.
+            maybe_sent: as for every operation: nothing is sent, and each account is `Unknown`.
 
         Returns:
             One outcome for every account, in the order of the batch; its value is the id of the push task.
 
         Raises:
-            Exception: as `of`, and as every operation.
+            Exception: what `of` raises, and every operation.
         """
         operation = self.of(
             offline_push_info=offline_push_info, from_account=from_account, msg_random=msg_random, data_id=data_id
@@ -137,18 +137,18 @@ class Send(PlainCommand[str]):
             attrs_or: users who have one of these attributes.
             attrs_and: users who have all of these attributes.
             from_account: the sender; None: the administrator who signs.
-            msg_random: ``MsgRandom``, by which the service drops repeats within a second; None: chance.
+            msg_random: ``MsgRandom``, by which the service drops repeats within a second; None: a random one.
             message_lifetime: seconds for which a message is kept for those who are offline, at most 604800.
             online_only: reach only those who are online, and keep nothing.
-            data_id: handed to the app's webhooks, at most 64 bytes.
+            data_id: passed to the app's webhooks, at most 64 bytes.
             timeout: seconds until the answer.
 
         Returns:
             The id of the push task.
 
         Raises:
-            TypeError: something is not of its type, or cannot be written as JSON.
-            ValueError: there is nothing to send, tags and attributes are mixed, or something is out of range.
+            TypeError: an argument has the wrong type, or cannot be written as JSON.
+            ValueError: there is nothing to send, tags and attributes are mixed, or an argument is out of range.
             APIError: the service said no.
             RequestError: no trustworthy answer came. It is not sent again: it may have been pushed.
         """
@@ -186,7 +186,7 @@ class Revoke(PlainCommand[None]):
             timeout: seconds until the answer.
 
         Raises:
-            TypeError: *task_id* is no str.
+            TypeError: *task_id* is not a str.
             ValueError: it is empty.
             APIError: the service said no.
             RequestError: no trustworthy answer came. It is not sent again: it may have been applied.

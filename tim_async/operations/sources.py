@@ -51,7 +51,7 @@ def source_of(batch: object, form: Form) -> Source:
     """The iterator of a batch.
 
     Raises:
-        TypeError: it is no batch; a ``str`` would be taken for a list of its letters.
+        TypeError: it is not a batch; a ``str`` would be taken for a list of its letters.
     """
     pairs = form != "accounts"
     what = "(account, argument) pairs or a mapping of account to argument" if form == "pairs" else "accounts"
@@ -69,7 +69,7 @@ def source_of(batch: object, form: Form) -> Source:
 
 
 def first_that_is_no_pair(block: list[Any]) -> int | None:
-    """The place of what is no (account, argument) pair; a ``str`` of two letters would pass for one."""
+    """The place of what is not an (account, argument) pair; a ``str`` of two letters would pass for one."""
     if set(map(type, block)) == {tuple} and set(map(len, block)) == {2}:
         return None  # as nearly always; found out by C code
     for place, pair in enumerate(block):
@@ -137,7 +137,7 @@ class Pump:
         """Read the source to its end, or until the owner takes no more, and close it. See `failure` for what it raised.
 
         Raises:
-            BaseException: only what is no `Exception`, such as `asyncio.CancelledError`.
+            BaseException: only what is not an `Exception`, such as `asyncio.CancelledError`.
         """
         try:
             if isinstance(self._source, AsyncIterator):
@@ -237,7 +237,7 @@ class Pump:
             self._take(block)
 
     def _take(self, block: list[Any]) -> None:
-        """Give a block to the lane, up to the first item that is no pair where pairs are needed."""
+        """Give a block to the lane, up to the first item that is not a pair where pairs are needed."""
         if self._form == "accounts":
             self._enter(block, None)
             return

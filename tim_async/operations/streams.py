@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import copy_context
 from copy import copy
 from functools import partial
@@ -20,7 +20,7 @@ from .sources import Pump, source_failed
 if TYPE_CHECKING:
     from tim_async.dispatch.dispatcher import Dispatcher
 
-__all__ = ["OutcomeStream", "as_the_caller", "with_result"]
+__all__ = ["OutcomeStream", "as_the_caller", "at_hand", "with_result"]
 
 V = TypeVar("V")
 
@@ -35,7 +35,7 @@ def with_result(error: APIError | RequestError, result: BatchResult[Any] | None)
 
 
 def as_the_caller(before_send: BeforeSend) -> BeforeSend:
-    """The same function, which runs in the context of whoever calls this, and not in that of a call for many."""
+    """The same function, which runs in the context of the caller of this, and not in that of a call for many."""
     own = copy_context()
 
     async def tell(places: Sequence[int]) -> Exception | None:
@@ -134,6 +134,17 @@ class OutcomeStream(Generic[V]):
             pump.notify()
         return outcome
 
+    def _take_at_hand(self) -> list[Outcome[V]]:
+        if self._parts is None:
+            return []
+        _, owner, pump = self._parts
+        had_room = owner.room >= ROOM_LEAST
+        outcomes = [*owner.outcomes]
+        owner.outcomes.clear()
+        if not had_room and owner.room >= ROOM_LEAST:
+            pump.notify()
+        return outcomes
+
     @property
     def unread(self) -> bool:
         """Whether the source may hold more items than were taken of it: so far, or, after the end, for good."""
@@ -151,3 +162,14 @@ class OutcomeStream(Generic[V]):
             raise with_result(owner.error, None)
         if owner.cut and (owner.stop_reason is not None or not owner.exhausted):
             raise ClientClosed
+
+
+def at_hand(outcomes: AsyncIterator[Outcome[V]]) -> list[Outcome[V]]:
+    """What can be taken of a stream without a wait, in its order: what is answered together comes together.
+
+    Args:
+        outcomes: the stream, entered; of any other iterator nothing is taken.
+    """
+    if not isinstance(outcomes, OutcomeStream):
+        return []
+    return outcomes._take_at_hand()  # noqa: SLF001 - of this module's own class

@@ -6,9 +6,12 @@ Lengths are counted in bytes of UTF-8, as the service counts them, not in charac
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain, repeat
 from operator import is_
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeGuard
+
+import msgspec
 
 __all__ = [
     "Problem",
@@ -68,16 +71,30 @@ def check_accounts(accounts: list[Any], most: int | None, code: int) -> tuple[li
     Returns:
         The accounts as plain ``str``, whatever they were; and place -> problem, empty when all is well.
     """
-    # One look at all of them by C code: plain ASCII of the right length, as nearly all lists are, needs no more.
-    plain = bool(_are_str(accounts))
-    if plain and all(accounts) and (most is None or max(map(len, accounts)) <= most) and "".join(accounts).isascii():
+    if _are_plain(accounts, most):
         return accounts, {}
     problems = {
         place: Problem(code, reason)
         for place, account in enumerate(accounts)
         if (reason := _account_problem(account, most)) is not None
     }
-    return accounts if plain else [_as_text(account) for account in accounts], problems
+    return [_as_text(account) for account in accounts], problems
+
+
+def _are_plain(accounts: list[Any], most: int | None) -> bool:
+    """Whether all are plain ASCII of the right length, as nearly all are: a few looks at the whole block by C code."""
+    if not _are_str(accounts) or not all(accounts) or not "".join(accounts).isascii():
+        return False
+    try:
+        return most is None or bool(msgspec.convert(accounts, _fitting(most)))
+    except msgspec.ValidationError:
+        return False
+
+
+@cache
+def _fitting(most: int) -> Any:
+    """The type of lists of accounts that are not too long."""
+    return list[Annotated[str, msgspec.Meta(max_length=most)]]
 
 
 def check_account(account: object, most: int | None, code: int) -> tuple[str, Problem | None]:
@@ -116,7 +133,7 @@ def check_text(what: str, text: object, code: int, most: int = MOST_VALUE_BYTES)
         most: the greatest length in bytes.
 
     Raises:
-        Unfit: it is no str, too long, or no Unicode.
+        Unfit: it is not a str, too long, or no Unicode.
     """
     if not isinstance(text, str):
         raise Unfit(code, f"{what} must be a str, not {type(text).__name__}")

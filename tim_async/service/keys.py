@@ -115,8 +115,8 @@ def opened(seal: Sealed) -> Key:
     """The key that was sealed.
 
     Raises:
-        TypeError: it was no str.
-        ValueError: it was no key: empty, quoted, a file's name for it before it, a character that cannot be seen.
+        TypeError: it was not a str.
+        ValueError: it was not a key: empty, quoted, a file's name for it before it, a character that cannot be seen.
     """
     if isinstance(seal, Key):
         return seal
@@ -130,7 +130,7 @@ def keyed(secret_key: str) -> Key:
         secret_key: the app's key, as the console shows it.
 
     Raises:
-        TypeError: it is no str.
+        TypeError: it is not a str.
         ValueError: it cannot be one, and the service would answer with a puzzling 70009, and lock the account.
     """
     seal = sealed(secret_key)

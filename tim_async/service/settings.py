@@ -17,7 +17,7 @@ VARIABLES = {
 
 
 def check_counts(**values: object) -> None:
-    """Refuse what is no positive whole number.
+    """Refuse what is not a positive whole number.
 
     Raises:
         ValueError: one is none.

@@ -106,7 +106,7 @@ def read(usersig: str) -> UserSig:
         usersig: as in a URL, not percent-encoded.
 
     Raises:
-        ValueError: it is no usersig of scheme 2.0; one line says at which layer, without any of its text.
+        ValueError: it is not a usersig of scheme 2.0; one line says at which layer, without any of its text.
     """
     try:
         packed = base64.b64decode(usersig.translate(_FROM_URL), validate=True)
@@ -174,7 +174,7 @@ class Signer:
         return self._usersig
 
     def renew(self, now: float) -> bool:
-        """Sign anew because the service refused the usersig.
+        """Sign again because the service refused the usersig.
 
         Args:
             now: Unix seconds.

@@ -29,6 +29,8 @@ __all__ = [
     "MembersReply",
     "PresenceReply",
     "ProfilesReply",
+    "RawTags",
+    "RawTagsReply",
     "Reply",
     "RowsReply",
     "TagValue",
@@ -69,6 +71,19 @@ class TagsReply(ErrorListReply, frozen=True, gc=False):
     """https://trtc.io/document/67820 ."""
 
     UserTags: tuple[AccountTags, ...] | None = None
+
+
+class RawTags(msgspec.Struct, frozen=True, gc=False):
+    """The tags of one account, not read yet."""
+
+    To_Account: str
+    Tags: msgspec.Raw
+
+
+class RawTagsReply(ErrorListReply, frozen=True, gc=False):
+    """The same as `TagsReply`, for who knows most of the tags already."""
+
+    UserTags: tuple[RawTags, ...] | None = None
 
 
 class AccountAttrs(msgspec.Struct, frozen=True, gc=False):

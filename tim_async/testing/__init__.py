@@ -1,13 +1,13 @@
 """For the tests of those who use this library: the service in a box as fixtures, time that takes none, and fakes.
 
     plugin     the fixtures `tim_emulator`, `tim_client` and `tim_environment`, which pytest finds by itself
-    emulators  the emulator in a thread of its own: there for sync tests, and for any loop
+    emulators  the emulator in a thread of its own: for sync tests, and for any loop
     virtual    `virtual_time`: emulator and client on a clock that jumps over all waiting
     clock      that clock
-    fake       `FakeClient`: a client that asks nobody and answers as it was told
+    fake       `FakeClient`: a client that sends nothing and gives the answers that a test has set
 
-The plugin is loaded by every run of pytest in an environment that has this library, so nothing here is imported before
-somebody asks for it.
+Every run of pytest loads the plugin in an environment that has this library, so nothing here is imported before it is
+used.
 """
 
 from importlib import import_module

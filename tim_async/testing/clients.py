@@ -1,4 +1,4 @@
-"""A client of an emulator, closed without anybody who awaits."""
+"""A client of an emulator, which sync code can close."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def client_of(emulator: Emulator, made_with: Mapping[str, Any], options: Mapping
     Args:
         emulator: whose client.
         made_with: what the emulator was made with; its key is there.
-        options: what the client is made with; they go before what is usual here.
+        options: what the client is made with; they take precedence over the defaults here.
     """
     usual: dict[str, Any] = {
         "sdk_app_id": emulator.sdk_app_id,

@@ -22,37 +22,37 @@ TURN = 1e-6
 
 
 class VirtualClock:
-    """A time that goes only where loops let it; one loop has it, or several of one process share it.
+    """A clock that only moves when its loops move it; several loops of one process may share it.
 
     Args:
-        now: at which it begins, seconds.
+        now: the time at which it begins, seconds.
     """
 
     def __init__(self, now: float = 0.0) -> None:
         self.began = self.now = now
 
     def time(self) -> float:
-        """The time that it is, seconds."""
+        """The current time, seconds."""
         return self.now
 
     @property
     def elapsed(self) -> float:
-        """Seconds that have passed on it since it began."""
+        """Seconds since it began."""
         return self.now - self.began
 
 
 def go_by(loop: asyncio.AbstractEventLoop, clock: VirtualClock) -> Callable[[], None]:
-    """Let a loop go by a virtual clock.
+    """Make a loop use a virtual clock.
 
     Args:
         loop: one of asyncio's own.
         clock: its clock from now on.
 
     Returns:
-        What lets it go by its own clock again; timers that are set then come as much later as they would have.
+        A function that makes it use its own clock again; timers that are set then keep the time that they have left.
 
     Raises:
-        RuntimeError: the loop is of another make.
+        RuntimeError: the loop is not one of asyncio's own.
     """
     selector = getattr(loop, "_selector", None)
     if selector is None:
@@ -90,12 +90,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 @contextmanager
 def virtual_clock() -> Generator[VirtualClock]:
-    """The running loop goes by a virtual clock within the block, and by its own again after it.
+    """Make the running loop use a virtual clock within the block.
 
     ``with virtual_clock() as clock: await asyncio.sleep(3600)``
 
     Raises:
-        RuntimeError: no loop of asyncio's own runs here.
+        RuntimeError: the running loop is not one of asyncio's own, or there is none.
     """
     loop = asyncio.get_running_loop()
     # At a whole second: aiohttp rounds long timeouts up to one, and what that adds must be the same in every run.

@@ -22,7 +22,7 @@ def running_emulator(**options: Any) -> Generator[Emulator]:
         **options: what `Emulator` takes.
 
     Raises:
-        TypeError: an option is none of an emulator's.
+        TypeError: there is no such option.
         ValueError: an option is impossible.
         OSError: its address is taken.
     """

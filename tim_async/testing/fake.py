@@ -1,4 +1,4 @@
-"""A client that asks nobody: for unit tests of code that is given a client."""
+"""A client that sends nothing: for unit tests of code that gets a client."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from tim_async.service.endpoints.values import AttributeNames, Friend, Presence,
 
 if TYPE_CHECKING:
     from tim_async.lane.items import Chunk, Item
+    from tim_async.lane.judging import Lane
     from tim_async.limits.local import Limiter
     from tim_async.limits.permits import Permit
 
@@ -65,9 +66,9 @@ class _Answers:
         """Every call gets this error.
 
         Args:
-            error: an `APIError` is raised, unless its code is one that may pass: then it ends as after the last
-                attempt, items `Unknown`. So it is with a `RequestError`, items `Unknown` or `NotSent`, unless it is
-                final: then it is raised.
+            error: an `APIError` is raised, unless its code is a passing one: then it ends as after the last attempt,
+                with the items `Unknown`. A `RequestError` ends in the same way, with the items `Unknown` or `NotSent`,
+                unless it is final: then it is raised.
 
         Raises:
             TypeError: it is another kind of error.
@@ -84,13 +85,13 @@ class AccountAnswers(_Answers, Generic[V]):
     """What a command that takes accounts answers, account by account."""
 
     def answer(self, answers: Mapping[str, V | Outcome[V] | AccountError]) -> None:
-        """Say what becomes of accounts; those that are not mentioned are `Ok`.
+        """Set what becomes of accounts; those that are not mentioned are `Ok`.
 
         Args:
             answers: account -> value, outcome or error.
 
         Raises:
-            TypeError: it is no mapping.
+            TypeError: it is not a mapping.
             ValueError: an outcome is that of another account.
         """
         if not isinstance(answers, Mapping):
@@ -102,7 +103,7 @@ class CallAnswers(_Answers, Generic[V]):
     """What a command without accounts answers."""
 
     def answer(self, value: V) -> None:
-        """Say what it gives."""
+        """Set what it returns."""
         self._answers[self._key] = value
 
 
@@ -122,10 +123,10 @@ class Asked(NamedTuple):
 
 
 class FakeClient(Client):
-    """A client that asks nobody, answers as it was told, and remembers what it was asked.
+    """A client that sends nothing, gives the answers that a test has set, and remembers what it was asked.
 
-    It is a `Client` in all else: arguments are checked, batches, ``.one`` and ``.stream`` behave as ever. It needs no
-    loop, no network, and no closing. ::
+    In everything else it is a `Client`: arguments are checked; batches, ``.one`` and ``.stream`` behave as usual. It
+    needs no loop, no network, and no closing. ::
 
         tim = FakeClient()
         tim.when(tim.push.get_tags).answer({"Mary": ("red",), "Bob": AccountError.of("Bob", 70107)})
@@ -153,18 +154,18 @@ class FakeClient(Client):
     @overload
     def when(self, operation: Operation[Any, V]) -> AccountAnswers[V]: ...
     def when(self, operation: Any) -> Any:
-        """A command, to say what is answered to it from now on. Where nothing is said all is `Ok`, with empty values.
+        """A command, to set its answers from now on. If none are set everything is `Ok`, with empty values.
 
         Args:
-            operation: one of this client's, such as ``tim.push.get_tags``; ``tim.friends.of("Mary").check`` for those
-                of one account only. Or the path of a bare call, ``service/command``.
+            operation: one of this client's, such as ``tim.push.get_tags``; ``tim.friends.of("Mary").check`` for the
+                friends of one account only. Or the path of a bare call, ``service/command``.
 
         Returns:
-            What takes the answers: ``.answer(...)`` or ``.fail(...)``.
+            An object that takes the answers: ``.answer(...)`` or ``.fail(...)``.
 
         Raises:
-            TypeError: *operation* is none.
-            ValueError: it is a str, and no ``service/command``.
+            TypeError: *operation* is not one.
+            ValueError: it is a str, and not a ``service/command``.
         """
         if isinstance(operation, str):
             check_path(operation)
@@ -187,7 +188,7 @@ class FakeClient(Client):
             self._dispatchers.listen_to(None)
 
     async def aclose(self) -> None:
-        """As of every client."""
+        """As for every client."""
         if not self._closed and self._closing is None:
             self._open()
         await super().aclose()
@@ -238,6 +239,8 @@ class _Desk(Dispatcher):
 class _Desks(Dispatchers):
     """Those of a fake client."""
 
+    kind = _Desk
+
     def __init__(self, client: FakeClient, hooks: Sequence[Hook]) -> None:
         transport, rates = client._transport, client._rates  # noqa: SLF001 - a part of it
         app, most = client.sdk_app_id, client.max_in_flight
@@ -245,19 +248,12 @@ class _Desks(Dispatchers):
         self._client = client
 
     def add(self, endpoint: Endpoint[Any, Any], limiter: Limiter | None) -> Dispatcher:
+        """As in `Dispatchers`, without a limit."""
+        return super().add(endpoint, None)
+
+    def lane(self, endpoint: Endpoint[Any, Any]) -> Lane:
         """As in `Dispatchers`."""
-        desk = self[endpoint.lane] = _Desk(
-            _Answering(endpoint, self._health, self._client),
-            self._transport,
-            None,
-            self._rates,
-            sdk_app_id=self._sdk_app_id,
-            max_in_flight=self._max_in_flight,
-            hooks=self._hooks,
-            stop_all=self._stop_all,
-            wake_all=self._wake_all,
-        )
-        return desk
+        return _Answering(endpoint, self._health, self._client)
 
 
 class _Answering(WatchedLane):

@@ -18,13 +18,13 @@ __all__ = ["tim_client", "tim_client_options", "tim_emulator", "tim_emulator_opt
 
 @pytest.fixture
 def tim_emulator_options() -> dict[str, Any]:
-    """What `tim_emulator` is made with: override it in a module or a ``conftest.py``."""
+    """Options for `tim_emulator`: override it in a module or a ``conftest.py``."""
     return {}
 
 
 @pytest.fixture
 def tim_client_options() -> dict[str, Any]:
-    """What `tim_client` is made with, beside short timeouts: override it in a module or a ``conftest.py``."""
+    """Options for `tim_client`, besides short timeouts: override it in a module or a ``conftest.py``."""
     return {}
 
 

@@ -25,7 +25,7 @@ class VirtualTime:
 
     Attributes:
         emulator: the service in a box.
-        clock: of the loop; ``clock.elapsed`` tells the seconds that have passed on it.
+        clock: of the loop; ``clock.elapsed`` is the number of seconds that have passed on it.
         client: a client of the emulator, with the timeouts of every client.
     """
 
@@ -57,7 +57,7 @@ class VirtualTime:
 async def virtual_time(*, emulator: Mapping[str, Any] | None = None, **client: Any) -> AsyncGenerator[VirtualTime]:
     """Emulator and client on virtual time: limits, back-off and timeouts are all kept, and take no time.
 
-    It may be used in any test that runs on asyncio, and without pytest too. ::
+    It can be used in any test that runs on asyncio, also without pytest. ::
 
         async with virtual_time() as virtual:
             virtual.emulator.accounts.add("Mary")
@@ -67,10 +67,10 @@ async def virtual_time(*, emulator: Mapping[str, Any] | None = None, **client: A
 
     Args:
         emulator: what `Emulator` takes.
-        **client: what `Client` takes, for all clients within.
+        **client: what `Client` takes, for all clients in the block.
 
     Raises:
-        RuntimeError: no loop of asyncio's own runs here.
+        RuntimeError: the running loop is not one of asyncio's own, or there is none.
     """
     options = dict(emulator or {})
     key, app = options.get("secret_key", DEMO_KEY), options.get("sdk_app_id", 1400000000)

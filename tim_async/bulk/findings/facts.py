@@ -43,7 +43,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that ended alike."""
+    """Rows that ended in the same way."""
 
     outcome: str
     """``Ok``, ``Rejected``, ``Unknown`` or ``NotSent``; ``Open`` for those that have no outcome yet."""

@@ -32,7 +32,7 @@ __all__ = ["findings_of"]
 def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
     """What a job did and how it stands, from its journal; also while it runs, and after it was killed.
 
-    The input is read if it is there and is the one of then: only it knows on which lines rows begin. Else they are
+    The input is read if it is there and has not changed: only it knows on which lines rows begin. Else they are
     counted, see `Findings.numbered`. A million rows take a second or two.
 
     Args:
@@ -41,7 +41,7 @@ def findings_of(journal: str | Path, *, accounts: bool = False) -> Findings:
 
     Raises:
         JournalError: the journal cannot be read, or is none.
-        InputError: accounts are wanted, and the input is not there, or is not the one of then.
+        InputError: accounts are wanted, and the input is not there, or has changed.
     """
     standing, replay, moments, latencies = read = look(Path(journal), _read)
     endpoint = next((row for row in ENDPOINTS if f"{row.group}.{row.method}" == standing.job.command), None)

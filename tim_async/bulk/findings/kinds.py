@@ -48,14 +48,14 @@ def kinds_of(states: States, total: int | None, endpoint: Endpoint[Any, Any] | N
             kind = replace(kind, code=None, words=f"for other reasons, the first: {kind.words or kind.info}", info="")
         kinds[key] = _together(kinds.get(key), kind)
     if untold > 0 and total is not None:
-        places = [*first.get(NOTHING, []), *range(len(states), total)][:_FIRST]
+        places = [*first.get(NOTHING, []), *range(len(states), total)[:_FIRST]][:_FIRST]
         kinds["Open",] = _not_sent(untold, places)
     told = [replace(each, advice=_COMES) if at_work and not each.final else each for each in kinds.values()]
     return sorted(told, key=_importance)
 
 
 def _importance(kind: Kind) -> tuple[object, ...]:
-    """What is well, what failed, what is no failure, what is open but was begun, the rest; the most frequent first."""
+    """What is well, what failed, what is not a failure, what was begun, the rest; the most frequent first."""
     is_open = not kind.final
     return is_open, kind.outcome == "Open", kind.outcome != "Ok", kind.assumed, kind.repeat == "no need", -kind.count
 

@@ -21,7 +21,7 @@ def rows_at(standing: Standing, places: Collection[int]) -> Mapping[int, Row]:
         places: how many rows stand before each of them.
 
     Raises:
-        InputError: the input is not there, or does not come from a file, or is not the one of then.
+        InputError: the input is not there, or does not come from a file, or has changed.
     """
     source = open_source(standing.source["description"])
     job, path, found = standing.job, standing.source["description"]["path"], dict[int, Row]()

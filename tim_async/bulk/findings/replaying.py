@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 
-from tim_async.bulk.journal.runs import AGAIN, FINE, MAYBE, Run, States
+from tim_async.bulk.journal.runs import AGAIN, FINE, MAYBE, Run
 from tim_async.bulk.journal.store import Store
 
 __all__ = ["Chapter", "Replay"]
@@ -38,7 +38,7 @@ class Replay:
     """
 
     def __init__(self, store: Store) -> None:
-        self.states = States(store.endings())
+        self.states = store.nothing_yet()
         """Of all rows, at the end."""
         self.starts = store.starts()
         self.chapters = [Chapter() for _ in self.starts]

@@ -16,28 +16,13 @@ from .errors import JournalRested, JournalUnlike
 from .lock import Lock
 from .runs import Endings, States
 from .store import Store, create
+from .tables import Job
 
 __all__ = ["REST", "Job", "Opened", "check_same", "open_journal"]
 
 REST = 3600.0
 """Seconds after which a deletion is not resumed before somebody has said yes."""
 _MARGIN = 0.1  # seconds; the last calls of a killed process may reach the service a little after its end
-
-
-class Job(msgspec.Struct, frozen=True):
-    """What a run does to what: a journal belongs to one such job. All of it can be written as JSON."""
-
-    command: str
-    """``group.method``."""
-    app: int
-    """The SDKAppID."""
-    options: Any
-    """What all rows share."""
-    settings: Any
-    """What else decides what is sent for a row, such as the columns it is made of."""
-    size: int | None
-    """Of the input, see `Fingerprint`; None if it can be read only once."""
-    digest: str | None
 
 
 class Opened(NamedTuple):
@@ -91,7 +76,7 @@ def open_journal(
         # First only looked at: to close a journal for writing would tidy away what shows that a run was killed.
         with closing(Store(path, writes=False)) as found:
             if not is_new:
-                check_same(path, msgspec.convert(found.meta["job"], Job), job)
+                check_same(path, found.job, job)
                 pause = _pause(found, window)
             if deletes and not rested_ok:
                 _check_rest(found)

@@ -13,6 +13,7 @@ import msgspec
 
 from tim_async.outcomes import Ok, Outcome
 
+from .ahead import Ahead
 from .errors import JournalError
 from .lock import Lock
 from .patience import to_its_end
@@ -23,7 +24,6 @@ from .store import Batch, Result, Store
 __all__ = ["Recorder"]
 
 _EVERY = 0.05  # seconds between two commits of outcomes; each costs two writes to the disk and waits for one
-_LEAD = 3  # calls that are promised ahead where a row may be sent twice: so a call seldom waits for the disk
 _encode = msgspec.json.Encoder().encode
 
 Seconds: TypeAlias = Callable[[], Sequence[tuple[int, Second]]]
@@ -59,7 +59,7 @@ class Recorder:
         self._lock = lock
         self._id: str = store.meta["id"]
         self._endings = endings
-        self._lead = 0 if exact else _LEAD * call
+        self._ahead = Ahead(call)
         self._exact = exact
         self._promised = self._from = promised
         self._total = total
@@ -116,8 +116,10 @@ class Recorder:
         for first, count in stretches(new):
             self._runs.add(MAYBE, first, count)
         self._unpromised.difference_update(new)
+        self._ahead.sends(len(places))
         if (end := max(places) + 1) > self._promised and not self._exact:
-            end = end + self._lead if self._total is None else min(end + self._lead, self._total)
+            end += self._ahead.rows(asyncio.get_running_loop().time())
+            end = end if self._total is None else min(end, self._total)
             self._runs.add(MAYBE, self._promised, end - self._promised)
             self._promised = end
             return True
@@ -148,6 +150,16 @@ class Recorder:
             self._runs.add(self._endings.number_of(outcome), place)
         if self._timer is None:
             self.stir()
+
+    def note_fine(self, first: int, count: int) -> None:
+        """Rows side by side are `Ok`, and there is nothing more to say of them: as `note` for each of them in its turn.
+
+        Args:
+            first: where the first of them stands.
+            count: how many they are.
+        """
+        self._runs.add(FINE, first, count)
+        self.stir()
 
     def watch(self, seconds: Seconds) -> None:
         """Keep also what the calls did.

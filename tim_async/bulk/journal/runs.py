@@ -176,12 +176,14 @@ class States:
 
     Args:
         endings: what the numbers mean; those that a log names must be known before it is read.
+        most: rows that there can be; a log that names more would take all memory.
     """
 
-    def __init__(self, endings: Endings) -> None:
+    def __init__(self, endings: Endings, *, most: int = 2**31) -> None:
         self.endings = endings
         """What the numbers mean."""
         self._of = array("H")
+        self._most = most
 
     def __len__(self) -> int:
         return len(self._of)
@@ -204,6 +206,8 @@ class States:
             ValueError: it makes no sense.
         """
         for number, first, count in runs:
+            if not 0 <= first < first + count <= self._most:
+                raise ValueError(f"there are no {count} rows from place {first} on")
             if number == MAYBE:
                 self._promise(first, first + count)
             elif number == NOTHING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 
@@ -14,23 +15,27 @@ _STEP = math.log(1.1)  # a latency is kept to a tenth of itself
 _LEAST = 0.001  # seconds; the quickest answer that is told apart from none
 _HUNDREDTHS = 100
 
+# What else stands in a journal was edited by hand.
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+_Latency = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+
 
 class Second(msgspec.Struct, array_like=True):
     """One second of wall time in which a run had something to do."""
 
-    calls: int = 0
+    calls: _Count = 0
     """Calls that were sealed in it, whatever became of them."""
-    items: int = 0
+    items: _Count = 0
     """Items in these."""
-    repeats: int = 0
+    repeats: _Count = 0
     """How many of these calls carried items for another time."""
-    failed: int = 0
+    failed: _Count = 0
     """How many of these calls had no trustworthy answer."""
-    limit: int = 0
+    limit: _Count = 0
     """Calls a second that might leave, in hundredths: less than usual where the service asked for it. 0: not known."""
-    paused: int = 0
+    paused: _Count = 0
     """Hundredths of the second in which nothing was to be sent."""
-    latencies: dict[int, int] = {}
+    latencies: dict[_Latency, _Count] = {}
     """Answers, by how long they took: see `latency_of`."""
 
     def add(self, other: Second) -> None:

@@ -1,14 +1,4 @@
-"""The file of a journal: SQLite in WAL mode, ``synchronous = FULL``, so what is committed survives all but the disk.
-
-| table | holds |
-|---|---|
-| ``meta`` | name -> JSON: the job, and what its caller wants to be remembered |
-| ``starts`` | a line for each start: when, where, when it ended, and how; the last has no end if it was killed |
-| ``endings`` | number -> kind of outcome, code, words, whether it is final |
-| ``log`` | a line for each commit: its wall time, and runs of places (see `runs`), in the order of completion |
-| ``results`` | what reads gave: first place, how many rows have the same, the value as JSON |
-| ``seconds`` | a line for each second of the run in which something was to be done: see `seconds.Second` |
-"""
+"""The file of a journal: SQLite in WAL mode, ``synchronous = FULL``, so what is committed survives all but the disk."""
 
 from __future__ import annotations
 
@@ -18,7 +8,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -29,63 +19,21 @@ from tim_async.bulk.paths import from_json, to_json
 from .errors import JournalBroken, JournalError, JournalFull
 from .lock import Holder, holder_of
 from .runs import ENDINGS, Ending, Endings, Run, States, runs_of
+from .schema import APPLICATION, SCHEMA, VERSION, wrong_table
 from .seconds import Second
+from .tables import Batch, Commit, EndingRow, Result, SecondRow, Start, job_from, row_from
 
 __all__ = ["Batch", "Result", "Start", "Store", "create"]
 
-VERSION = 1
-_APPLICATION = 0x74696D6A  # "timj"
 _MAGIC = b"SQLite format 3\0"
 _CHECKPOINT = 100  # pages of the WAL, 400 KB, that are gathered before they go into the file
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE starts (number INTEGER PRIMARY KEY, began REAL NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL,
-    ended REAL, how TEXT);
-CREATE TABLE endings (number INTEGER PRIMARY KEY, outcome TEXT NOT NULL, code INTEGER, info TEXT NOT NULL,
-    reason TEXT NOT NULL, final INTEGER NOT NULL, assumed INTEGER NOT NULL);
-CREATE TABLE log (number INTEGER PRIMARY KEY, at REAL NOT NULL, runs BLOB NOT NULL);
-CREATE TABLE results (first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, value TEXT NOT NULL);
-CREATE TABLE seconds (at INTEGER PRIMARY KEY, numbers BLOB NOT NULL);
-"""
+T = TypeVar("T")
+
 _encode = msgspec.msgpack.Encoder().encode
 _SECOND = msgspec.msgpack.Decoder(Second)
+_JSON = msgspec.json.Decoder(msgspec.Raw)
 _ADD_ENDING = "INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?, ?)"
-
-
-class Start(NamedTuple):
-    """One start of the run."""
-
-    number: int
-    began: float
-    """Wall time, seconds since 1970."""
-    pid: int
-    host: str
-    ended: float | None
-    """None: it still runs, or it was killed."""
-    how: str | None
-
-
-class Result(NamedTuple):
-    """What reads gave to rows side by side."""
-
-    first: int
-    rows: int
-    value: str
-    """JSON."""
-
-
-class Batch(NamedTuple):
-    """What one commit writes."""
-
-    at: float
-    """Wall time, seconds since 1970."""
-    runs: bytes
-    """Empty where nothing became of any row."""
-    endings: Sequence[tuple[int, Ending]] = ()
-    results: Sequence[Result] = ()
-    seconds: Sequence[tuple[int, Second]] = ()
-    """What the calls did, to be added to what stands there."""
 
 
 def create(path: Path, meta: dict[str, Any]) -> None:
@@ -105,7 +53,7 @@ def create(path: Path, meta: dict[str, Any]) -> None:
             left.unlink(missing_ok=True)
         os.close(os.open(new, os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(new, isolation_level=None)) as database:
-            script = f"BEGIN;{_SCHEMA}PRAGMA application_id = {_APPLICATION};PRAGMA user_version = {VERSION};"
+            script = f"BEGIN;{SCHEMA}PRAGMA application_id = {APPLICATION};PRAGMA user_version = {VERSION};"
             database.executescript(script)
             database.executemany("INSERT INTO meta VALUES (?, ?)", values)
             database.executemany(_ADD_ENDING, [_row(*each) for each in ENDINGS.items()])
@@ -155,15 +103,18 @@ class Store:
 
     def _check(self, before: Holder | None, *, had_wal: bool) -> None:
         path, get = self.path, self._get
-        if get("PRAGMA application_id") != _APPLICATION:
+        if get("PRAGMA application_id") != APPLICATION:
             raise JournalBroken(f"{path} is a database, but no journal of tim-async")
         if (version := get("PRAGMA user_version")) != VERSION:
             raise JournalBroken(f"{path} is a journal of version {version}, and this tim-async reads version {VERSION}")
         if (found := get("PRAGMA quick_check")) != "ok":
             raise JournalBroken(f"{path} is damaged, or only a part of a journal: {' '.join(found.split())}")
-        self.meta: dict[str, Any] = {
-            name: from_json(value) for name, value in self._database.execute("SELECT * FROM meta")
-        }
+        with self._making_sense():
+            if wrong := wrong_table(self._database):
+                raise ValueError(f"the table {wrong} is not there, or has other columns")
+        with self._making_sense("meta: "):
+            self.meta = {name: from_json(str(value)) for name, value in self._database.execute("SELECT * FROM meta")}
+            self.job = job_from(self.meta)
         self.commits: int = get("SELECT coalesce(max(number), 0) FROM log")
         told = before.commits if before is not None and before.journal == self.meta["id"] else None
         if told is not None and told > self.commits:
@@ -179,12 +130,12 @@ class Store:
 
     def starts(self) -> list[Start]:
         """All starts of the run."""
-        return [Start(*row) for row in self._database.execute("SELECT * FROM starts ORDER BY number")]
+        return list(self._rows(Start, "SELECT * FROM starts ORDER BY number"))
 
     def last_commit(self) -> float | None:
         """The wall time of the last commit; None if there is none."""
-        last: float | None = self._get("SELECT max(at) FROM log WHERE number = (SELECT max(number) FROM log)")
-        return last
+        found = list(self._rows(Commit, "SELECT at, runs FROM log ORDER BY number DESC LIMIT 1"))
+        return found[0].at if found else None
 
     @contextmanager
     def still(self) -> Generator[None, None, None]:
@@ -201,17 +152,18 @@ class Store:
         Raises:
             JournalBroken: the log makes no sense.
         """
-        states = States(self.endings())
+        states = self.nothing_yet()
         for _ in self.replay(states):
             pass
         return states.endings, states
 
-    def endings(self) -> Endings:
-        """How rows ended so far."""
-        endings = Endings()
-        for number, outcome, code, info, reason, final, assumed in self._database.execute("SELECT * FROM endings"):
+    def nothing_yet(self) -> States:
+        """States for `replay`: they know all endings, and of no row what became of it."""
+        endings, count = Endings(), self.meta["source"]["count"]
+        for number, outcome, code, info, reason, final, assumed in self._rows(EndingRow, "SELECT * FROM endings"):
             endings.add(number, Ending(outcome, code, info, reason, bool(final), bool(assumed)))
-        return endings
+        # An input that grew meanwhile may have more rows than were counted.
+        return States(endings) if count is None else States(endings, most=2 * count + 1_000_000)
 
     def replay(self, states: States) -> Iterator[tuple[float, list[Run]]]:
         """Read the log into states of nothing yet, and give wall time and runs of each commit just before that.
@@ -219,17 +171,23 @@ class Store:
         Raises:
             JournalBroken: the log makes no sense.
         """
-        for at, data in self._database.execute("SELECT at, runs FROM log ORDER BY number"):
-            try:
+        for at, data in self._rows(Commit, "SELECT at, runs FROM log ORDER BY number"):
+            with self._making_sense():
                 runs = runs_of(data)
-                yield at, runs
+            yield at, runs
+            with self._making_sense():
                 states.take(runs)
-            except (ValueError, TypeError, OverflowError) as exc:
-                raise JournalBroken(f"{self.path} is damaged: {exc}") from None
 
     def results(self) -> Iterator[Result]:
-        """What reads gave, in the order of the rows."""
-        return (Result(*row) for row in self._database.execute("SELECT * FROM results ORDER BY first"))
+        """What reads gave, in the order of the rows.
+
+        Raises:
+            JournalBroken: it makes no sense.
+        """
+        for result in self._rows(Result, "SELECT * FROM results ORDER BY first"):
+            with self._making_sense(f"result {result.first}: "):
+                _JSON.decode(result.value)
+            yield result
 
     def seconds(self) -> Iterator[tuple[int, Second]]:
         """What the calls did: (second of wall time since 1970, numbers), in order.
@@ -237,11 +195,29 @@ class Store:
         Raises:
             JournalBroken: the numbers make no sense.
         """
-        for at, numbers in self._database.execute("SELECT * FROM seconds ORDER BY at"):
-            try:
-                yield at, _SECOND.decode(numbers)
-            except msgspec.DecodeError as exc:
-                raise JournalBroken(f"{self.path} is damaged: second {at}: {exc}") from None
+        for at, numbers in self._rows(SecondRow, "SELECT * FROM seconds ORDER BY at"):
+            with self._making_sense(f"second {at}: "):
+                second = _SECOND.decode(numbers)
+            yield at, second
+
+    def _rows(self, kind: type[T], question: str) -> Iterator[T]:
+        with self._making_sense():
+            found = iter(self._database.execute(question))
+        while True:
+            with self._making_sense():
+                row = next(found, None)
+                if row is None:
+                    return
+                told = row_from(row, kind)
+            yield told
+
+    @contextmanager
+    def _making_sense(self, where: str = "") -> Generator[None, None, None]:
+        """Whoever edits a journal by hand is told in one line what is wrong with it."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as exc:
+            raise JournalBroken(f"{self.path} is damaged: {where}{str(exc) or type(exc).__name__}") from None
 
     def begin(self, pid: int, host: str) -> None:
         """A run starts. From now on the journal says that it is open, in its one file too.

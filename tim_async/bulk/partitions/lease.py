@@ -1,11 +1,12 @@
-"""Who works on a partition: a mark that its owner renews, and behind which nobody else begins.
+"""Who works on a partition: a mark that its owner renews, and that keeps all others out.
 
-Beside the outcomes stands ``part.started``. Only its owner writes to it, again and again; whoever finds it unchanged
-for as long as the lease lasts may create ``part.started-2``, and only one can, because it is created exclusively. The
-owner renews by writing his own mark, then looking for the next one; the other one creates the next mark, then looks
-once more at the first. So one of them sees the other, whatever the moment. Nobody compares the clocks of two machines.
+``part.started`` stands beside the outcomes. Only its owner writes to it, again and again. A process that finds it
+unchanged for as long as the lease lasts may create ``part.started-2``, and only one can, because it is created
+exclusively. The owner renews by writing its own mark, then looking for the next one; the other process creates the next
+mark, then looks again at the first. So one of them sees the other, whatever the moment. The clocks of two machines are
+never compared.
 
-What cannot be held by a lease is a call that is out already: its owner may have stopped to live right after it.
+A lease cannot hold back a call that is in flight already: its owner may have died right after it.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ async def check_mark(store: Store, name: str, job: Job) -> None:
 
 
 async def take(store: Store, name: str, job: Job, *, lease: float) -> Lease:
-    """Take a partition, as soon as nobody works on it.
+    """Take a partition, as soon as nobody else works on it.
 
     Args:
         store: where it stands.
@@ -243,7 +244,7 @@ def _decoded(data: bytes, name: str) -> Mark | None:
     try:
         return msgspec.json.decode(data, type=Mark)
     except msgspec.ValidationError as exc:
-        raise JournalBroken(f"{name} is no mark of a partition: {exc}") from None
+        raise JournalBroken(f"{name} is not a mark of a partition: {exc}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

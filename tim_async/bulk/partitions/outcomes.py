@@ -90,7 +90,7 @@ def read_records(file: IO[bytes], kind: Kind) -> Iterator[Record]:
         kind: how they are written.
 
     Raises:
-        JournalBroken: they are no outcomes.
+        JournalBroken: they are not outcomes.
     """
     try:
         yield from _READERS[kind](file)

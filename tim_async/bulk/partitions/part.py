@@ -62,7 +62,7 @@ class Part:
         return self._source.column
 
     def rows(self) -> Iterator[Row]:
-        """The rows of this part, with the numbers that they have in the whole; ends an iterator that was given before.
+        """The rows of this part, with their numbers in the whole source; closes the iterator that an earlier call gave.
 
         Raises:
             InputError: while iterating: the source was changed.

@@ -1,4 +1,4 @@
-"""A partition through an operation, on whatever machine: all of it is done and told, or it is done again."""
+"""A partition through an operation, on any machine: all of its outcomes are there, or it is done again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import IO, Any, NamedTuple, cast
 from msgspec.structs import replace
 
 from tim_async.bulk.api import item_of, job_of
+from tim_async.bulk.checking import check_call, source_of
 from tim_async.bulk.guards import TooManyFailures, check_rows
-from tim_async.bulk.items import ItemSource
 from tim_async.bulk.journal.errors import JournalError
 from tim_async.bulk.report import Progress, Report, Tally
 from tim_async.bulk.rows import InputError, Row
@@ -46,10 +46,10 @@ async def run_partition(
 ) -> Report:
     """Send every row of a partition through an operation, and put the outcomes where all machines see them.
 
-    Before its first call ``part.started`` stands beside ``part.outcomes``, and that comes whole, at the end. Where it
-    is already, nothing is sent. A partition with a start and no end is done anew, all of it, as rows that may have been
-    sent; what must not be sent twice is not, and ends `Unknown`. Two processes never work on one partition at once: the
-    mark is a lease, which its owner renews.
+    Before the first call a mark, ``part.started``, is written beside ``part.outcomes``, which appears at the end,
+    complete. If it is there already, nothing is sent. A partition that was started and not finished is done again from
+    the beginning, as rows that may have been sent; what must not be sent twice is not, and ends `Unknown`. Two
+    processes never work on one partition at once: the mark is a lease, which its owner renews.
 
         async with Client.from_env(limiter=RedisLimiter(url)) as tim:
             with AccountFile("s/00003.parquet", column="account") as users:
@@ -58,38 +58,38 @@ async def run_partition(
     Args:
         operation: see `tim_async.bulk.run`.
         source: the rows of the partition, the same ones at each start; fifty thousand are a good number. See `Part`.
-        outcomes: a path in a folder that all processes see, or a URL for fsspec (extra ``remote``). Its end says how
-            they are written: ``.jsonl`` (so are all others), ``.csv`` or ``.parquet``.
+        outcomes: a path in a folder that all processes see, or a URL for fsspec (extra ``remote``). Its suffix decides
+            the format: ``.csv``, ``.parquet``, or JSON lines for ``.jsonl`` and anything else.
         item: see `tim_async.bulk.run`.
         on_progress: the same.
         priority: the same.
         settings: the same.
-        max_failures: the same. Where something was done, the partition stays stopped, so that no automatic retry goes
-            past the guard: begun anew, what failed could not be told from what was done. To go on, say a higher number
-            than failed, or None.
-        lease: seconds after which the partition of a process that is gone is free for others.
+        max_failures: the same. If anything was done, the partition stays stopped, so that no automatic retry gets past
+            the guard: in a new start, what failed could not be told from what was done. To go on, pass a number that is
+            higher than the failures so far, or None.
+        lease: seconds after which others may take over the partition of a process that is gone.
         storage_options: what fsspec's driver takes.
 
     Returns:
-        What became of the rows. `Report.outcomes` says where they stand; None: it is not done, and to be run again.
+        What became of the rows. `Report.outcomes` says where the outcomes are; if it is None, the partition is not
+        done: run it again.
 
     Raises:
-        JournalHeld: another process works on it at this moment.
+        JournalHeld: another process is working on it.
         JournalUnlike: it was begun as a part of another job.
         JournalError: the marks cannot be read or written. Nothing was sent, in all three cases.
         InputError: the source can be read only once, or there is no such place.
-        ValueError: the lease is too short, or *max_failures* is negative.
-        TypeError: *max_failures* is no whole number.
+        ValueError: the lease is too short, *max_failures* is negative, or there is no such priority.
+        TypeError: the source's items do not have the form that the operation takes, or an argument has the wrong type.
         OSError: there is no room for the outcomes, not even for the first of them.
     """
+    check_call(operation, item=item, priority=priority, on_progress=on_progress)
     if not lease >= _SHORTEST:
         raise ValueError(f"a lease lasts {_SHORTEST} s at least, not {lease}")
     check_rows(max_failures=max_failures)
-    if not hasattr(type(source), "fingerprint"):
-        source = ItemSource(cast("Iterable[Any]", source))
-    source = cast("Source", source)
+    source = source_of(source)
     if source.fingerprint is None:
-        raise InputError(f"{source.name} can be read only once, so it is no partition; give a list, or a file")
+        raise InputError(f"{source.name} can be read only once, so it is not a partition; give a list, or a file")
     store, name = await asyncio.to_thread(store_of, outcomes, storage_options)
     place = _Place(store, name, str(outcomes))
     task = Task(operation, source, item, priority, None, on_progress, max_failures=max_failures)
@@ -119,7 +119,7 @@ class _Partition:
         self._place = place
 
     def told(self) -> Report | None:
-        """What became of it in an earlier start; None if nobody has told it yet."""
+        """What became of it in an earlier start; None if its outcomes are not there yet."""
         store, name, whole = self._place
         try:
             file = store.open(name)
@@ -135,7 +135,7 @@ class _Partition:
     def _report(
         self, tally: Tally, *, last_row: int = 0, outcomes: str | None = None, stopped_by: Exception | None = None
     ) -> Report:
-        """What is told where nothing was sent in this start."""
+        """The report of a start that sent nothing."""
         return Report(
             command=job_of(self._task.operation, self._task.source).command,
             source=self._task.source.name,

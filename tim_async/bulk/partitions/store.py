@@ -28,12 +28,12 @@ class Store(Protocol):
         """What stands there; None if nothing does.
 
         Raises:
-            JournalError: nobody can tell.
+            JournalError: that cannot be found out.
         """
         ...
 
     def create(self, name: str, data: bytes) -> bool:
-        """Write what nobody has written yet; False if somebody has.
+        """Write what is not there yet; False if it is.
 
         Raises:
             JournalError: it cannot be written.
@@ -81,7 +81,7 @@ def store_of(place: str | Path, options: Mapping[str, Any] | None = None) -> tup
         text = url2pathname(text.removeprefix("file://"))
     folder, _, name = text.rpartition("/")
     if not name:
-        raise InputError(f"{text!r} is no place for outcomes: it has no name")
+        raise InputError(f"{text!r} is not a place for outcomes: it has no name")
     if "://" not in text:
         return _Folder(Path(text).parent), name
     return _Remote(folder, dict(options or {})), name
@@ -160,7 +160,7 @@ class _Remote:
             extra = "pip install 'tim-async[remote]'" if exc.name == "fsspec" else exc
             raise InputError(f"{folder} needs a package: {extra}") from None
         except ValueError as exc:
-            raise InputError(f"{folder} is no place that fsspec knows: {exc}") from None
+            raise InputError(f"{folder} is not a place that fsspec knows: {exc}") from None
         self._files.use_listings_cache = False
 
     def read(self, name: str) -> bytes | None:

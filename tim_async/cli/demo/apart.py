@@ -117,7 +117,7 @@ async def emulator_apart(latency: float, rate: float) -> AsyncGenerator[Apart]:
     ours, theirs = socket.socketpair()
     # Away from our terminal: Ctrl-C is not for it, which has to answer the calls in flight.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tim_async", "emulator", "--until-eof"),
+        *(sys.executable, "-P", "-m", "tim_async", "emulator", "--until-eof"),
         *("--port", "0", "--latency", str(latency), "--rate", str(rate)),
         stdin=theirs.fileno(),
         stdout=theirs.fileno(),

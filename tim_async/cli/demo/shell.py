@@ -39,7 +39,7 @@ class Shell:
 
     @contextmanager
     def listening(self) -> Generator[None, None, None]:
-        """Hand signals on while the block runs; to be used in a loop."""
+        """Hand signals on while the block runs; needs a running loop."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._came, number)
@@ -93,5 +93,5 @@ class Shell:
         tell("")
         tell(f"$ tim-async {shlex.join(words)}")
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tim_async", *words), cwd=self._folder, env=self._environment, stdout=2
+            *(sys.executable, "-P", "-m", "tim_async", *words), cwd=self._folder, env=self._environment, stdout=2
         )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tim_async.bulk.files import AccountFile
-from tim_async.bulk.report import shown
 from tim_async.cli.exits import NOT_ALL_OK
 from tim_async.cli.telling import tell
 from tim_async.emulator import DEMO_KEY
+from tim_async.printable import shown
 
 from .apart import Apart, emulator_apart
 from .shell import Shell
@@ -40,7 +39,7 @@ async def demonstrate(lists: Lists, *, latency: float, rate: float) -> int:
         InputError: the list cannot be read, or the emulator does not start.
     """
     steps = steps_of(lists, rate)
-    with AccountFile(steps[0].path, column=steps[0].column) as file:
+    with steps[0].file as file:
         count = file.count
     async with emulator_apart(latency, rate) as emulator:
         tell(f"{count:,} rows of {shown(Path(steps[0].path).name)}, emulator at {emulator.url}")
@@ -74,7 +73,7 @@ async def _take(steps: list[Step], shell: Shell, emulator: Apart) -> int:
 
 
 async def _kill_and_resume(step: Step, shell: Shell, emulator: Apart) -> int:
-    with AccountFile(step.path, column=step.column) as file:
+    with step.file as file:
         calls = -(-file.count // step.endpoint.limit)
     if calls < _CALLS_LEAST:
         tell("")

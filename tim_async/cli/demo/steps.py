@@ -26,6 +26,8 @@ class Lists(NamedTuple):
     """A list of the reader's own; None for one that is made up."""
     column: str | None
     """Of the reader's own list."""
+    encoding: str
+    """The same."""
     rows: int
     """Of a list that is made up."""
 
@@ -40,11 +42,17 @@ class Step(NamedTuple):
     path: str
     """Of its list."""
     column: str | None
+    encoding: str
 
     @property
     def journal(self) -> str:
         """What its journal is called."""
         return f"{self._name}.job"
+
+    @property
+    def file(self) -> AccountFile:
+        """Its list, to be opened by ``with``."""
+        return AccountFile(self.path, column=self.column, encoding=self.encoding)
 
     @property
     def words_whole(self) -> tuple[str, ...]:
@@ -66,10 +74,11 @@ def steps_of(lists: Lists, rate: float) -> list[Step]:
     Raises:
         InputError: the reader's list cannot be read, or the lists cannot be written.
     """
-    everybody, leaving, column, city = "everybody.csv", "leaving.csv", lists.column, ("--attribute", _CITY)
+    everybody, leaving, column, encoding = "everybody.csv", "leaving.csv", lists.column, lists.encoding
+    city = ("--attribute", _CITY)
     whatever: tuple[str, ...] = ()
     if lists.source is None:
-        column = COLUMN
+        column, encoding = COLUMN, "utf-8"
         try:
             write_lists(lists.rows, lists.folder / everybody, lists.folder / leaving)
         except OSError as exc:
@@ -77,14 +86,22 @@ def steps_of(lists: Lists, rate: float) -> list[Step]:
     else:
         everybody = leaving = str(Path(lists.source).absolute())
         whatever = ("--skip-broken", "--no-final-newline-ok")  # it is only a demonstration
-        with AccountFile(everybody, column=column) as file:
+        with AccountFile(everybody, column=column, encoding=encoding) as file:
             if _CITY not in file.columns:
                 city = ("--set", f"{_CITY}=somewhere")
 
     def step(title: str, endpoint: Endpoint[Any, Any], words: tuple[str, ...], path: str) -> Step:
-        said = (*words, "--from", path, *(("--column", column) if column is not None else ()))
+        named = () if column is None else ("--column", column)
+        written = () if encoding == "utf-8" else ("--encoding", encoding)
         pace = () if rate == endpoint.rate else ("--rate", f"{rate:.10g}")
-        return Step(title, endpoint, (*said, *pace), str(lists.folder / path), column)
+        return Step(
+            title,
+            endpoint,
+            (*words, "--from", path, *named, *written, *pace),
+            str(lists.folder / path),
+            column,
+            encoding,
+        )
 
     return [
         step("import", endpoints.ACCOUNTS_IMPORT_MANY, ("accounts", "import-many"), everybody),

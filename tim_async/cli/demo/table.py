@@ -34,7 +34,7 @@ class Done(NamedTuple):
 async def look_at(step: Step, emulator: Apart, folder: Path) -> Done:
     """What was told of a step, beside what the emulator says."""
     known = Known(folder / step.journal)
-    with AccountFile(step.path, column=step.column) as file:
+    with step.file as file:
         judged = judge(_told(known, file), await emulator.done(step.endpoint.path))
         arrivals = await emulator.arrivals(step.endpoint.path)
         return Done(step, file.count, known.standing.counts, arrivals, judged)

@@ -39,33 +39,33 @@ class RedisLimiter(SharedLimiter):
 
     **What holds.** All processes together have at most as many slots in any ``window / margin`` (1.02 s at 0.98; 0.1 s
     more than a window for one or a few calls a second) as the service allows calls in a window, and a process calls
-    only while it has had more slots in that time than it has permits in use or at rest. Hence no window at the service,
+    only while it has had more slots in that time than it has permits in use or at rest. So no window at the service,
     fixed or sliding, sees more calls than it allows, as long as no call is later than the difference covers: 20 ms at
     0.98, for timers, network and service together. A call that is later (a handshake, a lost packet, a stalled process)
-    costs its process the next slots, until it is paid for; a process that works alone is so proven for any jitter.
+    costs its process the next slots, until it is paid for; for a process that works alone this holds with any jitter.
 
     **What does not.** Late calls of a process whose next slots come too late to pay for them, or never, because it has
     nothing more to do: as many calls as were late may then come on top of what others send. ``FLUSHALL`` on a running
     server: what is booked ahead, half a second, comes on top. A failover to a replica that lags: the same for what it
     did not get.
 
-    **Without Redis** each process keeps to its static share, ``rate / processes``. It begins when all slots that
-    anybody can have booked are past, and a window more; on the way back it waits a window again, and whoever finds
-    that there were no bookings keeps the budget shut until the others must have noticed. So the shares and the slots
-    never meet, but for a process that loses Redis while others keep it: its share adds to theirs. Where the limit
-    allows fewer calls in a window than there are processes, a share is one call in several windows, and that the
-    processes' calls do not fall into the same one is then left to chance.
+    **Without Redis** each process keeps to its static share, ``rate / processes``. The share begins one window after
+    the last slot that anybody can have booked. When Redis is back the process waits a window again, and if it finds no
+    bookings it keeps the budget shut until the others must have noticed. So shares and slots are never used at the
+    same time, except when one process loses Redis and others keep it: then its share adds to theirs. If the limit
+    allows fewer calls in a window than there are processes, a share is one call in several windows, and it is left to
+    chance that the processes' calls do not fall into the same one.
 
     Args:
         redis: a URL as `redis.asyncio.Redis.from_url` takes it, or a client, which is not closed:
             `redis.asyncio.Redis`, `redis.asyncio.RedisCluster`, or what `redis.asyncio.Sentinel.master_for` gives.
-        processes: most processes that use the budget at the same time.
-        margin: share of the limit that is used at most, above 0 and below 1.
+        processes: the most processes that use the budget at the same time.
+        margin: the largest share of the limit that is used, above 0 and below 1.
         prefix: of the keys, which are ``{prefix:sdk_app_id:path}`` and the same with ``:slow``.
-        timeout: seconds after which an answer of Redis does not count any more.
+        timeout: seconds to wait for an answer of Redis.
 
     Raises:
-        TypeError: *redis* is neither a URL nor such a client (but a sentinel itself, or a client that blocks).
+        TypeError: *redis* is neither a URL nor such a client (a sentinel itself, for example, or a blocking client).
         ValueError: an argument is impossible.
         ImportError: the package redis is missing (on import).
     """
@@ -94,20 +94,20 @@ class RedisLimiter(SharedLimiter):
         return f"<RedisLimiter of {self._books.processes} processes: {state}>"
 
     def listen(self, listener: Callable[[str | None], None]) -> Callable[[], None]:
-        """Tell somebody when Redis is lost, and when it is back.
+        """Report when Redis is lost, and when it is back.
 
         Args:
             listener: called with the reason, and with None when it is back.
 
         Returns:
-            What ends it.
+            A function that ends it.
         """
         listeners = self._books.listeners
         listeners.append(listener)
         return partial(listeners.remove, listener)
 
     async def aclose(self) -> None:
-        """End the conversation with Redis, after the clients are closed: who still waits gets a `RuntimeError`."""
+        """Close it, after the clients: whoever is still waiting gets a `RuntimeError`."""
         await super().aclose()
         await self._books.aclose()
 

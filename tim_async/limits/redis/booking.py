@@ -1,4 +1,4 @@
-"""The conversation with Redis: book slots, ask whether it is there, and tell whoever listens.
+"""The conversation with Redis: book slots, ask whether it is there, and inform the listeners.
 
 Strategy: every time in the scripts is Redis' own, in microseconds. What a process needs is the distance between that
 clock and its own monotonic one, which `Clock` takes from the replies themselves: so clocks may differ, and may be set.
@@ -158,7 +158,7 @@ class Books:
         processes: that share the budget.
         margin: the share of the limit that is used.
         prefix: of all keys.
-        timeout: seconds for one question.
+        timeout: seconds to wait for one answer.
 
     Attributes:
         without: the commands that cannot reach it.
@@ -217,7 +217,7 @@ class Books:
         return Booking(start / 1e6 + distance, slots, spacing, count, received - sent)
 
     def lost(self, command: object, trouble: Exception) -> None:
-        """A command can't reach Redis; the first one tells of it."""
+        """A command can't reach Redis; the first one reports it."""
         first = not self.without
         self.without.add(command)
         if first:
@@ -230,7 +230,7 @@ class Books:
             self._tell(words)
 
     def found(self, command: object) -> None:
-        """It can again; the last one tells of it."""
+        """It can again; the last one reports it."""
         self.without.discard(command)
         if not self.without:
             log.warning("the shared rate limit is back")

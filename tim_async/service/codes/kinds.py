@@ -26,7 +26,7 @@ class Action(enum.Enum):
     RETRY = "retry"
     """The same again, later; it costs an attempt."""
     RESIGN = "resign"
-    """Sign anew, once, then the same again."""
+    """Sign again, once, then make the same call."""
     PAUSE = "pause"
     """The lane waits (with `Code.wide`, all lanes), then the same again; it costs no attempt."""
     SPLIT = "split"
@@ -47,7 +47,7 @@ class Code(msgspec.Struct, frozen=True):
         wide: it concerns every command of the app, not only the one that was answered so.
         wait: seconds that at least must pass before another try.
         why: the reason for a verdict that needs one; empty for most.
-        by_name: it follows from the names in an item's argument alone, so whoever says the same is guilty of the same.
+        by_name: it follows from the names in an item's argument alone, so all items with the same argument are refused.
     """
 
     number: int

@@ -13,7 +13,7 @@ from tim_async.service.checks import prepare_attributes, prepare_names, prepare_
 from .base import Endpoint, reading
 from .bodies import to_accounts, user_attrs, user_tags
 from .push import TAGS_ADDED_MOST, TAGS_MOST
-from .readers import read_attrs, read_failures, read_tags
+from .readers import read_attrs, read_failures, read_raw_tags, read_tags
 
 __all__ = [
     "ALL_MEMBER_ADD_TAGS",
@@ -92,7 +92,7 @@ ALL_MEMBER_GET_TAGS: Endpoint[None, tuple[str, ...]] = Endpoint(
     summary="Read the tags of accounts.",
     gives="tuple[str, ...]",
     body=to_accounts,
-    decode=reading(wire.TagsReply, read_tags),
+    decode=reading(wire.TagsReply, read_tags, (wire.RawTagsReply, read_raw_tags)),
     silence_is_ok=False,
     writes=False,
     account_code=90001,

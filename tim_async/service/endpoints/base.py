@@ -24,11 +24,15 @@ __all__ = ["Answer", "Body", "Endpoint", "Errors", "InOrder", "Same", "Unreadabl
 A = TypeVar("A")
 V = TypeVar("V")
 R = TypeVar("R", bound=wire.Reply)
+Q = TypeVar("Q", bound=wire.Reply)
 
 Errors: TypeAlias = Mapping[str, tuple[int, str]]
 """Account -> (code, info); code 0 where the service names the account and gives no code."""
 Body: TypeAlias = Callable[[Sequence[str], Sequence[Any], Any], object]
 """(accounts, arguments, options) -> what is sent as JSON."""
+
+Reader: TypeAlias = Callable[[R], tuple[Mapping[str, Any] | None, Errors]]
+"""From a reply to the values of those that are fine, and the codes of those that are not."""
 
 # In a URL, which may be quoted, or bare: a usersig is base64 of zlib data, which begins with 78 9c or 78 da.
 _SIGNATURE = re.compile(
@@ -48,7 +52,6 @@ _FINAL = frozenset({Action.SPLIT, Action.STOP})
 # Words about parameters; of what is already so it says Friend_Exist, Already_Exist, Not_Friend.
 _DISLIKED = re.compile(r"illegal|invalid|param|format|missing|required|empty|too[ _]?long|sensitive", re.IGNORECASE)
 _BINDING = frozenset({"from_account", "group_id"})
-_NOBODY: frozenset[str] = frozenset()
 _ITEMS_MOST = 500  # that a call which is counted in items may hold, where we don't know how many it holds
 
 
@@ -278,19 +281,29 @@ def said(info: str | None) -> str:
     return _SIGNATURE.sub("[the rest held a signature]", info)
 
 
-def reading(reply: type[R], read: Callable[[R], tuple[Mapping[str, Any] | None, Errors]]) -> Callable[[bytes], Answer]:
-    """Make the decoder of a row from the struct of its reply and a reader."""
+def reading(
+    reply: type[R], read: Reader[R], quick: tuple[type[Q], Reader[Q]] | None = None
+) -> Callable[[bytes], Answer]:
+    """Make the decoder of a row.
+
+    Args:
+        reply: the struct of the page.
+        read: from a reply to its values and errors.
+        quick: a cheaper pair of both, which may refuse what the page does not promise as decoding does.
+    """
+    first, read_first = quick or (reply, read)
     # strict=False: the service has been seen to write numbers as strings.
-    decoder = msgspec.json.Decoder(reply, strict=False)
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(first, strict=False)
 
     def decode(body: bytes) -> Answer:
         try:
-            got, doubted = decoder.decode(body), _NOBODY
+            got = decoder.decode(body)
+            return Answer(got.ErrorCode, said(got.ErrorInfo), *read_first(got))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            got, doubted = mended(body, exc)
-        return Answer(got.ErrorCode, said(got.ErrorInfo), *read(got), doubted)
+            mended, doubted = mending(body, exc)
+        return Answer(mended.ErrorCode, said(mended.ErrorInfo), *read(mended), doubted)
 
-    def mended(body: bytes, why: Exception) -> tuple[R, frozenset[str]]:
+    def mending(body: bytes, why: Exception) -> tuple[R, frozenset[str]]:
         try:
             return mend(reply, body)
         except Odd:

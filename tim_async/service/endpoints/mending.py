@@ -93,7 +93,7 @@ def loose(body: bytes, put: Callable[[str], str] = str) -> dict[str, Any]:
         put: from each text in it to what is kept of it.
 
     Raises:
-        Odd: it is no JSON object.
+        Odd: it is not a JSON object.
     """
     text = body.decode("utf-8-sig", "replace")
 
@@ -248,7 +248,7 @@ def mend(reply: type[R], body: bytes) -> tuple[R, frozenset[str]]:
         none.
 
     Raises:
-        Odd: it is no JSON object with a readable ``ErrorCode``, or what is odd concerns all of it.
+        Odd: it is not a JSON object with a readable ``ErrorCode``, or what is odd concerns all of it.
     """
     data = loose(body)
     doubted: set[str] = set()

@@ -41,7 +41,7 @@ def decode_any(body: bytes) -> Answer:
     """The whole reply of a command that is not in the table.
 
     Raises:
-        Unreadable: it is no JSON object with an ``ErrorCode``.
+        Unreadable: it is not a JSON object with an ``ErrorCode``.
     """
     try:
         reply, fields = _REPLY.decode(body), _ANY.decode(body)
@@ -93,7 +93,7 @@ PUSH_REVOKE: Endpoint[Mapping[str, object], None] = Endpoint(
     method="revoke",
     path="timpush/revoke",
     page="https://trtc.io/document/60571",
-    summary="Stop a push task of the last 24 hours, and cover what it has shown.",
+    summary="Stop a push task of the last 24 hours, and replace the message that it has shown.",
     takes="the id of a push task",
     body=as_given,
     decode=reading(wire.Reply, read_done),

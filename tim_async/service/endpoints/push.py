@@ -12,7 +12,7 @@ from tim_async.service.checks import prepare_attributes, prepare_names, prepare_
 
 from .base import Endpoint, reading
 from .bodies import push_batch, to_accounts, user_attrs, user_tags, user_tags_replacing
-from .readers import read_attrs, read_failures, read_tags, read_task
+from .readers import read_attrs, read_failures, read_raw_tags, read_tags, read_task
 
 __all__ = [
     "PUSH_ADD_TAGS",
@@ -94,7 +94,7 @@ PUSH_ADD_TAGS: Endpoint[Sequence[str], None] = Endpoint(
     method="add_tags",
     path="timpush/add_tag",
     page="https://trtc.io/document/67821",
-    summary="Add tags to accounts, or put them in place of all that they have.",
+    summary="Add tags to accounts, or replace all that they have.",
     takes="account -> tags",
     body=user_tags_replacing,
     decode=reading(wire.ErrorListReply, read_failures),
@@ -114,7 +114,7 @@ PUSH_GET_TAGS: Endpoint[None, tuple[str, ...]] = Endpoint(
     summary="Read the tags of accounts.",
     gives="tuple[str, ...]",
     body=to_accounts,
-    decode=reading(wire.TagsReply, read_tags),
+    decode=reading(wire.TagsReply, read_tags, (wire.RawTagsReply, read_raw_tags)),
     silence_is_ok=False,
     writes=False,
     account_bytes=None,

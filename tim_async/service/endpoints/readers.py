@@ -27,6 +27,7 @@ __all__ = [
     "read_nothing",
     "read_presence",
     "read_profiles",
+    "read_raw_tags",
     "read_relations",
     "read_results",
     "read_rows",
@@ -61,17 +62,38 @@ def read_failures(reply: wire.ErrorListReply) -> tuple[None, Errors]:
     return None, _errors(reply)
 
 
-_shared_tags: dict[tuple[str, ...], tuple[str, ...]] = {}
-_MOST_SHARED = 10_000  # combinations; an app has at most 1,000 tags, and most accounts share a few combinations
+class _SharedTags(dict[bytes, tuple[str, ...]]):
+    """Tags as they stand in answers -> the same tuple for equal ones: of a million accounts 31 MB instead of 362.
+
+    Most accounts of an app share a few combinations, so that nearly all are found here, and need not be read at all.
+    """
+
+    def __missing__(self, raw: bytes) -> tuple[str, ...]:
+        if len(self) >= _MOST_SHARED:
+            self.clear()
+        tags = self[raw] = _TAGS.decode(raw) or ()
+        return tags
+
+
+_MOST_SHARED = 10_000  # combinations; an app has at most 1,000 tags
+_TAGS = msgspec.json.Decoder(tuple[str, ...] | None)
+_shared_tags = _SharedTags()
 
 
 def read_tags(reply: wire.TagsReply) -> tuple[Values[tuple[str, ...]], Errors]:
-    """Tags; the same tuple for equal ones: of a million accounts' tags 31 MB are kept instead of 362."""
-    if len(_shared_tags) >= _MOST_SHARED:
-        _shared_tags.clear()
-    share = _shared_tags.setdefault
+    """Tags."""
     rows = reply.UserTags or ()
-    values = [share(tags := row.Tags or (), tags) for row in rows]
+    return InOrder([row.To_Account for row in rows], [row.Tags or () for row in rows]), _errors(reply)
+
+
+def read_raw_tags(reply: wire.RawTagsReply) -> tuple[Values[tuple[str, ...]], Errors]:
+    """Tags, most of which are known.
+
+    Raises:
+        msgspec.DecodeError: some are not what the page promises.
+    """
+    rows = reply.UserTags or ()
+    values = list(map(_shared_tags.__getitem__, map(bytes, [row.Tags for row in rows])))
     return InOrder([row.To_Account for row in rows], values), _errors(reply)
 
 
