@@ -208,11 +208,21 @@ def spoiled(path: Path) -> None:
         file.write(b"\xff" * 8)
 
 
+def miscounted(path: Path) -> None:
+    """A free page that is none: nothing that is read comes by it."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.seek(36)
+        file.write((1).to_bytes(4, "big"))
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "-wal beside it is missing": without_beside,
     "commits are missing, which stand in it.job-wal": lambda path: wal(path).unlink(),
     "is only a part of its journal": lambda path: cut(wal(path), 0.5),
     "is damaged, or only a part of a journal: ": spoiled,  # SQLite's words depend on which page it reads first
+    "is damaged, or only a part of a journal: *** in database main ***": miscounted,
     "damaged, or only a part": half_without_wal,
     "is no journal of tim-async, or only a part of one": lambda path: cut(path, 0.001),
     "is no journal": lambda path: path.write_bytes(b"account\nu1\n" * 100),

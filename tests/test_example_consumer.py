@@ -157,7 +157,7 @@ def prove(*arguments: str, program: str = "prove.py", **environment: str) -> "su
 def test_whatever_is_killed_no_event_is_lost_and_the_dead_letters_are_the_accounts_that_never_were(
     broker: str, victim: str
 ) -> None:
-    run = prove("--broker", broker, "--kill", victim, "--users", "300")
+    run = prove("--broker", broker, "--kill", victim)
     assert (run.returncode, run.stderr) == (0, "")
     assert "seed 1: right" in run.stdout
 
