@@ -59,6 +59,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """A process of pytest-xdist has ten seconds to end, and is killed with what it knows if it is slower than that."""
+    if (measured := Coverage.current()) is not None:
+        measured.save()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Thousands of runs through lines that other tests run too take three times as long where somebody counts lines."""
