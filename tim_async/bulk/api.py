@@ -54,7 +54,7 @@ async def run(
 
     With a journal a run can be stopped or killed at any moment: the same call with the same journal resumes it. Rows
     that may have been sent are sent again first, and their answers are judged as those to a repeat; what must not be
-    sent twice is not, and ends `Unknown`. If all rows are done already, nothing is sent.
+    sent twice is not, and ends `Unknown`. If all rows are done already, nothing is sent, and the start does not count.
 
         async with Client.from_env() as tim:
             with AccountFile("users.csv", column="account") as users:

@@ -169,6 +169,7 @@ class Running:
         await asyncio.to_thread(self._recall, opened, planned)
         if self._finals == source.count:
             self._progress.unread = False
+            recorder.had_nothing_to_do = self._finals > 0  # a journal of no rows may have no other start
             return
         await asyncio.sleep(opened.pause)
         recorder.reopen(planned.again, again=True)

@@ -26,6 +26,7 @@ from .eyes import Eyes
 from .guards import most_failures
 from .outcomes import Outcomes, is_standard
 from .stopping import Stop
+from .telling import tell
 
 if TYPE_CHECKING:
     from tim_async.bulk.files import AccountFile
@@ -152,6 +153,9 @@ class Carrying:
         except JournalRested as exc:
             raise JournalRested(f"{exc}; if you want that, add --yes") from None
         end = Ending(report, self._display.progress, stop.signal, self._journal.path)
+        # Without it the sum of what an earlier start did would look like that of this one, also to who wants quiet.
+        if report is not None and (line := self._journal.nothing_to_send(resumes=self._options.resumes)):
+            tell(line)
         tell_end(end, self._outcomes)
         if self._sink is None and report is not None and self._tells and not report.resumable:
             with self._outcomes.whole() as sink:

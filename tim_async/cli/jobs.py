@@ -98,6 +98,7 @@ def _options(standing: Standing, memo: _Memo, journal: str, said: dict[str, Any]
         ),
         encoding=memo.encoding,
         journal=journal,
+        resumes=True,
         force=said["force"],
         tells_outcomes=to is not None,
         yes=said["yes"],

@@ -110,6 +110,23 @@ class Journal:
         """Whether an earlier start wrote its outcomes there: they come once more, with all others."""
         return to is not None and self.found is not None and self.found.memo.get("to") == str(Path(to).absolute())
 
+    def nothing_to_send(self, *, resumes: bool) -> str:
+        """That all was done before, and how it is done again; empty if it was not.
+
+        Args:
+            resumes: somebody asked for this journal, and not for the command.
+        """
+        found = self.found
+        if found is None or not found.finished:
+            return ""
+        at = max(filter(None, (found.last_commit, *(start.ended for start in found.starts))), default=None)
+        when = "" if at is None else f" on {moment(at)}"
+        if resumes:
+            again = "a job that is done is not resumed; to do it again: its first command with --journal NEW.job"
+        else:
+            again = "to do it again: --journal NEW.job, or remove that file"
+        return f"nothing was sent: {in_a_shell(found.path)} says that this was done{when}; {again}"
+
     def leave(self) -> None:
         """Nothing was sent: a copy of the input that was made for it would bar the right one, when it comes."""
         if self.copy is not None and self.path is not None and not self._had_copy and not self.path.exists():

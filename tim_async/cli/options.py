@@ -101,6 +101,8 @@ class Options(NamedTuple):
     journal: str | None = None
     """None: beside the file, for what writes."""
     no_journal: bool = False
+    resumes: bool = False
+    """Whether it was asked for by its journal, and not by the command."""
     tells_outcomes: bool = True
     """False: they stay in the journal."""
     yes: bool = False
@@ -165,8 +167,8 @@ JOURNAL: tuple[click.Option, ...] = (
         ["--journal"],
         metavar="FILE",
         help="A file that records what became of each row, so that the command can be stopped or killed; tim-async "
-        "resume FILE or the same command again goes on. On a local disk.  [default: beside the file that is read, for "
-        "commands that write]",
+        "resume FILE or the same command again goes on; where it says that all is done, nothing is sent. On a local "
+        "disk.  [default: beside the file that is read, for commands that write]",
     ),
     click.Option(["--no-journal"], is_flag=True, help="Keep none: after a stop it is not known what was done."),
     click.Option(

@@ -75,6 +75,8 @@ class Recorder:
         """Whether a call was to be sent."""
         self.failure: Exception | None = None
         """Why it cannot be written any more."""
+        self.had_nothing_to_do = False
+        """Whether all rows were done when it started: then the start does not count."""
 
     def reopen(self, places: Sequence[int], *, again: bool) -> None:
         """These rows are to be sent, though they stand below what was promised before.
@@ -231,7 +233,10 @@ class Recorder:
         whole = False
         try:
             self._write()
-            self._store.end(how)
+            if self.had_nothing_to_do:
+                self._store.forget_start()
+            else:
+                self._store.end(how)
             whole = True
         except JournalError as exc:
             self.failure = exc

@@ -267,6 +267,16 @@ class Store:
             database.execute("UPDATE starts SET ended = ?, how = ? WHERE ended IS NULL", (time.time(), how))
         self._settle_down()
 
+    def forget_start(self) -> None:
+        """The run had nothing to do: what the journal tells of the last start that did something stays as it is.
+
+        Raises:
+            JournalFull: it cannot be written.
+        """
+        with self._transaction() as database:
+            database.execute("DELETE FROM starts WHERE ended IS NULL")
+        self._settle_down()
+
     def _settle_down(self) -> None:
         """Bring all that is in the WAL into the file."""
         with self._told():
