@@ -2,9 +2,11 @@
 
 import asyncio
 import csv
+import json
 import os
 import signal
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from box import at_a_terminal, connection, emulator_apart, lines, running, start
 
 from tim_async import Client, bulk
 from tim_async.bulk.journal.lock import Lock
+from tim_async.bulk.standing import standing_of
 from tim_async.cli.app import run
 from tim_async.emulator import DEMO_KEY, Emulator
 
@@ -139,6 +142,58 @@ def test_with_a_wrong_key_it_is_3_and_with_the_right_one_it_goes_on(
     assert len(emulator.accounts) == 0
 
 
+@pytest.mark.parametrize("look", [(), ("--quiet",), ("--json",)])
+def test_what_was_done_before_is_not_sent_again_and_that_is_told(
+    emulator: Emulator,
+    options: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    look: tuple[str, ...],
+) -> None:
+    path = tmp_path / "big.csv"
+    path.write_text("u1\nu2\n")
+    importing = ["accounts", "import-many", "--from", str(path), *options, *look]
+    assert run(importing) == 0
+    assert "nothing was sent" not in capsys.readouterr().err
+    emulator.accounts.clear()
+    job, calls = f"{path}.accounts-import_many.job", len(emulator.books.calls)
+    before = standing_of(job)
+    ended = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(before.starts[0].ended))
+    done = f"nothing was sent: {os.path.relpath(job)} says that this was done on {ended}; "
+    for words, again in (
+        (importing, "to do it again: --journal NEW.job, or remove that file"),
+        (
+            ["resume", job, *key(tmp_path), *look],
+            "a job that is done is not resumed; to do it again: its first command with --journal NEW.job",
+        ),
+    ):
+        assert run(words) == 0
+        told = capsys.readouterr().err.splitlines()[-2:]
+        if "--json" in look:
+            assert json.loads(told[0]) == {"event": "told", "text": done + again}
+        else:
+            assert told == [done + again, "2 rows: 2 Ok"]
+    assert standing_of(job) == before
+    assert (len(emulator.books.calls), len(emulator.accounts)) == (calls, 0)
+    assert run([*importing, "--journal", str(tmp_path / "new.job")]) == 0
+    Path(job).unlink()
+    assert run(importing) == 0
+    assert "nothing was sent" not in capsys.readouterr().err
+    assert len(emulator.books.calls) == calls + 2
+
+
+def test_a_job_that_failed_and_one_of_no_rows_tell_the_same_when_they_are_done(
+    emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, rows, code in (("nobody", "nobody\n", 1), ("empty", "", 0)):
+        path = tmp_path / name
+        path.write_text(rows)
+        for told in (False, True):
+            assert run([*DELETE[:2], "--yes", "--from", str(path), *options]) == code
+            assert ("nothing was sent: " in capsys.readouterr().err) == told
+    assert len(emulator.books.calls) == 1
+
+
 def test_a_journal_in_the_hands_of_another_process_is_75(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,10 +301,26 @@ def test_a_journal_of_a_program_is_told_but_only_the_program_goes_on(
         assert "; done " in lines_told[1]
         assert not [line for line in lines_told if "go on" in line]
     assert run(["resume", str(tmp_path / "it.job"), *key(tmp_path)]) == 2
-    assert run(["job", str(tmp_path / "it.job"), "--outcomes", str(tmp_path / "out")]) == 2
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.endswith("was not made by this command line: its own program goes on with it")
-    assert second.endswith("only the program that gave them can go on")
+    assert capsys.readouterr().err.endswith("was not made by this command line: its own program goes on with it\n")
+
+
+def test_what_a_journal_of_a_program_knows_is_written_by_that_program(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(by_a_program(emulator, tmp_path))
+    by_itself = "tim_async.bulk.{}(bulk.Known(journal), source, stream)"
+    once = ", where they could be read only once: nobody can write it now"
+    for name, option, who in (
+        ("it", "--outcomes", f": that program writes it with {by_itself.format('export_outcomes')}"),
+        ("it", "--failures", f": that program writes it with {by_itself.format('export_failures')}"),
+        ("all", "--failures", once),
+    ):
+        assert run(["job", str(tmp_path / f"{name}.job"), option, str(tmp_path / "out")]) == 2
+        told = f"tim-async: {option} needs the accounts again, and those of {name}.job came from a program{who}\n"
+        assert capsys.readouterr().err == told
+    assert not (tmp_path / "out").exists()
+    with (tmp_path / "out").open("wb") as stream:
+        assert bulk.export_outcomes(bulk.Known(tmp_path / "it.job"), bulk.ItemSource(["u1"]), stream) == 1
 
 
 def test_a_killed_job_says_when_it_was_last_heard_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tim_async.bulk.report import counted
+from tim_async.bulk.rows import InputError
 
 from .options import format_option
 from .outcomes import Outcomes, is_output, is_standard
 from .telling import tell
 
 if TYPE_CHECKING:
-    from tim_async.bulk.standing import Known
+    from tim_async.bulk.standing import Known, Standing
     from tim_async.bulk.writing import Format, Sink
 
 __all__ = ["EXPORTS", "Exports", "check_places"]
@@ -75,10 +76,21 @@ def _export(known: Known, option: str, to: str, write: Callable[[Any, Sink], int
     from tim_async.bulk.opening import open_source
 
     description = known.standing.source["description"]
+    if not description:
+        raise InputError(_by_a_program(known.standing, option))
     place = Outcomes(to, str(description.get("path", "-")), force=False, option=option)
     with open_source(description) as source, place.whole() as sink:
         count = write(source, sink)
     tell(f"{'standard output' if is_output(to) else Path(to).name}: {counted(count)}")
+
+
+def _by_a_program(standing: Standing, option: str) -> str:
+    """Why it cannot be written here, and who can."""
+    told = f"{option} needs the accounts again, and those of {standing.path.name} came from a program"
+    if standing.job.digest is None:
+        return f"{told}, where they could be read only once: nobody can write it now"
+    write = "export_outcomes" if option == _OUTCOMES else "export_failures"
+    return f"{told}: that program writes it with tim_async.bulk.{write}(bulk.Known(journal), source, stream)"
 
 
 def check_places(places: Mapping[str, str]) -> bool:
