@@ -2,8 +2,11 @@
 
 import http.client
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -23,15 +26,31 @@ def test_it_says_where_it_listens_and_ends_well_with_a_signal(number: int) -> No
             asking.request("GET", "/emulator/statistics")
             assert json.load(asking.getresponse()) == {}
         process.send_signal(number)
+        rest, _ = process.communicate()
+    assert (process.returncode, rest) == (0, b"")
+
+
+def test_what_it_tells_can_be_pasted_into_a_shell_where_every_command_then_calls_it() -> None:
+    with start("emulator", "--port", "0") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().decode().split()[-1]
+        told = [process.stderr.readline().decode() for _ in range(3)]
+        assert told[2] == f"export TIM_BASE_URL={url}\n"
+        command = f'{"".join(told)}echo Mary | "$0" -m tim_async accounts import-many --from - --quiet'
+        done = subprocess.run(
+            ["sh", "-c", command, sys.executable], env={"PATH": os.environ["PATH"]}, capture_output=True, check=False
+        )
+        process.send_signal(signal.SIGTERM)
         assert process.communicate() == (b"", b"")
-    assert process.returncode == 0
+    assert (done.returncode, done.stderr) == (0, b"1 row: 1 Ok\n")
 
 
 def test_it_ends_with_the_program_that_started_it() -> None:
     with start("emulator", "--port", "0", "--until-eof") as process:
         assert process.stdout is not None
         process.stdout.readline()
-        process.communicate()
+        assert process.communicate() == (b"", b"")
     assert process.returncode == 0
 
 

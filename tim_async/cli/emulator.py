@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import shlex
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +16,18 @@ from tim_async.bulk.reading import InputError
 
 from .options import seconds
 
+if TYPE_CHECKING:
+    from tim_async.emulator import Emulator
+
 __all__ = ["emulator"]
+
+
+def _exports(box: Emulator, url: str) -> Iterator[str]:
+    """What a shell is told so that every command calls the emulator. The key is public."""
+    from tim_async.emulator import DEMO_KEY
+
+    found = {"TIM_SDK_APP_ID": str(box.sdk_app_id), "TIM_SECRET_KEY": DEMO_KEY, "TIM_BASE_URL": url}
+    return (f"export {name}={shlex.quote(value)}" for name, value in found.items())
 
 
 @click.command()
@@ -29,7 +43,8 @@ def emulator(host: str, port: int, latency: float, jitter: float, rate: float | 
     """Run the service in a box until Ctrl-C.
 
     It speaks the REST API with its state in memory, and judges the rate limit. The app is 1400000000, the administrator
-    is "administrator", and the key is the one that Tencent prints in the README of its UserSig generators.
+    is "administrator", and the key is the one that Tencent prints in the README of its UserSig generators. Three lines
+    on standard error set them, and the address, in the shell of whoever pastes them there.
     """
     import asyncio
 
@@ -37,7 +52,13 @@ def emulator(host: str, port: int, latency: float, jitter: float, rate: float | 
 
     async def until_stopped(box: Emulator) -> None:
         loop = asyncio.get_running_loop()
-        serving = asyncio.ensure_future(serve(box, lambda url: click.echo(f"listening on {url}")))
+
+        def tell_where(url: str) -> None:
+            click.echo(f"listening on {url}")
+            if not until_eof:  # else the program that started us knows, and shares its standard error with us
+                click.echo("\n".join(_exports(box, url)), err=True)
+
+        serving = asyncio.ensure_future(serve(box, tell_where))
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, serving.cancel)
         if until_eof:
