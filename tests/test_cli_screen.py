@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import signal
 import sys
 import termios
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 from box import AT_A_TERMINAL, connection, emulator_apart, rest_of, running_process, table
 from hypothesis import given
 from hypothesis import strategies as st
+from ports import free_port
 from rich.cells import cell_len
 from rich.console import Console
 
-from tim_async import LaneEvent, LaneSlowed, PauseBegun, PauseEnded, RedisBack
+from tim_async import CallEvent, LaneEvent, LaneSlowed, PauseBegun, PauseEnded, RedisBack
 from tim_async.bulk.report import Progress
 from tim_async.bulk.writing import Record
 from tim_async.cli.display import Display, Drawn, Told, view_of
@@ -67,6 +69,8 @@ def statistics(**changed: object) -> LaneStatistics:
         ({"limit": 30.0, "slowed": "too many calls"}, "of 30 calls/s (usually 100)"),
         ({"slowed": "too many calls"}, "slower than the limit for some seconds: too many calls"),
         ({"pause": "locked", "pause_left": 61.0}, "paused for 1:01 min more: locked"),
+        ({"silence": ""}, "    no useful answer yet, and it stops after 120 s without one\n"),
+        ({"silence": "no route"}, "no useful answer yet, and it stops after 120 s without one\n    no route\n"),
         ({"stopping": True, "in_flight": 3}, "stopping: 3 calls are still out (Ctrl-C again: do not wait)"),
         ({"stopping": True, "in_flight": 1}, "stopping: 1 call is still out"),
         ({"total": 0, "counts": {"Ok": 0, "Rejected": 0, "Unknown": 0, "NotSent": 0}, "limit": 0.0}, "0/0   100 %"),
@@ -88,6 +92,14 @@ def test_the_commonest_failure_is_told_in_words_with_rows_everywhere() -> None:
     assert as_json(changed)["commonest_failure"] == {"code": 70107, "reason": "the account does not exist", "count": 1}
     assert (as_json(moment())["commonest_failure"], as_json(moment())["seconds_left"]) == (None, 569.0)
     assert as_json(changed)["seconds_left"] is None
+
+
+def test_that_no_answer_came_is_told_in_a_log_and_to_a_program_but_for_pauses() -> None:
+    words = "no useful answer yet, and it stops after 120 s without one: no route"
+    silent = moment(left=None, silence="no route")
+    assert in_one_line(silent).endswith(f", {words}")
+    assert (as_json(silent)["silence"], as_json(moment())["silence"]) == (words, None)
+    assert words not in in_one_line(silent._replace(pause="locked", pause_left=1.0))
 
 
 @given(columns=st.integers(45, 200), reason=st.text(max_size=120), stopping=st.booleans())
@@ -135,6 +147,30 @@ def test_the_eyes_remember_pauses_limits_and_repeats() -> None:
     eyes(LaneEvent(PATH, statistics()))
     eyes(RedisBack(1.0))
     assert (eyes.slowed, eyes.repeated, eyes.rate, eyes.in_flight) == ("", 2, 50.0, 3)
+
+
+def call(error: str, **kinds: int) -> CallEvent:
+    return CallEvent(PATH, 2, 1, 0.1, 0.0, None, error and f"{PATH}: {error}", kinds=kinds)
+
+
+def test_no_time_is_left_and_the_failure_is_told_until_an_answer_was_of_use() -> None:
+    eyes = Eyes(100.0)
+    display = Display("delete", 1000, 100, eyes, None)
+
+    def shown() -> tuple[str | None, float | None]:
+        return display.moment().silence, display.moment().left
+
+    assert shown() == (None, None)
+    eyes(LaneEvent(PATH, statistics()))
+    assert shown() == ("", None)
+    eyes(call("no route", again=2))
+    assert shown() == ("no route", None)
+    eyes(call("", again=2))  # every account was told to come again
+    assert shown() == ("", None)
+    eyes(call("", again=1, Rejected=1))
+    assert shown() == (None, 0.1)
+    eyes(call("no route", again=2))  # that may pass: the service is there
+    assert shown() == (None, 0.1)
 
 
 def told_of(view: Told | Drawn, seconds: list[float], pause: float = 0.0) -> Display:
@@ -229,6 +265,27 @@ def test_after_ctrl_z_it_goes_on_below(emulator: Emulator, tmp_path: Path) -> No
     assert process.returncode == 0
     assert seen.count(b"delete   ") > drawn
     assert b"6,000 rows: 6,000 Ok" in seen
+
+
+def test_where_nobody_listens_that_is_seen_at_once_and_no_time_that_is_left(emulator: Emulator, tmp_path: Path) -> None:
+    source = table(tmp_path, emulator, 3000)
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    host = f"127.0.0.1:{free_port()}"
+    arguments = ["push", "get-tags", "--column", "account", *connection(emulator, tmp_path), *source]
+    command = [sys.executable, "-c", AT_A_TERMINAL, *arguments, "--base-url", f"http://{host}", "--to", os.devnull]
+    with running_process(command, theirs) as process:
+        os.close(theirs)
+        told = f"no useful answer yet, and it stops after 120 s without one\r\n    cannot connect to {host}: ".encode()
+        seen = b""
+        while told not in seen:
+            seen += os.read(ours, 10_000)
+        process.send_signal(signal.SIGINT)
+        seen += rest_of(ours)
+    os.close(ours)
+    assert process.returncode == 130
+    assert b"get_tags   0/3,000   0 %" in seen
+    assert b" left" not in seen
 
 
 # Starts a command in the foreground, waits until it is stopped, says so, and lets it go on.

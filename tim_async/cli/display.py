@@ -203,15 +203,21 @@ class Display:
             rate=eyes.rate,
             limit=eyes.limit,
             full_limit=eyes.full_limit,
-            left=self._pace.left(self._total - tally.done, most),
+            # Nobody knows how fast a service is that has not answered.
+            left=self._pace.left(self._total - tally.done, most) if eyes.answered else None,
             repeated=eyes.repeated,
             pause=eyes.pause,
             pause_left=eyes.pause_left,
             paused=eyes.paused,
             slowed=eyes.slowed,
             in_flight=eyes.in_flight,
+            silence=self._silence(),
             stopping=self._stopping(),
         )
+
+    def _silence(self) -> str | None:
+        eyes = self._eyes
+        return eyes.error if not eyes.answered and (eyes.error or eyes.in_flight) else None
 
     def _sleep(self, view: Drawn) -> None:
         """Ctrl-Z: leave the terminal in order, stop as everything does, and begin on a fresh line afterwards."""

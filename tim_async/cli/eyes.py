@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tim_async.dispatch.events import Event, LaneEvent, LaneSlowed, PauseBegun, PauseEnded, Watcher
+from tim_async.dispatch.events import CallEvent, Event, LaneEvent, LaneSlowed, PauseBegun, PauseEnded, Watcher
 
 __all__ = ["Eyes"]
 
@@ -20,7 +20,7 @@ class Eyes(Watcher):
         clock: seconds.
     """
 
-    wants = (LaneEvent, PauseBegun, PauseEnded, LaneSlowed)
+    wants = (CallEvent, LaneEvent, PauseBegun, PauseEnded, LaneSlowed)
 
     def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -40,6 +40,10 @@ class Eyes(Watcher):
         """Calls that are out."""
         self.slowed = ""
         """Why it goes slower than the limit."""
+        self.answered = False
+        """Whether any call was of use."""
+        self.error = ""
+        """What was wrong with the last call, while none was of use; empty if nothing was."""
 
     @property
     def pause_left(self) -> float:
@@ -48,6 +52,9 @@ class Eyes(Watcher):
 
     def __call__(self, event: Event, /) -> None:  # noqa: D102 - inherited
         match event:
+            case CallEvent(path=path, kinds=kinds, error=error) if not self.answered:
+                self.answered = bool(kinds.get("Ok") or kinds.get("Rejected"))
+                self.error = "" if self.answered else error.removeprefix(f"{path}: ")
             case LaneEvent(statistics=told):
                 self.rate, self.repeated, self.in_flight = told.calls_per_second, told.retries, told.in_flight
                 self.full_limit, self.limit = told.limit, told.limit * told.share

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from tim_async.bulk.report import Trouble
+from tim_async.lane.waiting import SILENCE_MOST
 from tim_async.printable import one_line
 
 __all__ = ["Moment", "Pace", "as_json", "in_one_line", "length", "screen"]
@@ -18,6 +19,7 @@ _ENOUGH = 2.0  # seconds after which it says something
 _ASLEEP = 5.0  # seconds between two looks: nobody ran in between
 _INDENT = 4
 _GAP = "   "
+_SILENT = f"no useful answer yet, and it stops after {SILENCE_MOST:.0f} s without one"
 
 
 class Moment(NamedTuple):
@@ -49,6 +51,9 @@ class Moment(NamedTuple):
     """Why it goes slower than the limit; empty if it does not."""
     in_flight: int = 0
     """Calls that are out."""
+    silence: str | None = None
+    """What was wrong with the last call, while calls are out and no answer was of use; empty where none has ended yet.
+    None where there is nothing to be told of that."""
     stopping: bool = False
     """Whether somebody wants it to end."""
 
@@ -113,6 +118,8 @@ def screen(moment: Moment, columns: int) -> list[str]:
         lines.append(" " * _INDENT + f"stopping: {calls} still out (Ctrl-C again: do not wait)")
     elif moment.pause:
         lines.append(" " * _INDENT + f"paused for {length(moment.pause_left)} more: {moment.pause}")
+    elif moment.silence is not None:
+        lines += [" " * _INDENT + words for words in (_SILENT, moment.silence) if words]
     elif moment.slowed:
         lines.append(" " * _INDENT + f"slower than the limit for some seconds: {moment.slowed}")
     if moment.trouble is not None:
@@ -130,6 +137,8 @@ def in_one_line(moment: Moment) -> str:
     parts += [_left(moment), *_kinds(moment)]
     if moment.pause:
         parts.append(f"paused for {length(moment.pause_left)} more: {moment.pause}")
+    elif moment.silence is not None:
+        parts.append(_silence(moment.silence))
     if moment.trouble is not None:
         parts.append(f"mostly {moment.trouble}")
     return ", ".join(part for part in parts if part)
@@ -151,7 +160,12 @@ def as_json(moment: Moment) -> dict[str, Any]:
         "paused": moment.pause or None,
         "seconds_paused": round(moment.paused, 1),
         "commonest_failure": common,
+        "silence": None if moment.silence is None else _silence(moment.silence),
     }
+
+
+def _silence(why: str) -> str:
+    return f"{_SILENT}: {why}" if why else _SILENT
 
 
 def _percent(moment: Moment) -> str:
