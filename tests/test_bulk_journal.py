@@ -200,10 +200,9 @@ async def test_a_list_that_grows_while_it_is_sent_leaves_a_journal_that_can_be_r
 class Table:
     """A source of a program's own."""
 
-    fingerprint = Fingerprint(3, "the table")
-    count = 3
-
     def __init__(self, **told: Any) -> None:
+        self.fingerprint = Fingerprint(3, "the table")
+        self.count = 3
         self.name = told.get("name", "users")
         self.description = told.get("description", {})
         self.columns = told.get("columns", ())
