@@ -8,12 +8,16 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import pytest
+
 from tim_async.emulator import DEMO_KEY, Emulator
+
+TICK = 0.02  # seconds between two looks
 
 
 class Server(Protocol):
@@ -49,6 +53,28 @@ def running(server: S) -> Generator[S, None, None]:
     finally:
         loops[0].call_soon_threadsafe(stop.set)
         thread.join()
+
+
+def emulator_apart(latency: float = 0.0) -> Any:
+    """The fixture of an emulator in a thread, under the name that it is given.
+
+    Args:
+        latency: of its answers, seconds.
+    """
+
+    @pytest.fixture
+    def emulator() -> Iterator[Emulator]:
+        with running(Emulator(latency=latency)) as served:
+            yield served
+
+    return emulator
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait until something has happened elsewhere, of which nobody tells; whoever asks without end holds it up."""
+    nobody_tells = threading.Event()
+    while not happened():
+        nobody_tells.wait(TICK)
 
 
 def connection(server: Server, folder: Path) -> list[str]:

@@ -15,10 +15,13 @@ What helps a test stands beside this file, each with its own words at its head:
 """
 
 import asyncio
+import gc
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +29,9 @@ import aioresponses.core
 import pytest
 import thorough
 from aiohttp import ClientResponse
+from box import connection
+from coverage import Coverage
+from coverage.exceptions import CoverageWarning
 from servers import Puppet, client_of
 from virtual_time import PatientLoop, VirtualLoop
 
@@ -40,8 +46,39 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all tests are collected: nothing of what is made for them is garbage
     thorough.load()
     config.addinivalue_line("markers", "clock(name): the loop's clock: real, patient or virtual (virtual_time.py)")
+    config.addinivalue_line("markers", "uncounted: the gate does not count what it runs: plainer tests run it too")
+
+
+def pytest_collection_finish() -> None:
+    """The collected tests stay to the end; without them every look for garbage takes a quarter of its time."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """A process of pytest-xdist has ten seconds to end, and is killed with what it knows if it is slower than that."""
+    if (measured := Coverage.current()) is not None:
+        measured.save()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Thousands of runs through lines that other tests run too take three times as long where somebody counts lines."""
+    measured = Coverage.current()
+    if measured is None or item.get_closest_marker("uncounted") is None:
+        return (yield)
+    measured.stop()
+    try:
+        return (yield)
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CoverageWarning)  # of modules that were imported before: they were counted
+            measured.start()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -86,6 +123,26 @@ def fake_replies() -> Iterator[aioresponses.aioresponses]:
         yield fake
 
 
+MEASURING = "COVERAGE_PROCESS_CONFIG"
+MEASURED = os.environ.get(MEASURING)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_processes() -> Iterator[None]:
+    """What tests start begins quicker: nobody counts its lines, and it reads no roots of trust, for it calls nobody."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(MEASURING, raising=False)
+        patch.setenv("SSL_CERT_FILE", os.devnull)
+        yield
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate counts the lines that processes of this test run: for lines that no test runs in its own process."""
+    if MEASURED is not None:
+        monkeypatch.setenv(MEASURING, MEASURED)
+
+
 @pytest.fixture
 async def _no_task_left() -> AsyncIterator[None]:
     yield
@@ -107,6 +164,12 @@ async def emulator() -> AsyncIterator[Emulator]:
     """The service in a box, empty."""
     async with Emulator(seed=1) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def options(emulator: Emulator, tmp_path: Path) -> list[str]:
+    """Those with which a command line reaches the emulator of the test, which is one apart (box.py)."""
+    return connection(emulator, tmp_path)
 
 
 @pytest.fixture

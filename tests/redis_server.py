@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,9 +65,11 @@ class RedisServer:
         ]
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(command, cwd=self._folder.name, stdout=quiet, stderr=quiet)
+        nobody_tells = threading.Event()
         while not self._answers():
             if self._process.poll() is not None:
                 raise RuntimeError(f"no server on port {self.port}")
+            nobody_tells.wait(0.005)
 
     def _answers(self) -> bool:
         try:

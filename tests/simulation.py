@@ -473,17 +473,9 @@ class World:
 
     def look(self) -> None:
         """Every outcome that has come is the truth."""
-        for owner in self.owners:
+        for owner in [owner for owner, places in self._open.items() if places]:
             if isinstance(owner, StreamOwner):
-                while owner.outcomes:
-                    outcome = owner.outcomes.popleft()
-                    account = self.places[owner, outcome.index].account
-                    assert outcome.account == account
-                    if self.endpoint.writes:
-                        before = self.handed_over.get((owner, account), -1)
-                        assert before < outcome.index, "outcomes of one account in the order of its writes"
-                        self.handed_over[owner, account] = outcome.index
-                    self._settled(owner, outcome.index, outcome)
+                self._look_at_stream(owner)
                 continue
             for place in list(self._open[owner]):
                 if isinstance(place, Asker):
@@ -493,12 +485,23 @@ class World:
                     value = owner.values[place]
                     settled = not isinstance(value, Item | Bundle)
                 if settled:
-                    del self._open[owner][place]
                     self._settled(owner, place, outcome_of(value, 0, ""))
+
+    def _look_at_stream(self, owner: StreamOwner) -> None:
+        while owner.outcomes:
+            outcome = owner.outcomes.popleft()
+            account = self.places[owner, outcome.index].account
+            assert outcome.account == account
+            if self.endpoint.writes:
+                before = self.handed_over.get((owner, account), -1)
+                assert before < outcome.index, "outcomes of one account in the order of its writes"
+                self.handed_over[owner, account] = outcome.index
+            self._settled(owner, outcome.index, outcome)
 
     def _settled(self, owner: Owner, index: Any, outcome: Ok[Any] | Rejected | Unknown | NotSent) -> None:
         assert (owner, index) not in self.outcomes, "one outcome for every place"
         self.outcomes[owner, index] = outcome
+        del self._open[owner][index]
         origin = self.places[owner, index].origin
         truth = Truth(-1) if origin is None else self.truths[origin]
         if origin is not None and isinstance(outcome, Unknown) and self._flies(origin):
@@ -531,6 +534,7 @@ class World:
         self.look()
         self.check_outcomes()
         assert self.outcomes.keys() == self.places.keys()
+        assert not any(owner.outcomes for owner in self.owners if isinstance(owner, StreamOwner)), "one outcome each"
         for owner in self.owners:
             self.finish(owner)
         lane = self.lane

@@ -103,6 +103,7 @@ def test_the_only_one_whom_a_whole_no_does_not_name_is_asked_alone_for_the_named
     assert codes(owner) == [("Ok", None), ("Rejected", 90048), ("Ok", None)]
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("in_flight", [1, 8, 128])
 def test_ten_thousand_guilty_items_end_after_a_few_hundred_calls(in_flight: int) -> None:
     lane = lane_of(PUSH_SET_ATTRIBUTES)

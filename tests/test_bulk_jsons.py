@@ -135,6 +135,7 @@ def test_an_array_in_one_endless_line_comes_in_parts() -> None:
         assert [row.account for row in array_rows(parts, name="")] == names
 
 
+@pytest.mark.uncounted
 @given(
     st.lists(st.text(max_size=5) | st.fixed_dictionaries({"account": st.text(max_size=5)}), min_size=1),
     st.sampled_from([None, 0, 2]),

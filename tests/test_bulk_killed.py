@@ -3,20 +3,23 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from box import running
+from box import emulator_apart, running
+from doomed import main as resume
 
 from tim_async import bulk
+from tim_async.bulk import JournalError
 from tim_async.emulator import Emulator
 
 DOOMED = Path(__file__).with_name("doomed.py")
@@ -67,12 +70,10 @@ class Job:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.02)) as emulator:
-        yield emulator
+emulator = emulator_apart(latency=0.02)
 
 
+@pytest.mark.usefixtures("counted")
 def test_what_was_deleted_before_a_kill_is_deleted_and_every_row_has_one_outcome(
     emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -207,11 +208,21 @@ def spoiled(path: Path) -> None:
         file.write(b"\xff" * 8)
 
 
+def miscounted(path: Path) -> None:
+    """A free page that is none: nothing that is read comes by it."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.seek(36)
+        file.write((1).to_bytes(4, "big"))
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "-wal beside it is missing": without_beside,
     "commits are missing, which stand in it.job-wal": lambda path: wal(path).unlink(),
     "is only a part of its journal": lambda path: cut(wal(path), 0.5),
     "is damaged, or only a part of a journal: ": spoiled,  # SQLite's words depend on which page it reads first
+    "is damaged, or only a part of a journal: *** in database main ***": miscounted,
     "damaged, or only a part": half_without_wal,
     "is no journal of tim-async, or only a part of one": lambda path: cut(path, 0.001),
     "is no journal": lambda path: path.write_bytes(b"account\nu1\n" * 100),
@@ -222,17 +233,28 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def _killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a deletion was killed."""
+    folder = tmp_path_factory.mktemp("killed")
+    with running(Emulator()) as emulator:
+        assert few(emulator, folder).start("delete", 5) is None
+    return folder
+
+
+@pytest.fixture
+def killed(_killed: Path, tmp_path: Path) -> Path:
+    """The same folder, to spoil what is in it."""
+    return Path(shutil.copytree(_killed, tmp_path, dirs_exist_ok=True))
+
+
 @pytest.mark.parametrize("told", DAMAGES)
-def test_a_part_of_a_journal_is_told_in_one_line_and_nothing_is_sent(
-    emulator: Emulator, tmp_path: Path, told: str
-) -> None:
-    job = few(emulator, tmp_path)
-    assert job.start("delete", 5) is None
-    DAMAGES[told](job.journal)
-    with running(Emulator()) as another:  # the one of before may still be at work on what the killed process sent
-        job.emulator = another
-        done = subprocess.run(job.words("delete", 0), check=False, capture_output=True)
-        last = done.stderr.decode().splitlines()[-1]
-        assert last.startswith("tim_async.bulk.journal.errors.Journal")
-        assert told in last
+async def test_a_part_of_a_journal_is_told_in_one_line_and_nothing_is_sent(killed: Path, told: str) -> None:
+    journal, source = killed / "it.job", killed / "users.csv"
+    DAMAGES[told](journal)
+    async with Emulator() as another:
+        with pytest.raises(JournalError) as caught:
+            await resume(another.url, "delete", str(source), str(journal), 0, 0, resource.RLIM_INFINITY)
+        assert told in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
         assert not another.books.calls

@@ -249,6 +249,7 @@ def test_parquet_that_was_compressed_once_more_is_told(path: Path) -> None:
     assert told(path) == "users.parquet is Parquet that was compressed once more; unpack it"
 
 
+@pytest.mark.usefixtures("counted")
 def test_without_pyarrow_the_extra_is_named(path: Path) -> None:
     write(path, {"id": ["Mary"]})
     program = f"""

@@ -2,11 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import connection, lines, running, start
+from box import connection, emulator_apart, lines, start
 
 from tim_async.bulk.paths import from_json, to_json
 from tim_async.emulator import Emulator
@@ -15,10 +14,7 @@ NAME = os.fsdecode("名字.csv".encode("gbk"))
 IMPORT = ("accounts", "import-many", "--column", "account")
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator()) as emulator:
-        yield emulator
+emulator = emulator_apart()
 
 
 @pytest.mark.parametrize("value", [{"a": [1, "x", None]}, {"a": NAME}, NAME])
@@ -60,6 +56,7 @@ def test_a_file_of_such_a_name_goes_all_the_way(emulator: Emulator, tmp_path: Pa
     assert "\\udcc3" in page.read_text()
 
 
+@pytest.mark.usefixtures("counted")
 def test_what_each_row_gets_is_text_or_nothing_is_sent(emulator: Emulator, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_text("account\nMary\n")

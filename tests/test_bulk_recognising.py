@@ -77,6 +77,7 @@ def test_what_is_compressed_is_never_held_whole() -> None:
     assert len(stream.peek()) <= 1024 * 1024
 
 
+@pytest.mark.usefixtures("counted")
 def test_without_the_package_for_zstd_it_is_told_what_to_do() -> None:
     program = """
 import io, sys

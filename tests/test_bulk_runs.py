@@ -81,6 +81,7 @@ def written(
     return endings, log, model
 
 
+@pytest.mark.uncounted
 def test_a_million_rows_that_are_well_take_less_than_a_byte_each_and_as_many_that_failed_alike_too() -> None:
     endings, runs, size = Endings(), Runs(), 0
     for first in range(0, 1_000_000, 1000):

@@ -116,6 +116,7 @@ def seed(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
+@pytest.mark.uncounted
 @pytest.mark.clock("patient")
 async def test_what_is_told_is_what_was_done(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
     told = Told()

@@ -86,6 +86,7 @@ def test_help_waits_for_no_slow_import(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("name", ["click", "rich"])
 def test_without_the_extra_one_line_tells_how_to_get_it(name: str) -> None:
     done = subprocess.run([sys.executable, "-c", BLOCKED.format(name=name)], capture_output=True, check=False)
@@ -119,6 +120,7 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().err == f"tim-async: there is no file {tmp_path / 'none.csv'}\n"
 
 
+@pytest.mark.usefixtures("counted")
 def test_ctrl_c_while_modules_are_imported_is_one_line() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"tim-async: interrupted\n")

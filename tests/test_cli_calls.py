@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import connection, running, start
+from box import connection, emulator_apart, running, start, until
 from servers import Puppet, client_of, refuse
 
 from tim_async import Client, RequestError
@@ -21,15 +19,7 @@ from tim_async.emulator import Emulator
 NAMES = ("push", "get-attribute-names")
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator()) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def options(emulator: Emulator, tmp_path: Path) -> list[str]:
-    return connection(emulator, tmp_path)
+emulator = emulator_apart()
 
 
 def body(folder: Path, text: str) -> list[str]:
@@ -160,10 +150,10 @@ async def test_a_call_that_fails_after_a_signal_is_told_with_the_signal(capsys: 
 
 def wait_for_a_call(emulator: Emulator) -> None:
     """Until the emulator has one."""
-    while not emulator.statistics():
-        os.sched_yield()
+    until(emulator.statistics)
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("arguments", [NAMES, ("commands",)])
 def test_a_disk_that_is_full_is_one_line(emulator: Emulator, options: list[str], arguments: tuple[str, ...]) -> None:
     words = [*arguments, *options] if arguments == NAMES else arguments

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from box import AT_A_TERMINAL, rest_of, running_process, start
+from box import AT_A_TERMINAL, rest_of, running_process, start, until
 from rich.console import Console
 
 from tim_async.bulk.reading import InputError
@@ -192,8 +192,7 @@ def statistics(address: str) -> dict[str, Any]:
 
 
 def until_a_call_came(address: str, path: str) -> None:
-    while path not in statistics(address):
-        os.sched_yield()
+    until(lambda: path in statistics(address))
 
 
 def address_in(lines: Iterator[bytes] | IO[bytes]) -> str:
@@ -202,6 +201,7 @@ def address_in(lines: Iterator[bytes] | IO[bytes]) -> str:
     return first.split()[-1].decode().removeprefix("http://")
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_signal_finishes_the_calls_in_flight_and_ends_the_emulator(tmp_path: Path) -> None:
     with start("demo", "--rows", "300", "--latency", "1s", "--folder", str(tmp_path / "demo")) as process:
         assert process.stdout is not None
@@ -219,6 +219,7 @@ def test_a_signal_finishes_the_calls_in_flight_and_ends_the_emulator(tmp_path: P
         statistics(address)
 
 
+@pytest.mark.usefixtures("counted")
 def test_ctrl_c_at_a_terminal_reaches_a_command_once(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     words = ["demo", "--rows", "1000", "--latency", "1s", "--folder", str(tmp_path / "demo")]

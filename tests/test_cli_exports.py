@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import connection, lines, running, start, table
+from box import connection, emulator_apart, lines, start, table
 from journals import MEMO, Journal
 
 from tim_async import NotSent
@@ -16,10 +15,7 @@ from tim_async.emulator import Emulator
 JOB = "accounts.csv.accounts-delete.job"
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator()) as emulator:
-        yield emulator
+emulator = emulator_apart()
 
 
 @pytest.fixture
@@ -62,6 +58,7 @@ def test_nowhere_takes_all(job: str) -> None:
     assert run(["job", job, "--outcomes", os.devnull, "--failures", os.devnull]) == 0
 
 
+@pytest.mark.usefixtures("counted")
 def test_standard_output_gets_the_outcomes_and_nothing_else(job: str) -> None:
     with start("job", job, "--outcomes", "-") as process:
         out, err = process.communicate()
@@ -82,6 +79,7 @@ def test_what_stands_there_is_told_by_the_name_of_its_own_option(
     assert (tmp_path / "dear").read_text() == "dear to somebody\n"
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("words", [["job", "--outcomes"], ["resume", "--to"]])
 @pytest.mark.parametrize(("place", "name"), [("/dev/full", "/dev/full"), ("-", "standard output")])
 def test_a_full_disk_is_75_and_told_by_its_name(
@@ -98,6 +96,7 @@ def test_a_full_disk_is_75_and_told_by_its_name(
     assert err.decode().splitlines()[-1] == told
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_reader_that_goes_away_is_no_full_disk(job: str, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     with start("job", job, "--outcomes", "-", out=writing) as process:

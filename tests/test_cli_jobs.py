@@ -5,12 +5,11 @@ import csv
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from box import at_a_terminal, connection, lines, running, start, table
+from box import at_a_terminal, connection, emulator_apart, lines, running, start, table, until
 
 from tim_async import Client, bulk
 from tim_async.bulk.journal.lock import Lock
@@ -21,15 +20,7 @@ DELETE = ("accounts", "delete", "--yes", "--column", "account")
 JOB = "accounts.csv.accounts-delete.job"
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.005)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def options(emulator: Emulator, tmp_path: Path) -> list[str]:
-    return connection(emulator, tmp_path)
+emulator = emulator_apart(latency=0.005)
 
 
 def key(folder: Path) -> list[str]:
@@ -79,15 +70,14 @@ def test_a_signal_leaves_a_job_that_goes_on_by_its_journal_alone(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running(Emulator(latency=0.05)) as emulator:
-        source = table(tmp_path, emulator, 15_000)
-        with start(*DELETE, *connection(emulator, tmp_path), *source, "--to", os.devnull) as process:
-            while not emulator.books.calls:
-                os.sched_yield()
+        source = table(tmp_path, emulator, 3_000)
+        with start(*DELETE, *connection(emulator, tmp_path), *source, "--rate", "5", "--to", os.devnull) as process:
+            until(lambda: emulator.books.calls)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate()
         assert process.returncode == 130
         assert err.decode().splitlines()[-1].startswith("go on:  tim-async resume ")
-        assert 0 < len(emulator.accounts) < 15_000
+        assert 0 < len(emulator.accounts) < 3_000
         job = str(tmp_path / JOB)
         assert run(["job", job, "--outcomes", str(tmp_path / "so-far.csv"), "--format", "csv"]) == 0
         told = capsys.readouterr().out.splitlines()
@@ -96,10 +86,10 @@ def test_a_signal_leaves_a_job_that_goes_on_by_its_journal_alone(
         with (tmp_path / "so-far.csv").open(newline="") as file:
             gone = {row["account"] for row in csv.DictReader(file) if row["outcome"] == "Ok"}
         assert gone.isdisjoint(emulator.accounts)
-        assert len(gone) == 15_000 - len(emulator.accounts)
+        assert len(gone) == 3_000 - len(emulator.accounts)
         assert run(["resume", job, *key(tmp_path), "--to", str(tmp_path / "all.jsonl")]) == 0
         assert len(emulator.accounts) == 0
-        assert max(len(emulator.books.of(name)) for name in ("u0", "u7000", "u14999")) == 1
+        assert max(len(emulator.books.of(name)) for name in ("u0", "u1400", "u2999")) == 1
     assert {line["outcome"] for line in lines((tmp_path / "all.jsonl").read_text())} == {"Ok"}
 
 
@@ -172,6 +162,7 @@ def rested(job: str) -> None:
         database.commit()
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_deletion_that_rested_asks_and_where_nobody_is_there_it_is_4(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,6 +200,7 @@ def test_standard_input_is_kept_beside_the_journal(
     assert [line["account"] for line in lines((tmp_path / "mend.jsonl").read_text())] == ["nobody"]
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_copy_of_cut_input_does_not_bar_the_whole_one(emulator: Emulator, options: list[str], tmp_path: Path) -> None:
     emulator.accounts.add("Mary", "John")
     command = ("accounts", "delete", "--yes", "--from", "-", "--journal", str(tmp_path / "it.job"), *options)
@@ -264,8 +256,7 @@ def test_a_killed_job_says_when_it_was_last_heard_of(tmp_path: Path, capsys: pyt
     with running(Emulator(latency=30)) as emulator:
         source = table(tmp_path, emulator, 300)
         with start(*DELETE, *connection(emulator, tmp_path), *source, "--to", os.devnull) as process:
-            while not emulator.statistics():
-                os.sched_yield()
+            until(emulator.statistics)
             process.kill()
         assert run(["job", str(tmp_path / JOB)]) == 0
     told = capsys.readouterr().out.splitlines()
@@ -284,6 +275,7 @@ def test_a_full_disk_leaves_a_job_that_can_be_resumed(emulator: Emulator, option
     assert len(lines((tmp_path / "out.jsonl").read_text())) == 3
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_last_line_without_its_end_is_asked_about_before_anything_is_deleted(
     emulator: Emulator, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

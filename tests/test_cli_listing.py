@@ -46,6 +46,7 @@ def test_programs_can_have_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line["accounts_per_call"] for line in lines if line["command"] == "push revoke"] == [None]
 
 
+@pytest.mark.usefixtures("counted")
 def test_people_get_a_table_of_80_columns() -> None:
     code, colourful = at_a_terminal("commands")
     assert code == 0

@@ -64,6 +64,7 @@ def test_the_file_that_is_read_stays_as_it_is(folder: Path, line: str) -> None:
     assert "the file that is read; give the outcomes another name" in said
 
 
+@pytest.mark.usefixtures("counted")
 def test_what_the_shell_has_emptied_is_told(folder: Path) -> None:
     assert "is read; give the outcomes another name" in shell(folder, "WRITE '' ids >ids")[1]
 
@@ -116,6 +117,7 @@ def test_a_device_may_be_written_and_read(folder: Path) -> None:
     assert shell(folder, "WRITE '' /dev/null >/dev/null") == ("", "")
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize(
     ("line", "told"),
     [

@@ -3,11 +3,10 @@
 import resource
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import connection, lines, running, start, table
+from box import connection, emulator_apart, lines, running, start, table
 
 from tim_async.cli.app import run
 from tim_async.emulator import Emulator
@@ -16,10 +15,7 @@ TICK = threading.Event()  # never set: other processes ring no bell
 DELETE = ("accounts", "delete", "--yes", "--column", "account")
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.005)) as emulator:
-        yield emulator
+emulator = emulator_apart(latency=0.005)
 
 
 @pytest.fixture
@@ -122,6 +118,7 @@ def test_a_full_disk_under_the_outcomes_is_75_for_the_part_is_to_be_done_again(
     assert "400 rows: 400 Ok; the outcomes are in" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("json", [False, True])
 @pytest.mark.parametrize("signals", [1, 2])
 def test_ctrl_c_is_told_and_the_part_goes_on_later(

@@ -2,11 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import at_a_terminal, connection, lines, running, running_process, table
+from box import at_a_terminal, emulator_apart, lines, running_process, table
 from redis_server import RedisServer
 
 from tim_async.cli.app import run
@@ -22,17 +21,10 @@ NO_SOCKETS = (
 )
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.005)) as emulator:
-        yield emulator
+emulator = emulator_apart(latency=0.005)
 
 
-@pytest.fixture
-def options(emulator: Emulator, tmp_path: Path) -> list[str]:
-    return connection(emulator, tmp_path)
-
-
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize(
     "more", [["--plan"], ["--dry-run", "--json"], ["--plan", "--limiter", "redis://:hush@nowhere"]]
 )
@@ -171,6 +163,7 @@ def test_a_shared_limit_and_a_lower_one(
     assert capsys.readouterr().err == "300 rows: 300 Ok\n" * 2
 
 
+@pytest.mark.usefixtures("counted")
 def test_a_limit_in_redis_without_its_package_is_one_line(
     emulator: Emulator, options: list[str], tmp_path: Path
 ) -> None:

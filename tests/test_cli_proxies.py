@@ -120,6 +120,7 @@ def closed_door() -> Iterator[tuple[int, list[bytes]]]:
         thread.join()
 
 
+@pytest.mark.usefixtures("counted")
 def test_the_proxy_of_the_environment_is_told_and_taken(
     closed_door: tuple[int, list[bytes]], environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -5,11 +5,10 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import connection, running, start, table
+from box import connection, emulator_apart, start, table
 from journals import MEMO, Journal, made_for
 
 from tim_async import NotSent, Rejected, Unknown
@@ -25,10 +24,7 @@ LONG = NotSent(0, "", 70402, "", "the account is 35 bytes long, and 32 are allow
 NEVER = Unknown(0, "", None, "", "it must not be sent twice", final=True)
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator()) as emulator:
-        yield emulator
+emulator = emulator_apart()
 
 
 def text(path: Path) -> str:
@@ -82,6 +78,7 @@ def test_accounts_are_there_only_where_somebody_asks(tmp_path: Path, capsys: pyt
     assert text(page) == before
 
 
+@pytest.mark.usefixtures("counted")
 def test_standard_output_gets_the_json_and_nothing_else(tmp_path: Path) -> None:
     with start("job", str(journal(tmp_path)), "--report-json", "-") as process:
         out, err = process.communicate()
@@ -160,6 +157,7 @@ def test_what_cannot_be_made_at_all_is_told_too(tmp_path: Path) -> None:
     assert not (tmp_path / "it.html").exists()
 
 
+@pytest.mark.usefixtures("counted")
 def test_without_jinja2_one_line_says_what_to_install(tmp_path: Path) -> None:
     program = "import sys; sys.modules['jinja2'] = None; from tim_async.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", program, "job", str(journal(tmp_path)), "--report", str(tmp_path / "it.html")]

@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import AT_A_TERMINAL, at_a_terminal, connection, lines, running, running_process, start, table
+from box import (
+    AT_A_TERMINAL,
+    at_a_terminal,
+    connection,
+    emulator_apart,
+    lines,
+    running,
+    running_process,
+    start,
+    table,
+    until,
+)
 
 from tim_async.cli.app import run
 from tim_async.emulator import Emulator
@@ -19,15 +30,7 @@ GET_TAGS = ("push", "get-tags", "--column", "account")
 DELETE = ("accounts", "delete", "--column", "account")
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.005)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def options(emulator: Emulator, tmp_path: Path) -> list[str]:
-    return connection(emulator, tmp_path)
+emulator = emulator_apart(latency=0.005)
 
 
 def test_all_ok_is_0_and_outcomes_go_to_standard_output(
@@ -193,8 +196,8 @@ def hangups() -> Iterator[None]:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_the_job_with_what_is_known_written_and_one_line(tmp_path: Path, number: int, code: int) -> None:
     with running(Emulator(latency=0.05)) as emulator:
-        source = table(tmp_path, emulator, 60_000)
-        with start(*GET_TAGS, *connection(emulator, tmp_path), *source) as process:
+        source = table(tmp_path, emulator, 5_000)
+        with start(*GET_TAGS, *connection(emulator, tmp_path), *source, "--rate", "5") as process:
             assert process.stdout is not None
             assert process.stderr is not None
             first = process.stdout.readline()
@@ -202,7 +205,7 @@ def test_a_signal_ends_the_job_with_what_is_known_written_and_one_line(tmp_path:
             outcomes = lines(first + process.stdout.read())
             err = process.stderr.read()
         assert process.returncode == code
-        assert len({line["row"] for line in outcomes}) == len(outcomes) < 60_000
+        assert len({line["row"] for line in outcomes}) == len(outcomes) < 5_000
         assert max(line["row"] for line in outcomes) == len(outcomes) + 1
         assert {line["outcome"] for line in outcomes} <= {"Ok", "NotSent"}
         assert err.decode().startswith(f"tim-async: interrupted; {len(outcomes):,} rows: ")
@@ -216,8 +219,7 @@ def test_a_second_signal_does_not_wait_and_what_was_on_its_way_is_unknown(tmp_pa
         os.mkfifo(fifo)
         arguments = (*GET_TAGS, *connection(emulator, tmp_path), *source, "--to", str(fifo))
         with start(*arguments) as process, fifo.open("rb") as outcomes:
-            while not emulator.statistics().get("timpush/get_tag"):
-                os.sched_yield()
+            until(lambda: emulator.statistics().get("timpush/get_tag"))
             process.send_signal(signal.SIGINT)
             process.send_signal(signal.SIGTERM)
             written = lines(outcomes.read())
@@ -228,12 +230,13 @@ def test_a_second_signal_does_not_wait_and_what_was_on_its_way_is_unknown(tmp_pa
     assert err.count(b"\n") == 1
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.usefixtures("hangups")
 def test_a_terminal_that_is_closed_ends_the_job_with_what_is_known_written(emulator: Emulator, tmp_path: Path) -> None:
-    source = table(tmp_path, emulator, 20_000)
+    source = table(tmp_path, emulator, 5_000)
     fifo = tmp_path / "outcomes"
     os.mkfifo(fifo)  # which holds some hundred lines, so that the job waits until it is read
-    arguments = [*DELETE, "--yes", *connection(emulator, tmp_path), *source, "--to", str(fifo)]
+    arguments = [*DELETE, "--yes", *connection(emulator, tmp_path), *source, "--rate", "5", "--to", str(fifo)]
     ours, theirs = pty.openpty()
     with running_process([sys.executable, "-c", AT_A_TERMINAL, *arguments], theirs) as process:
         os.close(theirs)
@@ -243,8 +246,8 @@ def test_a_terminal_that_is_closed_ends_the_job_with_what_is_known_written(emula
             written = lines(first + reader.read())
     assert process.returncode == 129
     assert {line["outcome"] for line in written} <= {"Ok", "NotSent"}
-    assert len({line["row"] for line in written}) == len(written) < 20_000
-    assert sum(line["outcome"] == "Ok" for line in written) == 20_000 - len(emulator.accounts)
+    assert len({line["row"] for line in written}) == len(written) < 5_000
+    assert sum(line["outcome"] == "Ok" for line in written) == 5_000 - len(emulator.accounts)
 
 
 @pytest.mark.usefixtures("hangups")

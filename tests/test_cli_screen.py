@@ -7,11 +7,10 @@ import os
 import pty
 import sys
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import AT_A_TERMINAL, connection, rest_of, running, running_process, table
+from box import AT_A_TERMINAL, connection, emulator_apart, rest_of, running_process, table
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -206,12 +205,10 @@ def test_it_is_shown_as_it_suits_the_terminal(
         assert json.loads(told)["done"] == 4_310_000 if look == "json" else "43 %" in told
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.005)) as emulator:
-        yield emulator
+emulator = emulator_apart(latency=0.005)
 
 
+@pytest.mark.usefixtures("counted")
 def test_after_ctrl_z_it_goes_on_below(emulator: Emulator, tmp_path: Path) -> None:
     arguments = ["accounts", "delete", "--yes", "--column", "account", *connection(emulator, tmp_path), "--rate", "20"]
     ours, theirs = pty.openpty()

@@ -2,11 +2,10 @@
 
 import gzip
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import at_a_terminal, connection, lines, running, start, table
+from box import at_a_terminal, emulator_apart, lines, start, table
 
 from tim_async.cli.app import run
 from tim_async.emulator import Emulator
@@ -15,15 +14,7 @@ GET_TAGS = ("push", "get-tags", "--column", "account")
 DELETE = ("accounts", "delete", "--column", "account")
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with running(Emulator(latency=0.005)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def options(emulator: Emulator, tmp_path: Path) -> list[str]:
-    return connection(emulator, tmp_path)
+emulator = emulator_apart(latency=0.005)
 
 
 TO_THE_END = "the quotes make no sense (one is not closed, or stands inside of a cell), so all 3 lines up to the end"
@@ -167,6 +158,7 @@ def test_the_question_says_what_is_left_out(emulator: Emulator, options: list[st
 CHANGED = "accounts.csv was changed after it had been looked through"
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize("keep_time", [True, False])
 def test_a_file_that_changes_before_the_answer_is_not_sent(
     emulator: Emulator, options: list[str], tmp_path: Path, *, keep_time: bool

@@ -96,6 +96,16 @@ def test_a_more_urgent_item_lends_its_priority_to_one_that_waits_for_its_turn() 
     assert sealed(lane).accounts[0] == "user450"
 
 
+def test_those_to_whom_the_same_urgency_is_lent_share_a_call_before_all_others() -> None:
+    lane = lane_of(PUSH_SET_ATTRIBUTES)
+    give(lane, users(500), [{}] * 500, priority=BULK)
+    give(lane, users(500, first=500), [{}] * 500)
+    for account in ("user450", "user470"):
+        give(lane, [account], [{"a": "3"}], priority=INTERACTIVE)
+    assert lane.schedule.ready == [2, 500, 498]
+    assert sealed(lane).accounts[:2] == ["user450", "user470"]
+
+
 def test_a_more_urgent_item_lends_its_priority_to_one_that_is_searched_for_guilt() -> None:
     lane = lane_of()
     give(lane, users(8), priority=BULK)

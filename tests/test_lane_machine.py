@@ -18,6 +18,8 @@ from tim_async.outcomes import NotSent, Ok, Rejected, Unknown
 from tim_async.service.checks import Problem
 from tim_async.service.endpoints import ACCOUNTS_DELETE, PUSH_GET_TAGS, PUSH_SEND_TO, PUSH_SET_ATTRIBUTES, Endpoint
 
+pytestmark = pytest.mark.uncounted
+
 ROWS = [ACCOUNTS_DELETE, PUSH_SET_ATTRIBUTES, PUSH_GET_TAGS, PUSH_SEND_TO]
 ACCOUNTS = st.lists(
     st.sampled_from([f"user{number}" for number in range(8)] + ["poisoned1", "poisoned2", "barred"]), max_size=14

@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -102,7 +103,12 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): path for path in sorted(HOME.rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    """Asked for by tests alone: every process that runs tests imports this file, and few of them the tests in it."""
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
 def running_nodes(tree: ast.AST) -> Iterator[ast.AST]:
@@ -136,19 +142,21 @@ def from_import(module: str, node: ast.ImportFrom) -> list[str]:
     return [resolved(name if name in MODULES else base) for name in names if name != f"{ROOT}.__version__"]
 
 
-def imports_of(module: str) -> Iterator[Import]:
-    for node in running_nodes(TREES[module]):
+@cache
+def imports_of(module: str) -> list[Import]:
+    found: list[Import] = []
+    for node in running_nodes(tree_of(module)):
         if isinstance(node, ast.Import):
-            yield from (Import(resolved(alias.name), node.lineno) for alias in node.names)
+            found += [Import(resolved(alias.name), node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield from (Import(target, node.lineno) for target in from_import(module, node))
+            found += [Import(target, node.lineno) for target in from_import(module, node)]
+    return found
 
 
 def room_of(module: str) -> str:
     return module.split(".")[1]
 
 
-IMPORTS = {module: list(imports_of(module)) for module in MODULES}
 # Pure ones in rooms that wait.
 PURE_TOO = {
     "limits.permits",
@@ -162,11 +170,11 @@ PURE_MODULES = [module for module in MODULES if room_of(module) in PURE or modul
 
 
 def ours(module: str) -> list[Import]:
-    return [each for each in IMPORTS[module] if each.target in MODULES]
+    return [each for each in imports_of(module) if each.target in MODULES]
 
 
 def foreign(module: str) -> list[Import]:
-    return [each for each in IMPORTS[module] if each.target not in MODULES]
+    return [each for each in imports_of(module) if each.target not in MODULES]
 
 
 def test_every_room_has_its_place() -> None:
@@ -235,7 +243,7 @@ def test_pure_rooms_import_nothing_that_waits_or_tells_the_time(module: str) -> 
 def test_pure_rooms_neither_await_nor_open_files_nor_print(module: str) -> None:
     waits = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
     speaks = {"open", "print", "input", "breakpoint", "__import__"}
-    for node in running_nodes(TREES[module]):
+    for node in running_nodes(tree_of(module)):
         assert not isinstance(node, waits)
         assert not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in speaks)
 
@@ -243,7 +251,7 @@ def test_pure_rooms_neither_await_nor_open_files_nor_print(module: str) -> None:
 @pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) == EMULATOR])
 def test_the_emulator_imports_nothing_of_the_client(module: str) -> None:
     """It judges the client, so it may not share its mistakes; not for its types either."""
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ImportFrom):
             assert all(room_of(target) == EMULATOR for target in from_import(module, node) if target in MODULES)
         elif isinstance(node, ast.Import):

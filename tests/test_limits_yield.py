@@ -11,6 +11,8 @@ from virtual_time import run
 
 from tim_async.limits.local import Command, LocalLimiter
 
+pytestmark = pytest.mark.uncounted
+
 
 @pytest.mark.parametrize(("rate", "seconds"), [(200, 20), (100, 30), (50, 30), (5, 60), (1, 200), (0.5, 400)])
 def test_a_command_in_full_use_gets_its_whole_rate(rate: float, seconds: float) -> None:

@@ -262,6 +262,7 @@ async def test_metrics_are_counted_by_the_conventional_names_and_our_own(puppet:
     provider.shutdown()
 
 
+@pytest.mark.usefixtures("counted")
 @pytest.mark.parametrize(("module", "package"), [("otel", "opentelemetry"), ("prometheus", "prometheus_client")])
 def test_without_its_package_one_line_says_what_to_install(module: str, package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; import tim_async.{module}"

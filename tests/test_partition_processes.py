@@ -19,7 +19,7 @@ from redis_server import RedisServer
 from tim_async.emulator import DEMO_KEY, Emulator, Faults
 
 WORK = Path(__file__).parents[1] / "examples" / "kubernetes" / "work.py"
-PARTS, ROWS = 4, 24_000
+PARTS, ROWS = 4, 12_000
 DELETE = "im_open_login_svc/account_delete"
 
 

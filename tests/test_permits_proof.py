@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 import pytest
 from arrivals import most_in_a_second, over, sustained
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from thorough import examples
 
 from tim_async.limits.permits import ENOUGH, Permits
+
+pytestmark = pytest.mark.uncounted
 
 
 class Trip(NamedTuple):
@@ -75,7 +78,7 @@ trips = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(ways=trips, least=seconds)
 def test_if_the_least_latency_is_known_no_second_sees_more_calls_than_the_limit(ways: list[Trip], least: float) -> None:
     """Whatever the jitter, the service and the connecting take, and whichever answers are lost."""
@@ -86,7 +89,7 @@ def test_if_the_least_latency_is_known_no_second_sees_more_calls_than_the_limit(
     assert all(later - earlier >= 1 for earlier, later in zip(times, times[4:], strict=False))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(ways=trips)
 def test_while_nothing_is_known_no_second_sees_more_calls_than_the_limit(ways: list[Trip]) -> None:
     rest = iter(ways)
@@ -94,7 +97,7 @@ def test_while_nothing_is_known_no_second_sees_more_calls_than_the_limit(ways: l
     assert most_in_a_second(arrivals) <= 3
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(50)
 @given(ways=trips)
 def test_one_permit_keeps_calls_a_second_apart(ways: list[Trip]) -> None:
     rest = iter(ways)

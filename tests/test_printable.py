@@ -70,6 +70,7 @@ def test_no_text_is_left_with_a_character_that_is_not_seen(text: str) -> None:
         assert not {unicodedata.category(char) for char in told} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
+@pytest.mark.uncounted
 @given(st.recursive(st.text() | st.integers() | st.none(), st.lists))
 def test_escaped_json_says_the_same(value: object) -> None:
     plain = msgspec.json.encode(value)

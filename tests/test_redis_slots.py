@@ -229,6 +229,7 @@ class Processes:
         return arrivals
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("processes", [1, 3, 4])
 def test_what_the_margin_covers_is_never_too_much_whoever_is_late(processes: int) -> None:
     arrivals = Processes(processes, 100, 0.019, seed=processes).play(2000)
@@ -236,6 +237,7 @@ def test_what_the_margin_covers_is_never_too_much_whoever_is_late(processes: int
     assert len(arrivals) > 1900
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("rate", [100, 5, 1])
 def test_a_process_alone_is_proven_beyond_the_margin(rate: float) -> None:
     arrivals = Processes(1, rate, 0.05, seed=1).play(int(30 * rate))

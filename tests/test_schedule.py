@@ -215,6 +215,15 @@ def test_a_queue_that_was_emptied_by_withdrawals_behind_others_is_cleared_in_pas
     assert (len(emptied.items), emptied.listed) == (0, False)
 
 
+def test_unlike_options_of_which_nobody_waits_any_more_are_passed_over() -> None:
+    schedule = schedule_of()
+    emptied, waits = enter(schedule, NORMAL, 2, options="a"), enter(schedule, NORMAL, 1, options="b")
+    for item in list(emptied.items):
+        schedule.leave(item, ENDED)
+    assert [sizes(items) for items, _, _ in takes(schedule, 10, 1)] == [{waits: 1}]
+    assert (len(emptied.items), emptied.listed) == (0, False)
+
+
 def test_once_nothing_waits_no_queue_holds_on_to_items_that_left() -> None:
     """A line that stood there for ever would keep whole finished batches in memory."""
     schedule = schedule_of()

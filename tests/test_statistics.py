@@ -253,6 +253,7 @@ async def test_calls_that_wait_feel_a_raised_limit_at_once(emulator: Emulator) -
     assert await judged(emulator) == (4, 0)
 
 
+@pytest.mark.uncounted
 async def test_a_limit_can_be_lowered_and_is_never_passed_after_that() -> None:
     many, calls = asyncio.Event(), list[CallEvent]()
 

@@ -81,6 +81,7 @@ def test_a_loop_may_be_virtual_from_its_beginning() -> None:
     assert run(main) == pytest.approx(60, abs=0.01)
 
 
+@pytest.mark.uncounted
 async def test_the_limit_is_kept_to_the_second_in_no_time() -> None:
     ids = [f"user-{number}" for number in range(30_000)]
     async with virtual_time() as virtual:

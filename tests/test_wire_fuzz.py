@@ -17,6 +17,8 @@ from tim_async.service.endpoints.base import reading
 from tim_async.service.endpoints.readers import read_tags
 from tim_async.service.endpoints.values import FRIEND_FIELDS, PROFILE_FIELDS
 
+pytestmark = pytest.mark.uncounted
+
 # All rows, and what a bare call of any other command is decoded with. Each example goes through every one of them: to
 # think of an example takes longer than to decode it forty times.
 ROWS = [*ENDPOINTS, any_command("some_service/some_command", repeatable=True)]

@@ -152,6 +152,7 @@ def altered(value: Any) -> Iterator[Any]:
                 yield [*value[:place], strange, *value[place + 1 :]]
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("path", BODIES)
 async def test_no_body_is_a_surprise(session: aiohttp.ClientSession, path: str) -> None:
     async with Emulator(rate=float("inf"), keep_books=False) as emulator:
