@@ -97,6 +97,20 @@ def test_other_names_are_attribute_errors(name: str) -> None:
     assert not hasattr(tim_async, name)
 
 
+@pytest.mark.usefixtures("counted")
+def test_what_the_readme_calls_by_its_whole_name_needs_no_import_of_its_own() -> None:
+    names = [
+        "bulk.run",
+        "redis.RedisLimiter",
+        "otel.Tracing",
+        "prometheus.Metrics",
+        "emulator.Emulator",
+        "errors.TIMError",
+    ]
+    code = "import tim_async\n" + "\n".join(f"tim_async.{name}" for name in names)
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_star_import_brings_exactly_the_list() -> None:
     code = "before = set(dir())\nfrom tim_async import *\nprint(*sorted(set(dir()) - before - {'before'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

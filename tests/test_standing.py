@@ -37,6 +37,15 @@ def test_silence_counts_from_the_first_call_after_the_last_useful_answer() -> No
     assert standing.answered(130, asks_on=False) == "well again after 30.0 s"
 
 
+def test_a_full_stop_is_an_answer_and_no_silence_follows_it_until_something_is_asked() -> None:
+    standing = Standing()
+    standing.asked(0)
+    standing.stopped(1, "unknown command")
+    assert standing.silent_at() == math.inf
+    standing.asked(50)
+    assert standing.silent_at() == 50 + SILENCE
+
+
 def test_where_nothing_at_all_is_answered_that_is_what_is_said() -> None:
     standing = Standing()
     standing.asked(0)

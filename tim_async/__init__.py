@@ -132,10 +132,14 @@ _ROOMS = {
     "results": ("BatchResult", "Retryable"),
     "lane.statistics": ("LaneStatistics",),
 }
+# Not in the public list, because they are modules: `tim_async.bulk.run` works without an import of its own.
+_MODULES = frozenset({"bulk", "emulator", "errors", "otel", "outcomes", "prometheus", "redis", "results", "testing"})
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     room = import_module(f".{_HOMES.get(name, 'errors')}", __name__)

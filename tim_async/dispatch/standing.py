@@ -41,7 +41,8 @@ class Standing:
         return self._say("paused", now, f"paused for {seconds:.3g} s: {why}")
 
     def stopped(self, now: float, why: str) -> str | None:
-        """Everything further is pointless, as far as is known."""
+        """Everything further is pointless, as far as is known; it is answered, so this is no silence."""
+        self.waits_since = math.inf
         return self._say("stopped", now, f"stopped, what waits is not sent: {why}")
 
     def silent_at(self) -> float:
