@@ -172,14 +172,16 @@ def main() -> int:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("what", nargs="*", choices=[[], *COMMANDS], default=list(COMMANDS), help="which jobs")
+    parser.add_argument("what", nargs="*", help=f"which jobs, of {', '.join(COMMANDS)}; none: all of them")
     parser.add_argument("--rows", type=int, default=100_000, help="of the file; send makes 500 a second at most")
     parser.add_argument("--kills", type=int, default=10, help="of each job")
     parser.add_argument("--latency", type=float, default=0.3, help="service time, seconds")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
     options = parser.parse_args()
+    if unknown := [what for what in options.what if what not in COMMANDS]:
+        parser.error(f"there is no job {unknown[0]!r}, but {', '.join(COMMANDS)}")
     missed = False
-    for what in options.what:
+    for what in options.what or COMMANDS:
         targets = one(what, options)
         print(*targets, sep="\n")
         missed = missed or not all(target.met for target in targets)

@@ -17,8 +17,9 @@ WORDS_MOST = 15
 FILES = sorted(
     {*re.findall(r"`([a-z_/]+\.py|[a-z_/]+/)`", TOUR), *re.findall(r"\b[a-z_/]+\.py\b|\b[a-z_/]+/", PICTURE)}
 )
-# `room.name`, as in "judging.settle: what the answer means".
-NAMES = sorted(set(re.findall(r"\b((?:[a-z_]+/)?[a-z_]+)\.((?!py\b)[A-Za-z_]+)\b(?=:| )", PICTURE)))
+# `room.name`, as in "judging.settle: what the answer means"; in the tour between backquotes.
+ROOM_AND_NAME = r"(?!py\.)((?:[a-z_]+/)?[a-z_]+)\.((?!py\b)[A-Za-z_]+)"
+NAMES = sorted({*re.findall(rf"\b{ROOM_AND_NAME}\b(?=:| )", PICTURE), *re.findall(rf"`{ROOM_AND_NAME}`", TOUR)})
 
 
 def found(name: str) -> list[Path]:
@@ -32,7 +33,7 @@ def test_files_and_folders_are_where_the_tour_says(name: str) -> None:
 
 
 @pytest.mark.parametrize(("room", "name"), NAMES)
-def test_what_the_picture_says_is_done_somewhere_is_done_there(room: str, name: str) -> None:
+def test_what_the_tour_says_is_done_somewhere_is_done_there(room: str, name: str) -> None:
     (path,) = found(f"{room}.py")
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -42,6 +43,7 @@ def test_what_the_picture_says_is_done_somewhere_is_done_there(room: str, name: 
 def test_the_tour_and_its_picture_name_enough_to_be_checked() -> None:
     assert len(FILES) > 30
     assert {("judging", "settle"), ("leaving", "end"), ("waiting", "seal")} <= set(NAMES)
+    assert {("judging", "_throttled"), ("limiter", "report"), ("leaving", "withdraw_one")} <= set(NAMES)
 
 
 def test_there_are_few_words_of_our_own() -> None:

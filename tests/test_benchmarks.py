@@ -25,6 +25,7 @@ SCRIPTS = [
     "limit",
     "look",
     "memory",
+    "one",
     "overhead",
     "shared",
     "waking",

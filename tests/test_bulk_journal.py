@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,8 +17,13 @@ from tim_async import Client, NotSent, Outcome, Rejected, bulk
 from tim_async.bulk.journal.lock import Holder, Lock, holder_of, is_held
 from tim_async.bulk.journal.opened import Job, Opened, open_journal
 from tim_async.bulk.journal.recorder import Recorder
+from tim_async.bulk.journal.runs import MAYBE
 from tim_async.bulk.journal.store import Batch
+from tim_async.bulk.rows import Row
+from tim_async.bulk.source import Fingerprint
+from tim_async.bulk.standing import Known
 from tim_async.emulator import DEMO_KEY
+from tim_async.testing import FakeClient
 
 JOB = Job("push.send_to", 1400000000, {}, {}, 2, "digest")
 SOURCE = {"name": "x", "count": 2, "description": {}, "columns": [], "column": None}
@@ -163,3 +168,76 @@ async def test_once_it_cannot_be_written_nothing_more_is_promised(tmp_path: Path
             await recording.promise([0])
     await recording.close("stopped")
     assert not is_held(tmp_path / "it.job")
+
+
+async def test_rows_behind_those_that_were_counted_are_promised_too_before_they_are_sent(tmp_path: Path) -> None:
+    """A list, or a table of a database, may grow while it is read."""
+    found = opened(tmp_path / "it.job")
+    recording = Recorder(found.store, found.lock, found.endings, call=2, exact=False, promised=0, total=2)
+    for places in ([0, 1], [2, 3], [4]):
+        await recording.promise(places)
+        maybe = [row for row, (ending, _) in enumerate(Known(tmp_path / "it.job").rows()) if ending is not None]
+        assert maybe == list(range(places[-1] + 1))
+    assert bulk.standing_of(tmp_path / "it.job").maybe == 5
+    recording.note_fine(0, 5)
+    await recording.close("done")
+    assert opened(tmp_path / "it.job").states.counts()[MAYBE] == 0
+
+
+async def test_a_list_that_grows_while_it_is_sent_leaves_a_journal_that_can_be_read(tmp_path: Path) -> None:
+    accounts = [f"u{number}" for number in range(700)]
+
+    def growing(row: Row) -> str:
+        if len(accounts) == 700:
+            accounts.extend(f"late{number}" for number in range(700))
+        return row.account
+
+    report = await bulk.run(FakeClient().accounts.delete, accounts, journal=tmp_path / "it.job", item=growing)
+    assert str(report.stopped_by) == "the items were changed after they had been looked through"
+    assert bulk.standing_of(tmp_path / "it.job").counts == report.counts
+
+
+class Table:
+    """A source of a program's own."""
+
+    def __init__(self, **told: Any) -> None:
+        self.fingerprint = Fingerprint(3, "the table")
+        self.count = 3
+        self.name = told.get("name", "users")
+        self.description = told.get("description", {})
+        self.columns = told.get("columns", ())
+        self.column: str | None = None
+
+    def rows(self) -> Iterator[Row]:
+        return (Row(number, f"u{number}", {}) for number in range(1, 4))
+
+    def check(self) -> None:
+        """It is what it was."""
+
+
+@pytest.mark.parametrize("path", [None, ["db", "users"], "", 7, "a\0b"])
+async def test_what_a_source_of_a_programs_own_says_of_itself_is_any_json(tmp_path: Path, path: Any) -> None:
+    source = Table(description={"kind": "table", "path": path})
+    tim = FakeClient()
+    for _ in range(2):
+        report = await bulk.run(tim.accounts.delete, source, journal=tmp_path / "it.job")
+        assert (report.stopped_by, report.counts["Ok"], len(tim.asked)) == (None, 3, 3)
+    assert bulk.standing_of(tmp_path / "it.job").source["description"] == source.description
+    assert bulk.findings_of(tmp_path / "it.job").what.path is None
+
+
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        ({"name": None}, "`$.source.name`"),
+        ({"columns": ["a", 2]}, r"`$.source.columns\[1\]`"),
+        ({"description": {"kind": "file", "path": None}}, "`$.source.description.path`"),
+    ],
+)
+async def test_a_source_that_is_none_is_told_before_there_is_a_journal(
+    tmp_path: Path, told: dict[str, Any], where: str
+) -> None:
+    tim = FakeClient()
+    with pytest.raises(TypeError, match=where.replace("$", r"\$")):
+        await bulk.run(tim.accounts.delete, Table(**told), journal=tmp_path / "it.job")
+    assert (tim.asked, list(tmp_path.iterdir())) == ([], [])  # noqa: ASYNC240 - a test may look

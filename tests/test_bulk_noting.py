@@ -198,6 +198,40 @@ async def test_what_is_no_stream_of_ours_is_told_one_by_one() -> None:
     assert told == [0, 1, 1, 1]
 
 
+class Retold:
+    """An operation of ours with a stream of a program's own, which tells one outcome of nobody."""
+
+    def __init__(self, operation: Any, stray: Outcome[Any]) -> None:
+        self.endpoint, self.options = operation.endpoint, operation.options
+        self.sdk_app_id = operation.sdk_app_id
+        self._operation, self._stray = operation, stray
+
+    @asynccontextmanager
+    async def stream(self, batch: Any, /, **options: Any) -> AsyncGenerator[AsyncIterator[Outcome[Any]]]:
+        async with self._operation.stream(batch, **options) as outcomes:
+
+            async def told() -> AsyncIterator[Outcome[Any]]:
+                async for outcome in outcomes:
+                    yield outcome
+                    if outcome.index == 50:
+                        yield self._stray
+
+            yield told()
+
+
+@pytest.mark.parametrize("index", [50, 10**6])
+async def test_what_a_foreign_stream_tells_of_nobody_ends_the_run_and_what_is_in_flight_is_kept(
+    tmp_path: Path, index: int
+) -> None:
+    async with Puppet(answer) as puppet, client_of(puppet, limiter=None, max_in_flight=4) as tim:
+        items = [f"fine-{place}" for place in range(5_000)]
+        operation = Retold(tim.accounts.delete, Ok(index, "fine", None))
+        with pytest.raises(KeyError, match=str(index)):
+            await bulk.run(operation, items, journal=tmp_path / "it.job")
+    standing = bulk.standing_of(tmp_path / "it.job")
+    assert standing.counts["Ok"] == sum(len(call.accounts) for call in puppet.calls) < len(items)
+
+
 def test_at_the_pace_of_the_limit_three_calls_are_promised_ahead_and_those_of_the_next_30_ms_at_a_quicker_one() -> None:
     ahead, now, found = Ahead(100), 1000.0, list[int]()
     for pause in (0.01, 0.001, 0.1, 5.0):  # seconds between two calls

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from box import running
 
+from tim_async.bulk import Record
 from tim_async.emulator import DEMO_KEY, Emulator
 
 PAGE = (Path(__file__).parents[1] / "docs" / "bulk.md").read_text(encoding="utf-8")
@@ -26,3 +27,8 @@ def test_its_program_works_when_pasted(
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "3 rows, 2 accounts"
     assert sorted(line.partition(" ")[0] for line in out[1:]) == ["Mary", "Nobody"]
+
+
+def test_its_fields_of_a_record_are_all_there_are() -> None:
+    rows = PAGE.partition("**A `Record`**")[2].partition("`sink=`")[0]
+    assert re.findall(r"`(\w+): ", rows) == list(Record.__struct_fields__)

@@ -101,6 +101,24 @@ def test_a_list_in_another_encoding_is_refused_with_what_to_do_and_that_works(
     assert f"--column account --encoding {encoding} " in err
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (("--accounts", "mine.csv", "--encoding", "utf-16"), "mine.csv has no byte-order mark"),
+        (("--accounts", "mine.csv", "--encoding", "utf-32"), "mine.csv has no byte-order mark"),
+        (("--accounts", "/proc/self/mem"), "Input/output error"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_told_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text("account\nMary\n")
+    assert demo(tmp_path, *said) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"tim-async: {told}")
+
+
 def test_an_encoding_that_there_is_not_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("account\nMary\n")

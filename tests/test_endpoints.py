@@ -417,6 +417,15 @@ def test_equal_tags_are_one_tuple_and_no_more_of_them_are_remembered_than_an_app
     assert len(readers._shared_tags) < 10_000
 
 
+def test_tags_are_read_as_patiently_as_all_else_in_an_answer() -> None:
+    """Numbers come as texts, so may null."""
+    for path, field, entry in (("timpush/get_tag", "UserTags", "Tags"), ("timpush/get_attr", "UserAttrs", "Attrs")):
+        (row,) = [row for row in ENDPOINTS if row.path == path]
+        answer = decoded(row, {"ErrorCode": "0", field: [{"To_Account": "a", entry: "null"}]})
+        assert answer.values is not None
+        assert (answer.doubted, [*answer.values], not answer.values["a"]) == (frozenset(), ["a"], True)
+
+
 def test_a_friend_answer_may_name_a_failure_without_a_row_of_its_own() -> None:
     (row,) = [row for row in ENDPOINTS if row.path == "sns/friend_add"]
     answer = decoded(row, {"ErrorCode": 0, "ResultItem": [], "Fail_Account": ["Mary"]})

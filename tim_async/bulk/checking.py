@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from inspect import iscoroutinefunction
+from inspect import getattr_static, iscoroutinefunction
 from typing import Any, cast
 
 from tim_async.operations.command import level_of
@@ -13,6 +13,8 @@ from .running import Operation
 from .source import Source
 
 __all__ = ["check_call", "source_of"]
+
+_NONE = object()
 
 
 def check_call(operation: object, *, item: object, priority: str = "bulk", **functions: object) -> None:
@@ -47,7 +49,7 @@ def source_of(items: Source | Iterable[Any] | AsyncIterable[Any]) -> Source:
     Raises:
         TypeError: it is neither a source nor anything with accounts in it.
     """
-    # Asked of the class, for the fingerprint of an object may read all of its rows.
-    if hasattr(type(items), "fingerprint"):
+    # Not by hasattr(), for to give its fingerprint an object may read all of its rows.
+    if getattr_static(items, "fingerprint", _NONE) is not _NONE:
         return cast("Source", items)
     return ItemSource(cast("Iterable[Any] | AsyncIterable[Any]", items))

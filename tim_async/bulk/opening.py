@@ -11,7 +11,7 @@ from .files import AccountFile
 from .recognising import check_encoding
 from .rows import InputError
 
-__all__ = ["open_source"]
+__all__ = ["open_source", "path_of"]
 
 
 class _File(msgspec.Struct, tag_field="kind", tag="file", forbid_unknown_fields=True):
@@ -22,6 +22,15 @@ class _File(msgspec.Struct, tag_field="kind", tag="file", forbid_unknown_fields=
     needs: list[str] = []
     encoding: str = "utf-8"
     argument: str | None = None
+
+
+def path_of(description: Mapping[str, Any]) -> str | None:
+    """The absolute path of the file that was described; None if it is not a file's description.
+
+    Args:
+        description: what the journal of a run keeps of its source.
+    """
+    return description["path"] if description.get("kind") == "file" else None
 
 
 def open_source(description: Mapping[str, Any]) -> AccountFile:

@@ -26,6 +26,7 @@ Stream: TypeAlias = Callable[..., AbstractAsyncContextManager[AsyncIterator[Outc
 INTERRUPTED = "interrupted before an answer came"
 HELD = "held back"
 """With what ended the sending behind it."""
+_STRAY = (-1, None)
 
 
 class Sending:
@@ -124,12 +125,15 @@ class Sending:
         settle_fine, held = self._settle_fine, self._open
         first = end = 0  # of the rows that are fine, and were not told yet
         for outcome in outcomes:
-            place, row = held[outcome.index]
+            place, row = held.get(outcome.index) or _STRAY
             # Not isinstance(), a million times; it has no subclasses.
             fine = settle_fine is not None and type(outcome) is Ok and outcome.value is None and not outcome.assumed
             if end and settle_fine is not None and not (fine and place == end):
                 yield partial(settle_fine, first, end - first)
                 end = 0
+            if row is None:  # of a stream that is not ours; what is in flight is still told, as after any other error
+                yield partial(held.__getitem__, outcome.index)
+                continue
             del held[outcome.index]
             if not fine:
                 yield partial(self._settle, place, row, self._in_our_words(outcome))

@@ -58,20 +58,21 @@ class _Memo(msgspec.Struct):
 
 
 def _resume(journal: str, **said: Any) -> int:
+    from tim_async.bulk.opening import path_of
     from tim_async.bulk.standing import standing_of
 
     from .runner import run_file
 
     standing = standing_of(journal)
     row = next((row for row in ENDPOINTS if [row.group, row.method] == standing.memo.get("command")), None)
-    if row is None or "path" not in standing.source["description"]:
+    if row is None or (path := path_of(standing.source["description"])) is None:
         raise InputError(f"{standing.path} was not made by this command line: its own program goes on with it")
     try:
         memo = msgspec.convert(standing.memo, _Memo)
         command = _command(row, memo)
     except msgspec.ValidationError as exc:
         raise JournalBroken(f"{standing.path} is damaged: memo: {exc}") from None
-    return run_file(command, _options(standing, memo, journal, said))
+    return run_file(command, _options(standing, memo, journal, path, said))
 
 
 def _command(row: Endpoint[Any, Any], memo: _Memo) -> Command:
@@ -82,10 +83,10 @@ def _command(row: Endpoint[Any, Any], memo: _Memo) -> Command:
     return Command(row, told, memo.said, memo.shared, Care(asks=True, skips=True, whole=True))
 
 
-def _options(standing: Standing, memo: _Memo, journal: str, said: dict[str, Any]) -> Options:
+def _options(standing: Standing, memo: _Memo, journal: str, path: str, said: dict[str, Any]) -> Options:
     to = said["to"] or memo.to
     return Options(
-        source=standing.source["description"]["path"],
+        source=path,
         column=standing.source["column"],
         to=to,
         to_format=said["to_format"] or memo.to_format,

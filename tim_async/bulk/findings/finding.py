@@ -13,6 +13,7 @@ from tim_async import __version__
 from tim_async.bulk.journal.glance import look
 from tim_async.bulk.journal.runs import MAYBE, NOTHING
 from tim_async.bulk.journal.store import Store
+from tim_async.bulk.opening import path_of
 from tim_async.bulk.report import WHOLE
 from tim_async.bulk.rows import InputError
 from tim_async.bulk.standing import Standing, standing_from
@@ -174,7 +175,7 @@ def _what(standing: Standing, endpoint: Endpoint[Any, Any] | None) -> What:
         options={name: value for name, value in said.items() if name != "column"},
         journal=str(standing.path.absolute()),
         input=source["name"],
-        path=source["description"].get("path"),
+        path=path_of(source["description"]),
         size=job.size,
         digest=job.digest,
         rows=standing.total,

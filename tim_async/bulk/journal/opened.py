@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tim_async.bulk.paths import from_json, to_json
+
 from .errors import JournalRested, JournalUnlike
 from .lock import Lock
 from .runs import Endings, States
 from .store import Store, create
-from .tables import Job
+from .tables import Job, job_from
 
 __all__ = ["REST", "Job", "Opened", "check_same", "open_journal"]
 
@@ -66,12 +68,14 @@ def open_journal(
 
     Raises:
         JournalError: it cannot be used; each of its kinds says why, and none leaves it changed.
+        TypeError: the input describes itself by what a journal cannot hold.
     """
+    meta = _checked({"job": msgspec.to_builtins(job), **more})
     lock = Lock(path)
     try:
         is_new = not path.exists() and lock.before is None
         if is_new:
-            create(path, {"job": msgspec.to_builtins(job), **more})
+            create(path, meta)
         pause = 0.0
         # First only looked at: to close a journal for writing would tidy away what shows that a run was killed.
         with closing(Store(path, writes=False)) as found:
@@ -84,6 +88,15 @@ def open_journal(
     except BaseException:
         lock.release(whole=lock.before is None)
         raise
+
+
+def _checked(meta: dict[str, Any]) -> dict[str, Any]:
+    """The same; what could not be read again is told before there is a journal, which would seem to be damaged."""
+    try:
+        job_from(from_json(to_json({"id": "", **meta})))
+    except ValueError as exc:
+        raise TypeError(f"a journal cannot hold what the source tells of itself: {exc}") from None
+    return meta
 
 
 def _begun(path: Path, lock: Lock, *, is_new: bool, pause: float) -> Opened:

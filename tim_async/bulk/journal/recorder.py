@@ -119,9 +119,10 @@ class Recorder:
             self._runs.add(MAYBE, first, count)
         self._unpromised.difference_update(new)
         self._ahead.sends(len(places))
-        if (end := max(places) + 1) > self._promised and not self._exact:
-            end += self._ahead.rows(asyncio.get_running_loop().time())
-            end = end if self._total is None else min(end, self._total)
+        if (sent := max(places) + 1) > self._promised and not self._exact:
+            end = sent + self._ahead.rows(asyncio.get_running_loop().time())
+            # Of an input that grew meanwhile more rows are sent than there were.
+            end = end if self._total is None else max(min(end, self._total), sent)
             self._runs.add(MAYBE, self._promised, end - self._promised)
             self._promised = end
             return True

@@ -100,14 +100,24 @@ class SecondRow(NamedTuple):
     numbers: bytes
 
 
-class _Description(msgspec.Struct):
-    path: Annotated[str, msgspec.Meta(pattern=r"^[^\0]+$")] = "-"
+class _Path(msgspec.Struct):
+    path: Annotated[str, msgspec.Meta(pattern=r"^[^\0]+$")]
+
+
+class _File(msgspec.Struct):
+    description: _Path
+
+
+class _OfFile(msgspec.Struct):
+    """What tells of a file; a source of a program's own describes itself by any JSON."""
+
+    source: _File
 
 
 class _Source(msgspec.Struct):
     name: str
     count: _Count | None
-    description: _Description
+    description: dict[str, Any]
     columns: list[str]
     column: str | None
 
@@ -128,7 +138,10 @@ def job_from(meta: dict[str, Any]) -> Job:
     Raises:
         ValueError: it is something else.
     """
-    job = msgspec.convert(meta, _Meta).job
+    told = msgspec.convert(meta, _Meta)
+    job, description = told.job, told.source.description
+    if description.get("kind") == "file":
+        msgspec.convert(meta, _OfFile)
     if (job.size is None) != (job.digest is None):
         raise ValueError("the input has a size without a digest, or a digest without a size")
     return job

@@ -85,7 +85,11 @@ def _has_column(path: Path, encoding: str) -> bool:
     check_encoding(encoding)
     if not path.is_file():
         return False
-    with path.open(encoding=encoding, errors="replace", newline="") as lines, suppress(InputError):
+    # A codec may refuse a whole file, whatever is to be done with errors: UTF-16 one without a byte-order mark.
+    with (
+        suppress(InputError, UnicodeError, OSError),
+        path.open(encoding=encoding, errors="replace", newline="") as lines,
+    ):
         next(read_rows(lines, column=COLUMN), None)
         return True
     return False

@@ -76,7 +76,7 @@ class _SharedTags(dict[bytes, tuple[str, ...]]):
 
 
 _MOST_SHARED = 10_000  # combinations; an app has at most 1,000 tags
-_TAGS = msgspec.json.Decoder(tuple[str, ...] | None)
+_TAGS = msgspec.json.Decoder(tuple[str, ...] | None, strict=False)  # as the rest of an answer
 _shared_tags = _SharedTags()
 
 
