@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import pytest
 from box import AT_A_TERMINAL, rest_of, running_process, start, until
 from rich.console import Console
@@ -28,6 +29,7 @@ from tim_async.cli.demo.made import write_lists
 from tim_async.cli.demo.show import demonstrate
 from tim_async.cli.demo.steps import Lists, Step, steps_of
 from tim_async.cli.demo.table import Done, _table, tell_all
+from tim_async.emulator import Fault
 
 IMPORT, DELETE = "im_open_login_svc/multiaccount_import", "im_open_login_svc/account_delete"
 
@@ -191,6 +193,12 @@ def statistics(address: str) -> dict[str, Any]:
         return answer
 
 
+def set_faults(address: str, *rules: Fault) -> None:
+    with closing(http.client.HTTPConnection(address)) as asking:
+        asking.request("POST", "/emulator/faults", json.dumps({"rules": msgspec.to_builtins(rules)}))
+        assert asking.getresponse().status == 200
+
+
 def until_a_call_came(address: str, path: str) -> None:
     until(lambda: path in statistics(address))
 
@@ -222,15 +230,19 @@ def test_a_signal_finishes_the_calls_in_flight_and_ends_the_emulator(tmp_path: P
 @pytest.mark.usefixtures("counted")
 def test_ctrl_c_at_a_terminal_reaches_a_command_once(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    words = ["demo", "--rows", "1000", "--latency", "1s", "--folder", str(tmp_path / "demo")]
+    # Until Ctrl-C is on its way the answers are held, and with them all but the first of twenty calls: so the demo does
+    # not kill the deletion before.
+    words = ["demo", "--rows", "2000", "--latency", "0", "--folder", str(tmp_path / "demo")]
     with (
         os.fdopen(ours, "rb", buffering=0) as terminal,
         running_process([sys.executable, "-c", AT_A_TERMINAL, *words], theirs) as process,
     ):
         os.close(theirs)
         address = address_in(terminal)
+        set_faults(address, Fault(path=DELETE, do="hold", call=None))
         until_a_call_came(address, DELETE)
         os.write(ours, b"\x03")
+        set_faults(address)
         seen = rest_of(ours).decode(errors="replace")
     assert process.returncode == 130
     assert "tim-async: interrupted; what was written is in " in seen
