@@ -107,8 +107,9 @@ def test_what_the_readme_calls_by_its_whole_name_needs_no_import_of_its_own() ->
         "emulator.Emulator",
         "errors.TIMError",
     ]
-    code = "import tim_async\n" + "\n".join(f"tim_async.{name}" for name in names)
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = f"import tim_async\nprint({', '.join(f'tim_async.{name}.__name__' for name in names)})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == [name.partition(".")[2] for name in names]
 
 
 def test_a_star_import_brings_exactly_the_list() -> None:
